@@ -1,0 +1,1 @@
+"""Write conversations: scenarios, personas, prompts, the call to the model server."""

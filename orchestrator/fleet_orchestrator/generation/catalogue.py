@@ -1,0 +1,59 @@
+"""Load the shipped scenarios and prompt templates into their tables. Called by `fleet migrate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from fleet_orchestrator.errors import ScenarioError
+from fleet_timescale.connection import Connection
+
+FOLDER = Path(__file__).parent
+REQUIRED = ("companies", "agent_role", "goal", "customers", "facts", "phases")
+
+
+def parse_scenario(name: str, text: str) -> dict[str, Any]:
+    """
+    Return one scenario as the row of fleet.scenarios.
+
+    Raises ScenarioError for JSON that does not parse and for a missing part.
+    """
+    try:
+        entry = json.loads(text)
+        missing = [key for key in REQUIRED if not entry["definition"].get(key)]
+        row = {
+            "scenario": name,
+            "title": entry["title"],
+            "is_healthcare": entry["is_healthcare"],
+            "definition": Jsonb(entry["definition"]),
+            "weight": entry.get("weight", 1),
+        }
+    except (ValueError, KeyError, TypeError) as exc:
+        raise ScenarioError(f"scenario {name} cannot be read: {exc!r}; compare with a shipped one") from exc
+    if missing:
+        raise ScenarioError(f"scenario {name} lacks {', '.join(missing)}")
+    return row
+
+
+def load(connection: Connection, folder: Path = FOLDER) -> None:
+    """Put every scenario file and every prompt template into the database; a changed prompt becomes a new version."""
+    with connection.transaction():
+        for path in sorted((folder / "scenarios").glob("*.json")):
+            connection.execute(
+                "INSERT INTO fleet.scenarios (scenario, title, is_healthcare, definition, weight) "
+                "VALUES (%(scenario)s, %(title)s, %(is_healthcare)s, %(definition)s, %(weight)s) "
+                "ON CONFLICT (scenario) DO UPDATE SET title = excluded.title, "
+                "is_healthcare = excluded.is_healthcare, definition = excluded.definition",
+                parse_scenario(path.stem, path.read_text()),
+            )
+        for path in sorted((folder / "prompts").glob("*.j2")):
+            connection.execute(
+                "INSERT INTO fleet.prompts (name, version, method, template) "
+                "SELECT %(name)s, coalesce(max(version), 0) + 1, %(method)s, %(template)s "
+                "FROM fleet.prompts WHERE name = %(name)s HAVING NOT coalesce("
+                "(array_agg(template ORDER BY version DESC))[1] = %(template)s, false)",
+                {"name": path.stem, "method": path.stem, "template": path.read_text()},
+            )

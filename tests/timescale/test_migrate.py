@@ -1,0 +1,43 @@
+"""The runner of migrations, and what it leaves."""
+
+from __future__ import annotations
+
+import pytest
+from fleet_timescale.errors import MigrationError
+from fleet_timescale.migrate import ROOT, Script, decide_pending, migrate
+
+
+def test_second_run_applies_nothing(owner):
+    """A database that is up to date stays as it is."""
+    assert migrate(owner) == []
+
+
+def test_changed_migration_is_refused():
+    """An applied migration that was edited names itself."""
+    script = Script("0001_x", "SELECT 1")
+
+    with pytest.raises(MigrationError, match="0001_x differs"):
+        decide_pending([script], {"0001_x": "another sum"})
+
+
+def test_newer_database_is_refused(owner):
+    """A database of a newer checkout is left alone, with the remedy."""
+    owner.execute("INSERT INTO fleet.migrations VALUES ('9999_future', 'x')")
+
+    with pytest.raises(MigrationError, match="9999_future, which this checkout lacks"):
+        migrate(owner)
+
+
+def test_failed_migration_leaves_nothing(owner, tmp_path):
+    """A broken script rolls back all that ran before it in the same run."""
+    for folder in ("migrations", "functions", "data"):
+        (tmp_path / folder).mkdir()
+        for path in (ROOT / folder).iterdir():
+            (tmp_path / folder / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "migrations/9998_good.sql").write_text("CREATE TABLE fleet.made (x int)")
+    (tmp_path / "migrations/9999_bad.sql").write_text("SELECT * FROM nowhere")
+
+    with pytest.raises(MigrationError, match="9999_bad"):
+        migrate(owner, tmp_path)
+
+    assert owner.execute("SELECT to_regclass('fleet.made') AS made").fetchone() == {"made": None}

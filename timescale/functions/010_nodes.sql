@@ -1,0 +1,84 @@
+-- Nodes: enrolment, identity of the caller, heartbeats, counters.
+CREATE OR REPLACE FUNCTION fleet.enroll_node(
+  p_node_id uuid, p_host text, p_roles text[], p_scrape_address text, p_password_verifier text
+) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_base text := left(regexp_replace(lower(split_part(p_host, '.', 1)), '[^a-z0-9-]', '-', 'g'), 50);
+  v_node text;
+  v_login name;
+  v_number integer := 1;
+BEGIN
+  SELECT n.node, n.login INTO v_node, v_login FROM fleet.nodes n WHERE n.node_id = p_node_id;
+  IF v_node IS NULL THEN
+    PERFORM pg_advisory_xact_lock(hashtext('fleet.enroll_node'));
+    v_node := v_base;
+    WHILE EXISTS (SELECT FROM fleet.nodes n WHERE n.node = v_node) LOOP
+      v_number := v_number + 1;
+      v_node := v_base || '-' || v_number;
+    END LOOP;
+    v_login := 'fleet_node_' || v_node;
+    INSERT INTO fleet.nodes (node, node_id, login, roles, scrape_address)
+    VALUES (v_node, p_node_id, v_login, p_roles, p_scrape_address);
+  ELSE
+    UPDATE fleet.nodes n SET roles = p_roles, scrape_address = p_scrape_address, removed_at = NULL
+    WHERE n.node = v_node;
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = v_login) THEN
+    EXECUTE format('CREATE ROLE %I LOGIN IN ROLE fleet_exporter, fleet_worker', v_login);
+  END IF;
+  EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', v_login, p_password_verifier);
+  RETURN v_node;
+END $$;
+COMMENT ON FUNCTION fleet.enroll_node(uuid, text, text[], text, text) IS
+  'Take a machine in, or renew it: name from the host, -2 on a clash, its own login; returns the name. p_password_verifier is SCRAM, never clear text.';
+
+CREATE OR REPLACE FUNCTION fleet.current_node() RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_node text;
+BEGIN
+  SELECT n.node INTO v_node FROM fleet.nodes n WHERE n.login = session_user AND n.removed_at IS NULL;
+  IF v_node IS NULL THEN
+    RAISE EXCEPTION 'login % belongs to no enrolled node', session_user
+      USING ERRCODE = 'insufficient_privilege', HINT = 'Enrol the node again.';
+  END IF;
+  RETURN v_node;
+END $$;
+COMMENT ON FUNCTION fleet.current_node() IS 'The node whose login calls; an error for anybody else.';
+
+CREATE OR REPLACE FUNCTION fleet.heartbeat(
+  p_agent_version text, p_worker_state text, p_settings_version bigint
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  UPDATE fleet.nodes SET last_heartbeat_at = clock_timestamp(), agent_version = p_agent_version,
+    worker_state = p_worker_state, settings_version = p_settings_version
+  WHERE node = fleet.current_node();
+END $$;
+COMMENT ON FUNCTION fleet.heartbeat(text, text, bigint) IS 'The node agent says that it lives, what its worker does and which settings it runs.';
+
+CREATE OR REPLACE FUNCTION fleet.bump_counter(
+  p_node text, p_name text, p_labels jsonb, p_by double precision
+) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+  INSERT INTO fleet.node_counters AS c (node, name, labels, value) VALUES (p_node, p_name, p_labels, p_by)
+  ON CONFLICT (node, name, labels) DO UPDATE SET value = c.value + excluded.value;
+$$;
+COMMENT ON FUNCTION fleet.bump_counter(text, text, jsonb, double precision) IS 'Add to a counter of a node; called beside the row that is counted.';
+
+CREATE OR REPLACE FUNCTION fleet.bump_histogram(
+  p_node text, p_name text, p_labels jsonb, p_value double precision
+) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+  SELECT fleet.bump_counter(p_node, p_name || '_bucket', p_labels || jsonb_build_object('le', b.le),
+    (p_value <= replace(b.le, '+Inf', 'Infinity')::double precision)::integer)
+  FROM unnest(ARRAY['0.1', '0.25', '0.5', '1', '2.5', '5', '10', '20', '40', '80', '160', '+Inf']) AS b(le);
+  SELECT fleet.bump_counter(p_node, p_name || '_sum', p_labels, p_value);
+  SELECT fleet.bump_counter(p_node, p_name || '_count', p_labels, 1);
+$$;
+COMMENT ON FUNCTION fleet.bump_histogram(text, text, jsonb, double precision) IS
+  'Count one observation into the cumulative buckets, sum and count of a Prometheus histogram (seconds).';
+
+CREATE OR REPLACE FUNCTION fleet.read_counters() RETURNS TABLE (name text, labels jsonb, value double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+  SELECT c.name, c.labels, c.value FROM fleet.node_counters c
+  WHERE c.node = fleet.current_node() ORDER BY c.name, c.labels;
+$$;
+COMMENT ON FUNCTION fleet.read_counters() IS 'All counters of the calling node, as they stand after the last commit.';

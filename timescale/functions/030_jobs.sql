@@ -1,0 +1,113 @@
+-- Jobs: submit, split into tasks, cancel, settle.
+CREATE OR REPLACE FUNCTION fleet.submit_job(
+  p_scenario text, p_count integer, p_by text,
+  p_min_turns integer DEFAULT 6, p_max_turns integer DEFAULT 8, p_priority integer DEFAULT 5
+) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_mix jsonb;
+  v_limit integer := fleet.setting('job_count_max');
+  v_job uuid;
+BEGIN
+  IF p_scenario = 'mixed' THEN
+    SELECT jsonb_object_agg(s.scenario, s.weight) INTO v_mix FROM fleet.scenarios s WHERE s.weight > 0;
+  ELSE
+    SELECT jsonb_build_object(s.scenario, 1) INTO v_mix FROM fleet.scenarios s WHERE s.scenario = p_scenario;
+  END IF;
+  IF v_mix IS NULL THEN
+    RAISE EXCEPTION 'unknown scenario %', p_scenario USING ERRCODE = 'no_data_found',
+      HINT = 'Known: mixed, ' || (SELECT string_agg(s.scenario, ', ' ORDER BY s.scenario) FROM fleet.scenarios s);
+  END IF;
+  IF p_count NOT BETWEEN 1 AND v_limit THEN
+    RAISE EXCEPTION 'count must be between 1 and %, not %', v_limit, p_count USING ERRCODE = 'check_violation',
+      HINT = 'Submit several jobs, or raise the setting job_count_max.';
+  END IF;
+  IF p_min_turns < 2 OR p_max_turns < p_min_turns OR p_max_turns > 40 THEN
+    RAISE EXCEPTION 'turn limits must be 2 <= min_turns <= max_turns <= 40, not % and %', p_min_turns, p_max_turns
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF p_priority NOT BETWEEN 0 AND 10 THEN
+    RAISE EXCEPTION 'priority must be between 0 and 10, not %', p_priority USING ERRCODE = 'check_violation';
+  END IF;
+  INSERT INTO fleet.jobs (mix, wanted, min_turns, max_turns, priority, seed, requested_by)
+  VALUES (v_mix, p_count, p_min_turns, p_max_turns, p_priority, (random() * 1e15)::bigint, p_by)
+  RETURNING job_id INTO v_job;
+  PERFORM pg_notify('fleet_jobs', v_job::text);
+  RETURN v_job;
+END $$;
+COMMENT ON FUNCTION fleet.submit_job(text, integer, text, integer, integer, integer) IS
+  'Order conversations of one scenario, or of all by weight (mixed). Errors: unknown scenario, count, turns or priority out of bounds.';
+
+CREATE OR REPLACE FUNCTION fleet.split_jobs(p_limit integer DEFAULT 1000) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_job fleet.jobs;
+  v_made integer := 0;
+  v_now integer;
+BEGIN
+  FOR v_job IN
+    SELECT * FROM fleet.jobs j WHERE j.state IN ('pending', 'running') AND j.split < j.wanted
+    ORDER BY j.priority DESC, j.rank FOR UPDATE SKIP LOCKED
+  LOOP
+    EXIT WHEN v_made >= p_limit;
+    v_now := least(v_job.wanted - v_job.split, p_limit - v_made);
+    -- Golden-ratio steps visit the cumulated weights evenly, so that also a short job has its mix.
+    INSERT INTO fleet.tasks (job_id, position, scenario, seed)
+    SELECT v_job.job_id, p.position,
+      (SELECT w.scenario FROM (
+         SELECT m.key AS scenario, sum(m.value::double precision) OVER (ORDER BY m.key) AS upper,
+           sum(m.value::double precision) OVER () AS total
+         FROM jsonb_each_text(v_job.mix) m) w
+       WHERE w.upper >= w.total * ((p.position * 0.6180339887498949) - floor(p.position * 0.6180339887498949))
+       ORDER BY w.upper LIMIT 1),
+      v_job.seed + p.position
+    FROM generate_series(v_job.split + 1, v_job.split + v_now) AS p(position);
+    UPDATE fleet.jobs SET split = split + v_now, state = 'running' WHERE job_id = v_job.job_id;
+    v_made := v_made + v_now;
+  END LOOP;
+  IF v_made > 0 THEN
+    PERFORM pg_notify('fleet_work', 'tasks');
+  END IF;
+  RETURN v_made;
+END $$;
+COMMENT ON FUNCTION fleet.split_jobs(integer) IS 'Make at most p_limit tasks out of open jobs, in queue order; returns how many.';
+
+CREATE OR REPLACE FUNCTION fleet.cancel_job(p_job uuid) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_state fleet.job_state;
+  v_cancelled integer;
+BEGIN
+  SELECT j.state INTO v_state FROM fleet.jobs j WHERE j.job_id = p_job FOR UPDATE;
+  IF v_state IS NULL THEN
+    RAISE EXCEPTION 'no job %', p_job USING ERRCODE = 'no_data_found';
+  ELSIF v_state NOT IN ('pending', 'running') THEN
+    RAISE EXCEPTION 'job % is already %', p_job, v_state USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  UPDATE fleet.tasks SET state = 'cancelled', lease_until = NULL, finished_at = now()
+  WHERE job_id = p_job AND state IN ('pending', 'claimed', 'running');
+  GET DIAGNOSTICS v_cancelled = ROW_COUNT;
+  UPDATE fleet.jobs SET state = 'cancelled', finished_at = now() WHERE job_id = p_job;
+  PERFORM pg_notify('fleet_work', 'cancelled');
+  RETURN v_cancelled;
+END $$;
+COMMENT ON FUNCTION fleet.cancel_job(uuid) IS
+  'End a job; its open tasks are cancelled, running conversations are dropped by their workers. Errors: no such job, already ended.';
+
+CREATE OR REPLACE FUNCTION fleet.settle_jobs() RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_settled integer;
+BEGIN
+  WITH ended AS (
+    SELECT j.job_id, bool_or(t.state = 'done') AS any_done
+    FROM fleet.jobs j JOIN fleet.tasks t USING (job_id)
+    WHERE j.state = 'running' AND j.split = j.wanted
+    GROUP BY j.job_id HAVING bool_and(t.state IN ('done', 'failed', 'cancelled'))
+  )
+  UPDATE fleet.jobs j SET finished_at = now(),
+    state = CASE WHEN e.any_done THEN 'done' ELSE 'failed' END::fleet.job_state
+  FROM ended e WHERE j.job_id = e.job_id AND j.state = 'running';
+  GET DIAGNOSTICS v_settled = ROW_COUNT;
+  RETURN v_settled;
+END $$;
+COMMENT ON FUNCTION fleet.settle_jobs() IS 'Close jobs whose tasks have all ended: failed when none succeeded, else done.';

@@ -1,0 +1,181 @@
+-- Tasks: claim under a lease, write turns, finish or give back; every writer is fenced by (worker, attempt).
+CREATE OR REPLACE FUNCTION fleet.claim_tasks(p_worker uuid, p_limit integer) RETURNS TABLE (
+  task_id uuid, attempt integer, scenario text, definition jsonb, seed bigint, min_turns integer, max_turns integer,
+  persona jsonb, turns jsonb
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_node text := fleet.current_node();
+BEGIN
+  IF (SELECT s.state FROM fleet.state s) <> 'running' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH next AS (
+    SELECT t.task_id FROM fleet.tasks t JOIN fleet.jobs j USING (job_id)
+    WHERE t.state = 'pending' AND t.not_before <= clock_timestamp()
+      AND j.state IN ('pending', 'running') AND NOT j.is_paused
+    ORDER BY j.priority DESC, j.rank, t.position LIMIT p_limit FOR UPDATE OF t SKIP LOCKED
+  ), claimed AS (
+    UPDATE fleet.tasks t SET state = 'claimed', attempt = t.attempt + 1, node = v_node, worker_id = p_worker,
+      claimed_at = clock_timestamp(), error = NULL,
+      lease_until = clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', v_node))
+    FROM next WHERE t.task_id = next.task_id RETURNING t.*
+  )
+  SELECT c.task_id, c.attempt, c.scenario, s.definition, c.seed, j.min_turns, j.max_turns, c.persona,
+    coalesce((SELECT jsonb_agg(jsonb_build_object('speaker', u.speaker, 'text', u.text) ORDER BY u.position)
+              FROM fleet.turns u WHERE u.task_id = c.task_id), '[]')
+  FROM claimed c JOIN fleet.jobs j USING (job_id) JOIN fleet.scenarios s ON s.scenario = c.scenario;
+END $$;
+COMMENT ON FUNCTION fleet.claim_tasks(uuid, integer) IS
+  'Lease up to p_limit tasks in queue order, with the turns that an earlier attempt stored; none while the fleet is paused.';
+
+CREATE OR REPLACE FUNCTION fleet.hold_task(p_task uuid, p_worker uuid, p_attempt integer) RETURNS fleet.tasks
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_task fleet.tasks;
+BEGIN
+  SELECT * INTO v_task FROM fleet.tasks t
+  WHERE t.task_id = p_task AND t.worker_id = p_worker AND t.attempt = p_attempt
+    AND t.node = fleet.current_node() AND t.state IN ('claimed', 'running') FOR UPDATE;
+  IF v_task.task_id IS NULL THEN
+    RAISE EXCEPTION 'task % is not held by this worker at attempt %', p_task, p_attempt
+      USING ERRCODE = 'FL001', HINT = 'The lease ended or the job was cancelled; drop the work.';
+  END IF;
+  RETURN v_task;
+END $$;
+COMMENT ON FUNCTION fleet.hold_task(uuid, uuid, integer) IS 'Lock a task for its present holder; FL001 for anybody else.';
+
+CREATE OR REPLACE FUNCTION fleet.start_task(
+  p_task uuid, p_worker uuid, p_attempt integer, p_prompt bigint, p_persona jsonb
+) RETURNS TABLE (prompt_id bigint, persona jsonb)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  PERFORM fleet.hold_task(p_task, p_worker, p_attempt);
+  RETURN QUERY UPDATE fleet.tasks t SET state = 'running', started_at = coalesce(t.started_at, clock_timestamp()),
+    prompt_id = coalesce(t.prompt_id, p_prompt), persona = coalesce(t.persona, p_persona)
+  WHERE t.task_id = p_task RETURNING t.prompt_id, t.persona;
+END $$;
+COMMENT ON FUNCTION fleet.start_task(uuid, uuid, integer, bigint, jsonb) IS
+  'claimed -> running; returns the prompt and persona that the first attempt fixed.';
+
+CREATE OR REPLACE FUNCTION fleet.store_turn(
+  p_task uuid, p_worker uuid, p_attempt integer, p_position integer, p_speaker text, p_text text
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  PERFORM fleet.hold_task(p_task, p_worker, p_attempt);
+  INSERT INTO fleet.turns (task_id, position, speaker, text, attempt)
+  VALUES (p_task, p_position, p_speaker, p_text, p_attempt) ON CONFLICT (task_id, position) DO NOTHING;
+END $$;
+COMMENT ON FUNCTION fleet.store_turn(uuid, uuid, integer, integer, text, text) IS 'Keep a turn as a checkpoint; a repeated call changes nothing.';
+
+CREATE OR REPLACE FUNCTION fleet.extend_lease(p_worker uuid, p_tasks uuid[]) RETURNS SETOF uuid
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+  UPDATE fleet.tasks t
+  SET lease_until = clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', t.node))
+  WHERE t.task_id = ANY (p_tasks) AND t.worker_id = p_worker AND t.node = fleet.current_node()
+    AND t.state IN ('claimed', 'running')
+  RETURNING t.task_id;
+$$;
+COMMENT ON FUNCTION fleet.extend_lease(uuid, uuid[]) IS 'Renew leases; returns those still held, the rest must be dropped.';
+
+CREATE OR REPLACE FUNCTION fleet.finish_task(p_task uuid, p_worker uuid, p_attempt integer, p_model text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_task fleet.tasks;
+  v_conversation uuid;
+BEGIN
+  -- A worker whose answer was lost asks again: it gets the same conversation.
+  SELECT c.conversation_id INTO v_conversation FROM fleet.conversations c JOIN fleet.tasks t USING (task_id)
+  WHERE t.task_id = p_task AND t.worker_id = p_worker AND t.attempt = p_attempt AND t.node = fleet.current_node();
+  IF v_conversation IS NOT NULL THEN
+    RETURN v_conversation;
+  END IF;
+  v_task := fleet.hold_task(p_task, p_worker, p_attempt);
+  INSERT INTO fleet.conversations
+    (task_id, job_id, node, model, scenario, prompt_id, persona, turns, prompt_tokens, completion_tokens)
+  SELECT v_task.task_id, v_task.job_id, v_task.node, p_model, v_task.scenario, v_task.prompt_id, v_task.persona,
+    (SELECT count(*) FROM fleet.turns u WHERE u.task_id = p_task),
+    coalesce(sum(r.prompt_tokens), 0), coalesce(sum(r.completion_tokens), 0)
+  FROM telemetry.llm_requests r WHERE r.task_id = p_task
+  RETURNING conversation_id INTO v_conversation;
+  UPDATE fleet.tasks SET state = 'done', lease_until = NULL, finished_at = clock_timestamp() WHERE task_id = p_task;
+  PERFORM pg_notify('fleet_judge', v_conversation::text);
+  RETURN v_conversation;
+END $$;
+COMMENT ON FUNCTION fleet.finish_task(uuid, uuid, integer, text) IS
+  'running -> done and the conversation stored as unjudged, in one transaction; its tokens are those of all calls for the task.';
+
+CREATE OR REPLACE FUNCTION fleet.return_task(v_task fleet.tasks, p_is_failure boolean, p_error text) RETURNS fleet.task_state
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_failures integer := v_task.failures + p_is_failure::integer;
+  v_state fleet.task_state := 'pending';
+BEGIN
+  IF v_failures >= fleet.setting('task_attempts_max') THEN
+    v_state := 'failed';
+    PERFORM fleet.bump_counter(v_task.node, 'fleet_conversations_total',
+      jsonb_build_object('scenario', v_task.scenario, 'outcome', 'failed'), 1);
+    INSERT INTO telemetry.events (node, severity, kind, message) VALUES (v_task.node, 'error', 'task_failed',
+      format('Task %s of job %s failed %s times and is given up: %s', v_task.task_id, v_task.job_id, v_failures, p_error));
+  ELSE
+    PERFORM pg_notify('fleet_work', 'returned');
+  END IF;
+  UPDATE fleet.tasks SET state = v_state, failures = v_failures, error = p_error, lease_until = NULL,
+    -- Back off after a failure, so that a poison task does not keep a node busy.
+    not_before = clock_timestamp() + make_interval(secs => CASE WHEN p_is_failure THEN 2 ^ v_failures ELSE 0 END),
+    finished_at = CASE WHEN v_state = 'failed' THEN clock_timestamp() END
+  WHERE task_id = v_task.task_id;
+  RETURN v_state;
+END $$;
+COMMENT ON FUNCTION fleet.return_task(fleet.tasks, boolean, text) IS 'A held task back to pending, or to failed after too many failures.';
+
+CREATE OR REPLACE FUNCTION fleet.release_task(
+  p_task uuid, p_worker uuid, p_attempt integer, p_is_failure boolean, p_error text
+) RETURNS fleet.task_state LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+  SELECT fleet.return_task(fleet.hold_task(p_task, p_worker, p_attempt), p_is_failure, p_error);
+$$;
+COMMENT ON FUNCTION fleet.release_task(uuid, uuid, integer, boolean, text) IS
+  'Give a task back with its turns kept; p_is_failure counts towards the dead letter.';
+
+CREATE OR REPLACE FUNCTION fleet.return_own_tasks(p_worker uuid) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+  SELECT count(fleet.return_task(held, true, 'the worker died'))::integer
+  FROM (SELECT t.* FROM fleet.tasks t WHERE t.node = fleet.current_node() AND t.worker_id <> p_worker
+        AND t.state IN ('claimed', 'running') FOR UPDATE SKIP LOCKED) AS held;
+$$;
+COMMENT ON FUNCTION fleet.return_own_tasks(uuid) IS 'A starting worker gives back what an earlier worker of its node held.';
+
+CREATE OR REPLACE FUNCTION fleet.sweep_tasks() RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+  SELECT count(fleet.return_task(lost, true, 'the lease ended without a result'))::integer
+  FROM (SELECT t.* FROM fleet.tasks t WHERE t.state IN ('claimed', 'running') AND t.lease_until < clock_timestamp()
+        FOR UPDATE SKIP LOCKED) AS lost;
+$$;
+COMMENT ON FUNCTION fleet.sweep_tasks() IS 'Take back tasks whose lease has ended; returns how many.';
+
+CREATE OR REPLACE FUNCTION fleet.record_llm_request(
+  p_request uuid, p_task uuid, p_model text, p_prompt_tokens bigint, p_completion_tokens bigint,
+  p_duration_seconds double precision, p_time_to_first_token_seconds double precision, p_outcome text
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_node text := fleet.current_node();
+  v_model jsonb := jsonb_build_object('model', p_model);
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended(p_request::text, 0));
+  IF EXISTS (SELECT FROM telemetry.llm_requests r WHERE r.request_id = p_request) THEN
+    RETURN;
+  END IF;
+  INSERT INTO telemetry.llm_requests (node, request_id, task_id, model, prompt_tokens, completion_tokens,
+    duration_seconds, time_to_first_token_seconds, outcome)
+  VALUES (v_node, p_request, p_task, p_model, p_prompt_tokens, p_completion_tokens,
+    p_duration_seconds, p_time_to_first_token_seconds, p_outcome);
+  PERFORM fleet.bump_counter(v_node, 'fleet_llm_tokens_total', v_model || '{"kind": "prompt"}', p_prompt_tokens);
+  PERFORM fleet.bump_counter(v_node, 'fleet_llm_tokens_total', v_model || '{"kind": "completion"}', p_completion_tokens);
+  PERFORM fleet.bump_counter(v_node, 'fleet_llm_requests_total', v_model || jsonb_build_object('outcome', p_outcome), 1);
+  PERFORM fleet.bump_histogram(v_node, 'fleet_llm_request_duration_seconds', v_model, p_duration_seconds);
+  IF p_time_to_first_token_seconds IS NOT NULL THEN
+    PERFORM fleet.bump_histogram(v_node, 'fleet_llm_time_to_first_token_seconds', v_model, p_time_to_first_token_seconds);
+  END IF;
+END $$;
+COMMENT ON FUNCTION fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text) IS
+  'Store one call to a model server and count it; a repeated request id changes nothing.';

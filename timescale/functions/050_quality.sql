@@ -1,0 +1,74 @@
+-- Quality: take unjudged conversations under a lease, store one verdict each.
+CREATE OR REPLACE FUNCTION fleet.claim_judgements(p_worker uuid, p_limit integer) RETURNS TABLE (
+  conversation_id uuid, scenario text, definition jsonb, persona jsonb, min_turns integer, max_turns integer,
+  template text, turns jsonb
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  PERFORM fleet.current_node();
+  RETURN QUERY
+  WITH next AS (
+    SELECT c.conversation_id FROM fleet.conversations c
+    WHERE c.state = 'unjudged' AND (c.judging_until IS NULL OR c.judging_until < clock_timestamp())
+    ORDER BY c.created_at LIMIT p_limit FOR UPDATE SKIP LOCKED
+  ), taken AS (
+    UPDATE fleet.conversations c SET judging_worker_id = p_worker,
+      judging_until = clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds'))
+    FROM next WHERE c.conversation_id = next.conversation_id RETURNING c.*
+  )
+  SELECT k.conversation_id, k.scenario, s.definition, k.persona, j.min_turns, j.max_turns, p.template,
+    (SELECT jsonb_agg(jsonb_build_object('speaker', u.speaker, 'text', u.text) ORDER BY u.position)
+     FROM fleet.turns u WHERE u.task_id = k.task_id)
+  FROM taken k JOIN fleet.jobs j USING (job_id) JOIN fleet.scenarios s ON s.scenario = k.scenario
+    JOIN fleet.prompts p USING (prompt_id);
+END $$;
+COMMENT ON FUNCTION fleet.claim_judgements(uuid, integer) IS 'Lease unjudged conversations, oldest first, with all that the checks need.';
+
+CREATE OR REPLACE FUNCTION fleet.store_verdict(
+  p_conversation uuid, p_worker uuid, p_reason text, p_stage text, p_evidence text,
+  p_content_hash bytea, p_scrubbed text[], p_judge text, p_checks_passed integer, p_checks_total integer
+) RETURNS fleet.conversation_state LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  v_node text := fleet.current_node();
+  v_conversation fleet.conversations;
+  v_twin uuid;
+  v_state fleet.conversation_state;
+BEGIN
+  SELECT * INTO v_conversation FROM fleet.conversations c
+  WHERE c.conversation_id = p_conversation AND c.judging_worker_id = p_worker FOR UPDATE;
+  IF v_conversation.conversation_id IS NULL THEN
+    RAISE EXCEPTION 'conversation % is not held by this worker', p_conversation USING ERRCODE = 'FL001';
+  ELSIF v_conversation.state <> 'unjudged' THEN
+    RETURN v_conversation.state;
+  END IF;
+  IF cardinality(p_scrubbed) <> v_conversation.turns THEN
+    RAISE EXCEPTION '% scrubbed texts for % turns', cardinality(p_scrubbed), v_conversation.turns
+      USING ERRCODE = 'check_violation';
+  END IF;
+  IF p_reason IS NULL THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended(encode(p_content_hash, 'hex'), 0));
+    SELECT c.conversation_id INTO v_twin FROM fleet.conversations c
+    WHERE c.content_hash = p_content_hash AND c.state = 'accepted';
+    IF v_twin IS NOT NULL THEN
+      p_reason := 'exact_duplicate';
+      p_stage := 'duplicate';
+      p_evidence := 'same text as conversation ' || v_twin;
+      p_checks_passed := p_checks_passed - 1;
+    END IF;
+  END IF;
+  v_state := CASE WHEN p_reason IS NULL THEN 'accepted' ELSE 'rejected' END;
+  UPDATE fleet.turns u SET text_scrubbed = s.text FROM unnest(p_scrubbed) WITH ORDINALITY AS s(text, position)
+  WHERE u.task_id = v_conversation.task_id AND u.position = s.position;
+  UPDATE fleet.conversations SET state = v_state, content_hash = p_content_hash, judging_until = NULL,
+    judged_by = v_node, judged_at = clock_timestamp() WHERE conversation_id = p_conversation;
+  INSERT INTO fleet.grades (conversation_id, judge, checks_passed, checks_total)
+  VALUES (p_conversation, p_judge, p_checks_passed, p_checks_total);
+  IF v_state = 'rejected' THEN
+    INSERT INTO fleet.rejections (conversation_id, reason, stage, evidence)
+    VALUES (p_conversation, p_reason, p_stage, p_evidence);
+  END IF;
+  PERFORM fleet.bump_counter(v_node, 'fleet_conversations_total',
+    jsonb_build_object('scenario', v_conversation.scenario, 'outcome', v_state), 1);
+  RETURN v_state;
+END $$;
+COMMENT ON FUNCTION fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer) IS
+  'unjudged -> accepted (p_reason NULL and no accepted twin) or rejected with one reason; scrubbed texts in turn order. A repeated call returns the first verdict.';

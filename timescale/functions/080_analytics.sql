@@ -1,0 +1,101 @@
+-- All that people and Grafana read. Made anew at each change: views hold no data.
+DROP SCHEMA IF EXISTS analytics CASCADE;
+CREATE SCHEMA analytics;
+COMMENT ON SCHEMA analytics IS 'Documented views; raw transcripts, secrets and source addresses are not in it.';
+
+CREATE VIEW analytics.nodes AS
+SELECT n.node,
+  CASE WHEN n.last_heartbeat_at > now() - interval '30 seconds' THEN 'online'
+       WHEN n.last_heartbeat_at > now() - interval '120 seconds' THEN 'stale'
+       ELSE 'offline' END AS state,
+  array_to_string(n.roles, '+') AS role,
+  h.mode, h.throttle_factor, h.cpu_utilization_ratio, h.cpu_temperature_celsius,
+  (SELECT max(g.temperature_celsius) FROM telemetry.gpu g WHERE g.node = n.node AND g.time = h.time) AS gpu_temperature_celsius,
+  h.memory_used_bytes, h.memory_total_bytes,
+  (SELECT coalesce(sum(r.completion_tokens), 0) / 60.0 FROM telemetry.llm_requests r
+   WHERE r.node = n.node AND r.time > now() - interval '60 seconds')::double precision AS tokens_per_second,
+  (SELECT count(*) FROM fleet.conversations c WHERE c.node = n.node) AS jobs_done,
+  n.worker_state, n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
+FROM fleet.nodes n
+LEFT JOIN LATERAL (
+  SELECT * FROM telemetry.hardware t WHERE t.node = n.node AND t.time > now() - interval '1 minute'
+  ORDER BY t.time DESC LIMIT 1) h ON true
+WHERE n.removed_at IS NULL;
+
+CREATE VIEW analytics.jobs AS
+WITH recent AS (
+  -- Gaps between the last 50 finished tasks of the fleet in the last hour: what a conversation costs now.
+  SELECT avg(gap) AS mean, coalesce(stddev_samp(gap), 0) AS deviation, count(gap) AS gaps FROM (
+    SELECT extract(epoch FROM finished_at - lag(finished_at) OVER (ORDER BY finished_at))::double precision AS gap
+    FROM (SELECT finished_at FROM fleet.tasks WHERE finished_at > now() - interval '1 hour' AND state IN ('done', 'failed')
+          ORDER BY finished_at DESC LIMIT 51) f) g
+), counts AS (
+  SELECT j.job_id,
+    (SELECT count(*) FROM fleet.tasks t WHERE t.job_id = j.job_id AND t.state IN ('done', 'failed', 'cancelled')) AS ended,
+    (SELECT count(*) FROM fleet.tasks t WHERE t.job_id = j.job_id AND t.state = 'failed') AS failed,
+    (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'accepted') AS done,
+    (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'rejected') AS rejected,
+    (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'unjudged') AS unjudged
+  FROM fleet.jobs j
+), ahead AS (
+  SELECT j.job_id, j.wanted - c.ended AS remaining,
+    -- Jobs before this one in the queue are written first.
+    sum(j.wanted - c.ended) OVER (ORDER BY j.priority DESC, j.rank) AS queued
+  FROM fleet.jobs j JOIN counts c USING (job_id) WHERE j.state IN ('pending', 'running') AND NOT j.is_paused
+)
+SELECT j.job_id, CASE WHEN j.is_paused AND j.state IN ('pending', 'running') THEN 'paused' ELSE j.state::text END AS state,
+  CASE WHEN (SELECT count(*) FROM jsonb_object_keys(j.mix)) = 1
+       THEN (SELECT * FROM jsonb_object_keys(j.mix)) ELSE 'mixed' END AS scenario,
+  j.wanted, c.done, c.rejected, c.failed, c.unjudged,
+  least(1, c.ended::double precision / j.wanted) AS progress_ratio,
+  CASE WHEN r.gaps >= 3 AND a.remaining > 0 THEN now() + make_interval(secs => a.queued * r.mean) END AS eta_p50_at,
+  CASE WHEN r.gaps >= 3 AND a.remaining > 0
+       THEN now() + make_interval(secs => a.queued * r.mean + 1.2816 * sqrt(a.queued) * r.deviation) END AS eta_p90_at,
+  j.priority, j.rank, j.min_turns, j.max_turns, j.requested_by, j.created_at, j.finished_at
+FROM fleet.jobs j JOIN counts c USING (job_id) LEFT JOIN ahead a USING (job_id) CROSS JOIN recent r;
+
+CREATE VIEW analytics.tasks AS
+SELECT t.task_id, t.job_id, t.node, t.state::text AS state, t.attempt, t.failures, t.scenario, t.position,
+  (SELECT count(*) FROM fleet.turns u WHERE u.task_id = t.task_id) AS turns_written,
+  t.lease_until, t.error, t.created_at, t.claimed_at, t.started_at, t.finished_at
+FROM fleet.tasks t;
+
+CREATE VIEW analytics.conversations AS
+SELECT c.conversation_id, c.job_id, c.task_id, c.node, c.model, c.scenario, c.state::text AS state,
+  g.realness, g.coherence, g.naturalness, g.healthcare_valid, g.judge, g.checks_passed, g.checks_total,
+  c.prompt_tokens, c.completion_tokens, c.turns, p.name AS prompt, p.version AS prompt_version,
+  encode(c.content_hash, 'hex') AS content_hash, c.created_at, c.judged_at, c.judged_by
+FROM fleet.conversations c
+JOIN fleet.grades g USING (conversation_id) JOIN fleet.prompts p USING (prompt_id)
+WHERE c.state <> 'unjudged';
+
+CREATE VIEW analytics.turns AS
+SELECT c.conversation_id, u.position, u.speaker, u.text_scrubbed AS text
+FROM fleet.conversations c JOIN fleet.turns u USING (task_id) WHERE c.state <> 'unjudged';
+
+CREATE VIEW analytics.rejections AS
+SELECT r.conversation_id, r.reason, r.stage, r.evidence, c.scenario, c.node, c.model, r.created_at
+FROM fleet.rejections r JOIN fleet.conversations c USING (conversation_id);
+
+CREATE VIEW analytics.scenarios AS
+SELECT s.scenario, s.title, s.is_healthcare, s.weight,
+  (SELECT count(*) FROM fleet.conversations c WHERE c.scenario = s.scenario AND c.state = 'accepted') AS accepted,
+  (SELECT count(*) FROM fleet.conversations c WHERE c.scenario = s.scenario AND c.state = 'rejected') AS rejected
+FROM fleet.scenarios s;
+
+CREATE VIEW analytics.hardware AS SELECT * FROM telemetry.hardware;
+CREATE VIEW analytics.gpu AS SELECT * FROM telemetry.gpu;
+CREATE VIEW analytics.disks AS SELECT * FROM telemetry.disks;
+CREATE VIEW analytics.temperatures AS SELECT * FROM telemetry.temperatures;
+CREATE VIEW analytics.network AS SELECT * FROM telemetry.network;
+CREATE VIEW analytics.llm_requests AS
+SELECT time, node, model, prompt_tokens, completion_tokens, duration_seconds, time_to_first_token_seconds, outcome, task_id
+FROM telemetry.llm_requests;
+CREATE VIEW analytics.events AS SELECT time, node, severity, kind, message FROM telemetry.events;
+CREATE VIEW analytics.audit AS
+SELECT audit_id, time, actor, role, way, action, target, outcome, reason FROM control.audit;
+CREATE VIEW analytics.config AS
+SELECT s.key, coalesce(c.scope, 'default') AS scope, coalesce(c.value, s.default_value) AS value,
+  s.default_value, s.minimum, s.maximum, s.description, c.version, c.author, c.reason, c.valid_from
+FROM fleet.settings s LEFT JOIN fleet.config c ON c.key = s.key AND c.valid_to IS NULL;
+CREATE VIEW analytics.fleet_state AS SELECT state, changed_at, changed_by, reason FROM fleet.state;

@@ -1,0 +1,51 @@
+-- Who may do what: nothing by default, then one list a role.
+DO $$ BEGIN
+  EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO fleet_exporter, fleet_worker, fleet_control, fleet_master, '
+    'fleet_grafana, fleet_analyst', current_database());
+  EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO fleet_exporter, fleet_worker', current_database());
+END $$;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fleet, control FROM PUBLIC;
+GRANT USAGE ON SCHEMA analytics TO fleet_control, fleet_master, fleet_grafana, fleet_analyst;
+GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO fleet_control, fleet_master, fleet_grafana, fleet_analyst;
+
+GRANT USAGE ON SCHEMA telemetry TO fleet_exporter;
+GRANT INSERT ON telemetry.hardware, telemetry.gpu, telemetry.disks, telemetry.temperatures, telemetry.network TO fleet_exporter;
+GRANT USAGE ON SCHEMA fleet TO fleet_worker, fleet_control, fleet_master, fleet_exporter;
+GRANT EXECUTE ON FUNCTION fleet.current_node() TO fleet_exporter, fleet_worker;
+
+GRANT SELECT ON fleet.prompts TO fleet_worker;
+GRANT EXECUTE ON FUNCTION
+  fleet.heartbeat(text, text, bigint), fleet.read_counters(), fleet.node_settings(),
+  fleet.claim_tasks(uuid, integer), fleet.start_task(uuid, uuid, integer, bigint, jsonb),
+  fleet.store_turn(uuid, uuid, integer, integer, text, text), fleet.extend_lease(uuid, uuid[]),
+  fleet.finish_task(uuid, uuid, integer, text), fleet.release_task(uuid, uuid, integer, boolean, text),
+  fleet.return_own_tasks(uuid),
+  fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text),
+  fleet.claim_judgements(uuid, integer),
+  fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer)
+TO fleet_worker;
+
+GRANT EXECUTE ON FUNCTION
+  fleet.lead(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.settle_jobs(), fleet.setting(text, text)
+TO fleet_master;
+GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes TO fleet_master;
+
+GRANT USAGE ON SCHEMA control TO fleet_control;
+GRANT SELECT ON control.users, control.sessions, control.tokens, control.audit, fleet.nodes, fleet.scenarios TO fleet_control;
+GRANT EXECUTE ON FUNCTION
+  fleet.submit_job(text, integer, text, integer, integer, integer), fleet.cancel_job(uuid),
+  fleet.set_fleet_state(text, text, text), fleet.set_config(text, text, double precision, text, text),
+  control.write_audit(text, text, text, text, text, text, text, inet), control.verify_audit(),
+  control.put_user(text, text, control.role), control.put_token(text, bytea, text, text, timestamptz),
+  control.use_token(bytea), control.open_session(text, bytea, interval), control.renew_session(bytea, bytea),
+  control.end_session(uuid), control.live_session(uuid)
+TO fleet_control;
+
+-- Any Viewer of Grafana can send any SQL as fleet_grafana: read-only, short, few at a time.
+ALTER ROLE fleet_grafana SET default_transaction_read_only = on;
+ALTER ROLE fleet_grafana SET statement_timeout = '15s';
+ALTER ROLE fleet_grafana CONNECTION LIMIT 20;
+ALTER ROLE fleet_analyst SET default_transaction_read_only = on;
+ALTER ROLE fleet_analyst SET statement_timeout = '5min';
