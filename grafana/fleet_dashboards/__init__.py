@@ -1,0 +1,1 @@
+"""Builders of the Grafana dashboards, and nothing that runs beside Grafana."""

@@ -1,0 +1,86 @@
+"""Panels about what was written: do the checks pass, why not, and the latest texts (scrubbed)."""
+
+from __future__ import annotations
+
+from fleet_dashboards.datasources import Json, sql
+from fleet_dashboards.panels import Head, bars, override, table, thresholds, words
+
+VERDICTS = words(accepted=("accepted", "green"), rejected=("rejected", "orange"))
+
+
+def checks() -> Json:
+    """Return the share of conversations that passed all checks, over all and by scenario."""
+    head = Head(
+        10,
+        "Checks passed",
+        "Share of the conversations judged in the chosen time of which every check passed. "
+        "Source: analytics.conversations, checks_passed = checks_total.",
+        "percentunit",
+        "no conversation was judged in this time",
+    )
+    query = sql("""
+        SELECT coalesce(scenario, 'all scenarios') AS "Scenario",
+          avg((checks_passed = checks_total)::integer)::double precision AS "Passed"
+        FROM analytics.conversations WHERE $__timeFilter(created_at)
+        GROUP BY ROLLUP (scenario) HAVING count(*) > 0
+        ORDER BY grouping(scenario) DESC, scenario
+        """)
+    colours = thresholds("red", (0.5, "yellow"), (0.8, "green"))
+    return bars(head, query, rows=True, min=0, max=1, decimals=0, thresholds=colours)
+
+
+def rejections() -> Json:
+    """Return why conversations were rejected, the commonest reason first."""
+    head = Head(
+        15,
+        "Rejections by reason",
+        "Conversations rejected in the chosen time; each has one reason. "
+        "Source: analytics.rejections.",
+        "locale",
+        "nothing was rejected in this time",
+    )
+    query = sql("""
+        SELECT reason AS "Reason", count(*) AS "Rejected"
+        FROM analytics.rejections WHERE $__timeFilter(created_at)
+        GROUP BY reason ORDER BY count(*) DESC, reason LIMIT 12
+        """)
+    return bars(head, query, rows=True, min=0, decimals=0, thresholds=thresholds("orange"))
+
+
+def latest() -> Json:
+    """Return the last conversations with their beginning; personal values are masked in it."""
+    head = Head(
+        18,
+        "Last conversations",
+        "The 20 newest judged conversations and how they begin; personal values are masked. "
+        "Source: analytics.conversations, analytics.turns, analytics.rejections.",
+        "string",
+        "no conversation has been judged yet",
+    )
+    query = sql("""
+        SELECT c.created_at AS "Written", c.scenario AS "Scenario", c.state AS "Verdict",
+          r.reason AS "Reason", c.node AS "Node", c.turns AS "Turns",
+          c.completion_tokens AS "Tokens",
+          (SELECT left(string_agg(t.speaker || ': ' || t.text, '  ' ORDER BY t.position), 300)
+           FROM analytics.turns t
+           WHERE t.conversation_id = c.conversation_id AND t.position <= 3) AS "Begins"
+        FROM (SELECT * FROM analytics.conversations ORDER BY created_at DESC LIMIT 20) c
+        LEFT JOIN analytics.rejections r USING (conversation_id)
+        ORDER BY c.created_at DESC
+        """)
+    overrides = [
+        override("Written", unit="dateTimeFromNow", custom__width=130),
+        override("Scenario", custom__width=180),
+        override(
+            "Verdict",
+            mappings=VERDICTS,
+            custom__cellOptions={"type": "color-text"},
+            custom__width=90,
+        ),
+        override("Reason", custom__width=170, noValue="-"),
+        override("Node", custom__width=120),
+        override("Turns", unit="locale", custom__width=70),
+        override("Tokens", unit="locale", custom__width=80),
+        override("Begins", noValue="not scrubbed yet", custom__inspect=True),
+    ]
+    return table(head, query, overrides=overrides)

@@ -1,0 +1,106 @@
+"""Panels about the machines: heat, load, memory, disks."""
+
+from __future__ import annotations
+
+from fleet_dashboards.datasources import Json, instant, series
+from fleet_dashboards.panels import Head, bars, lines, thresholds
+
+# green < 70, yellow 70-80, red > 80. Grafana's steps begin at their number, so that 80 itself,
+# which is yellow still, needs a mapping.
+HEAT = thresholds("green", (70, "yellow"), (80, "red"))
+HEAT_BOUNDARY = [
+    {
+        "type": "range",
+        "options": {"from": 80, "to": 80, "result": {"index": 0, "color": "yellow"}},
+    }
+]
+GIBIBYTE = 1024**3
+
+
+def temperatures() -> Json:
+    """Return the hottest reading of each CPU and GPU, with the bands behind."""
+    head = Head(
+        11,
+        "Temperatures",
+        "The hottest reading of each CPU and GPU; green < 70 °C, yellow 70-80 °C, red > 80 °C. "
+        "Source: Prometheus, fleet_cpu_temperature_celsius and fleet_gpu_temperature_celsius "
+        "(maximum, never an average).",
+        "celsius",
+        "no sensor on this machine",
+    )
+    targets = [
+        series(
+            "max by (node) (max_over_time(fleet_cpu_temperature_celsius[$__rate_interval]))",
+            "{{node}} CPU",
+            ref="A",
+        ),
+        series(
+            "max by (node, gpu) (max_over_time(fleet_gpu_temperature_celsius[$__rate_interval]))",
+            "{{node}} GPU {{gpu}}",
+            ref="B",
+        ),
+    ]
+    return lines(
+        head,
+        *targets,
+        decimals=0,
+        min=20,
+        thresholds=HEAT,
+        mappings=HEAT_BOUNDARY,
+        custom={"fillOpacity": 0, "thresholdsStyle": {"mode": "area"}, "axisSoftMax": 90},
+    )
+
+
+def utilization() -> Json:
+    """Return how busy CPUs and GPUs are."""
+    head = Head(
+        12,
+        "CPU and GPU, average of 5 minutes",
+        "How busy each CPU and GPU was in the 5 minutes before. Source: Prometheus, "
+        "avg_over_time of fleet_cpu_utilization_ratio and fleet_gpu_utilization_ratio.",
+        "percentunit",
+        "no reading yet",
+    )
+    targets = [
+        series("avg_over_time(fleet_cpu_utilization_ratio[5m])", "{{node}} CPU", ref="A"),
+        series("avg_over_time(fleet_gpu_utilization_ratio[5m])", "{{node}} GPU {{gpu}}", ref="B"),
+    ]
+    return lines(head, *targets, min=0, max=1, decimals=0)
+
+
+def memory() -> Json:
+    """Return the share of memory in use; a machine without a GPU has no GPU bar."""
+    head = Head(
+        13,
+        "Memory in use",
+        "Share of main memory, and of the memory of each GPU. Source: Prometheus, "
+        "fleet_memory_used_bytes / fleet_memory_total_bytes, and fleet_gpu_memory_used_bytes / "
+        "fleet_gpu_memory_total_bytes.",
+        "percentunit",
+        "no reading yet",
+    )
+    targets = [
+        instant("fleet_memory_used_bytes / fleet_memory_total_bytes", "{{node}}", ref="A"),
+        instant(
+            "fleet_gpu_memory_used_bytes / fleet_gpu_memory_total_bytes",
+            "{{node}} GPU {{gpu}}",
+            ref="B",
+        ),
+    ]
+    colours = thresholds("green", (0.85, "yellow"), (0.95, "red"))
+    return bars(head, *targets, rows=False, min=0, max=1, decimals=0, thresholds=colours)
+
+
+def disks() -> Json:
+    """Return the free space of each disk."""
+    head = Head(
+        14,
+        "Disk free",
+        "Free space of each mount; yellow below 20 GiB, red below 5 GiB. "
+        "Source: Prometheus, fleet_disk_free_bytes.",
+        "bytes",
+        "no reading yet",
+    )
+    query = instant("min by (node, mount) (fleet_disk_free_bytes)", "{{node}} {{mount}}")
+    colours = thresholds("red", (5 * GIBIBYTE, "yellow"), (20 * GIBIBYTE, "green"))
+    return bars(head, query, rows=False, min=0, decimals=1, thresholds=colours)

@@ -1,0 +1,36 @@
+"""The dashboard "Fleet overview": what an operator needs to know and do, in that order."""
+
+from __future__ import annotations
+
+from fleet_dashboards import conversations, hardware, steering, work
+from fleet_dashboards.datasources import Json
+from fleet_dashboards.layout import Row, dashboard
+
+UID = "fleet-overview"
+
+
+def build() -> Json:
+    """Return the dashboard: is it running, does it fail, how fast, how healthy, what came out."""
+    rows = [
+        Row(
+            5,
+            [(3, steering.state()), (7, steering.buttons()), (7, work.tasks()), (7, work.jobs())],
+        ),
+        Row(7, [(24, work.nodes())]),
+        Row(7, [(16, work.progress()), (8, steering.alerts())]),
+        Row(
+            8,
+            [
+                (8, work.conversations_per_hour()),
+                (8, work.tokens_per_second()),
+                (8, conversations.checks()),
+            ],
+        ),
+        Row(8, [(12, hardware.temperatures()), (12, hardware.utilization())]),
+        Row(7, [(8, hardware.memory()), (8, hardware.disks()), (8, conversations.rejections())]),
+        Row(9, [(24, conversations.latest())]),
+        Row(8, [(24, steering.audit())]),
+    ]
+    return dashboard(
+        UID, "Fleet overview", "The whole fleet on one page, with pause and resume.", rows
+    )

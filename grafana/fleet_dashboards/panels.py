@@ -1,0 +1,158 @@
+"""
+Core panels as Grafana's classic JSON: one function a panel type, one dataclass for what all share.
+
+Positions are given by `layout`, data by `datasources`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fleet_dashboards.datasources import Json
+
+PLUGIN_VERSION = "12.4.0"  # older numbers make Grafana migrate the panel
+
+
+@dataclass(frozen=True)
+class Head:
+    """What every panel says of itself; number is fixed for life, since links and tests use it."""
+
+    number: int
+    title: str
+    description: str
+    unit: str
+    missing: str = "none yet"  # shown instead of "No data"
+
+
+def _panel(kind: str, head: Head, targets: Sequence[Json], options: Json, **field: Any) -> Json:
+    overrides = field.pop("overrides", [])
+    transformations = field.pop("transformations", [])
+    return {
+        "id": head.number,
+        "type": kind,
+        "title": head.title,
+        "description": head.description,
+        "pluginVersion": PLUGIN_VERSION,
+        "datasource": targets[0]["datasource"],
+        "targets": list(targets),
+        "transformations": list(transformations),
+        "fieldConfig": {
+            "defaults": {"unit": head.unit, "noValue": head.missing, **field},
+            "overrides": list(overrides),
+        },
+        "options": options,
+    }
+
+
+def thresholds(base: str, *steps: tuple[float, str]) -> Json:
+    """Return colours from the lowest value up; each step begins at its number."""
+    return {
+        "mode": "absolute",
+        "steps": [
+            {"color": base, "value": None},
+            *({"color": color, "value": value} for value, color in steps),
+        ],
+    }
+
+
+def words(**looks: tuple[str, str]) -> list[Json]:
+    """Return a mapping of exact values to (text, colour)."""
+    return [
+        {
+            "type": "value",
+            "options": {
+                value: {"index": index, "text": text, "color": color}
+                for index, (value, (text, color)) in enumerate(looks.items())
+            },
+        }
+    ]
+
+
+def override(name: str, **properties: Any) -> Json:
+    """
+    Return how one column or series differs; a double underscore in a key stands for a dot.
+
+    `custom__width=80` becomes the property custom.width.
+    """
+    return {
+        "matcher": {"id": "byName", "options": name},
+        "properties": [
+            {"id": key.replace("__", "."), "value": value} for key, value in properties.items()
+        ],
+    }
+
+
+def _reduce(*, values: bool, fields: str) -> Json:
+    return {"calcs": ["lastNotNull"], "fields": fields, "values": values}
+
+
+def stat(head: Head, *targets: Json, fields: str = "", color: str = "value", **field: Any) -> Json:
+    """Return big figures; fields is a regular expression of field names, empty for all numbers."""
+    options = {
+        "reduceOptions": _reduce(values=False, fields=fields),
+        "colorMode": color,
+        "graphMode": "none",
+        "justifyMode": "center",
+        "orientation": "auto",
+        "textMode": "auto" if color == "value" else "value",
+        "wideLayout": True,
+    }
+    return _panel("stat", head, targets, options, **field)
+
+
+def bars(head: Head, *targets: Json, rows: bool, **field: Any) -> Json:
+    """Return horizontal bars: one a row of a table, or one a series."""
+    options = {
+        "reduceOptions": _reduce(values=rows, fields=""),
+        "displayMode": "basic",
+        "orientation": "horizontal",
+        "valueMode": "color",
+        "namePlacement": "left",
+        "showUnfilled": True,
+        "sizing": "auto",
+        "minVizHeight": 16,
+        "maxVizHeight": 28,
+        "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
+    }
+    return _panel("bargauge", head, targets, options, **field)
+
+
+def lines(
+    head: Head, *targets: Json, legend: Sequence[str] = ("lastNotNull", "max"), **field: Any
+) -> Json:
+    """Return lines over time; the legend is a table of the named reductions."""
+    custom = {"lineWidth": 2, "fillOpacity": 8, "showPoints": "auto", "spanNulls": 60_000}
+    custom |= field.pop("custom", {})
+    options = {
+        "legend": {
+            "showLegend": True,
+            "displayMode": "table",
+            "placement": "bottom",
+            "calcs": list(legend),
+        },
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    }
+    field.setdefault("color", {"mode": "palette-classic"})
+    return _panel("timeseries", head, targets, options, custom=custom, **field)
+
+
+def table(head: Head, *targets: Json, **field: Any) -> Json:
+    """Return a table; overrides say how single columns look."""
+    custom = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False}
+    options = {"showHeader": True, "cellHeight": "sm", "enablePagination": False}
+    return _panel("table", head, targets, options, custom=custom, **field)
+
+
+def canvas(head: Head, *targets: Json, elements: Sequence[Json]) -> Json:
+    """Return a drawing of elements; its query has one row, which element texts may name."""
+    options = {
+        "inlineEditing": False,  # while it is on, clicks select instead of acting
+        "showAdvancedTypes": True,
+        "panZoom": False,
+        "zoomToContent": False,
+        "tooltip": {"mode": "none"},
+        "root": {"type": "frame", "name": "root", "elements": list(elements)},
+    }
+    return _panel("canvas", head, targets, options)

@@ -1,0 +1,134 @@
+"""Panels about control: what the fleet is told to do, the buttons, what fires, and who did what."""
+
+from __future__ import annotations
+
+from fleet_dashboards.actions import Box, Button, element, label
+from fleet_dashboards.datasources import Json, instant, sql
+from fleet_dashboards.panels import Head, canvas, override, stat, table, words
+
+PAUSE = Button(
+    verb="fleet-pause",
+    label="Pause",
+    question="Pause the whole fleet? Each node finishes the conversation it is writing and starts "
+    "no other. Nothing is lost.",
+    variant="destructive",
+)
+RESUME = Button(
+    verb="fleet-resume",
+    label="Resume",
+    question="Resume the whole fleet? Every node starts to write conversations again at once.",
+    variant="success",
+)
+
+STATES = words(running=("Running", "green"), paused=("Paused", "orange"))
+SEVERITIES = words(
+    critical=("critical", "red"), warning=("warning", "orange"), info=("info", "blue")
+)
+OUTCOMES = words(done=("done", "green"), refused=("refused", "orange"), failed=("failed", "red"))
+
+
+def state() -> Json:
+    """Return the tile that says whether the fleet is running or paused."""
+    head = Head(
+        1,
+        "Fleet",
+        "Whether nodes may start conversations. Source: analytics.fleet_state.",
+        "string",
+        "unknown",
+    )
+    query = sql("SELECT state FROM analytics.fleet_state")
+    return stat(head, query, fields="/^state$/", color="background", mappings=STATES)
+
+
+def buttons() -> Json:
+    """Return the two buttons beside the last change; Viewers see them, but cannot use them."""
+    head = Head(
+        2,
+        "Pause and resume",
+        "Both buttons ask for a reason and for consent; they need the role Editor or Admin. "
+        "The result shows in the tile beside and in Recent control actions within 5 seconds. "
+        "Source: analytics.fleet_state.",
+        "string",
+    )
+    query = sql("""
+        SELECT 'Since ' || to_char(changed_at AT TIME ZONE 'UTC', 'FMDD Mon HH24:MI:SS')
+            || ' UTC, by ' || changed_by AS since,
+          'Reason: ' || left(reason, 80) AS reason
+        FROM analytics.fleet_state
+        """)
+    elements = [
+        element(PAUSE, Box(top=4, left=8, width=130, height=40)),
+        element(RESUME, Box(top=4, left=150, width=130, height=40)),
+        label("since", Box(top=50, left=8, width=440, height=26)),
+        label("reason", Box(top=76, left=8, width=440, height=26)),
+    ]
+    return canvas(head, query, elements=elements)
+
+
+def alerts() -> Json:
+    """Return the alerts that fire now, the gravest first."""
+    head = Head(
+        6,
+        "Firing alerts",
+        "What needs a look now. Source: Prometheus, ALERTS{alertstate='firing'}; the age is that "
+        "of ALERTS_FOR_STATE.",
+        "string",
+        "nothing fires",
+    )
+    expr = """
+        max by (alertname, severity, node) (
+          time() - ALERTS_FOR_STATE and ignoring (alertstate) ALERTS{alertstate="firing"})
+        """
+    names = {"alertname": "Alert", "severity": "Severity", "node": "Node", "Value": "Active for"}
+    organize = {
+        "id": "organize",
+        "options": {
+            "excludeByName": {"Time": True},
+            "indexByName": {"severity": 0, "alertname": 1, "node": 2, "Value": 3},
+            "renameByName": names,
+        },
+    }
+    sort = {
+        "id": "sortBy",
+        "options": {"fields": {}, "sort": [{"field": "Severity", "desc": False}]},
+    }
+    overrides = [
+        override(
+            "Severity",
+            mappings=SEVERITIES,
+            custom__cellOptions={"type": "color-text"},
+            custom__width=90,
+        ),
+        override("Active for", unit="s", decimals=0, custom__width=100),
+    ]
+    query = instant(expr, form="table")
+    return table(head, query, transformations=[organize, sort], overrides=overrides)
+
+
+def audit() -> Json:
+    """Return who tried to change what, also when it was refused."""
+    head = Head(
+        19,
+        "Recent control actions",
+        "The last 25 attempts to change something, newest first, refused ones included. "
+        "Source: analytics.audit.",
+        "string",
+        "nobody has changed anything yet",
+    )
+    query = sql("""
+        SELECT time AS "When", actor AS "Who", role AS "Role", way AS "Way", action AS "Action",
+          target AS "Target", outcome AS "Outcome", reason AS "Reason"
+        FROM analytics.audit ORDER BY audit_id DESC LIMIT 25
+        """)
+    overrides = [
+        override("When", unit="dateTimeFromNow", custom__width=130),
+        override("Role", custom__width=90),
+        override("Way", custom__width=90),
+        override(
+            "Outcome",
+            mappings=OUTCOMES,
+            custom__cellOptions={"type": "color-text"},
+            custom__width=90,
+        ),
+    ]
+    return table(head, query, overrides=overrides)

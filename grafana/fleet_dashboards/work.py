@@ -1,0 +1,240 @@
+"""Panels about the work: the queue, the nodes that do it, the jobs, and how fast it goes."""
+
+from __future__ import annotations
+
+from fleet_dashboards.datasources import RATE_STEP, Json, instant, series, sql
+from fleet_dashboards.hardware import HEAT, HEAT_BOUNDARY
+from fleet_dashboards.panels import Head, lines, override, stat, table, thresholds, words
+
+NO_MASTER = "no master leads"
+
+NODE_STATES = words(
+    online=("online", "green"),
+    stale=("stale", "yellow"),
+    offline=("offline", "red"),
+    off=("off on purpose", "blue"),
+)
+MODES = words(
+    idle=("idle", "green"),
+    work=("work", "blue"),
+    gaming=("gaming", "purple"),
+    throttling=("throttling", "orange"),
+)
+JOB_STATES = words(
+    pending=("pending", "blue"),
+    running=("running", "green"),
+    paused=("paused", "orange"),
+    done=("done", "text"),
+    failed=("failed", "red"),
+    cancelled=("cancelled", "text"),
+)
+COLOURED = {"type": "color-text"}
+GAUGE = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+
+
+def tasks() -> Json:
+    """Return how many conversations wait, are being written, are written, or were given up."""
+    head = Head(
+        3,
+        "Conversations to write",
+        "Tasks (one conversation each) by state; running includes those claimed by a worker. "
+        "Source: Prometheus, fleet_tasks of the leading master; the same in SQL: "
+        "SELECT state, count(*) FROM analytics.tasks GROUP BY state.",
+        "locale",
+        NO_MASTER,
+    )
+    targets = [
+        instant('sum(fleet_tasks{state="pending"})', "pending", ref="A"),
+        instant('sum(fleet_tasks{state=~"claimed|running"})', "running", ref="B"),
+        instant('sum(fleet_tasks{state="done"})', "done", ref="C"),
+        instant('sum(fleet_tasks{state="failed"})', "failed", ref="D"),
+    ]
+    return stat(head, *targets, **_counts())
+
+
+def jobs() -> Json:
+    """Return how many orders wait, run, are done, or failed."""
+    head = Head(
+        4,
+        "Jobs",
+        "Orders for conversations by state. Source: Prometheus, fleet_jobs of the leading master; "
+        "the same in SQL: SELECT state, count(*) FROM analytics.jobs GROUP BY state.",
+        "locale",
+        NO_MASTER,
+    )
+    targets = [
+        instant(f'sum(fleet_jobs{{state="{state}"}})', state, ref=ref)
+        for ref, state in zip("ABCD", ("pending", "running", "done", "failed"), strict=True)
+    ]
+    return stat(head, *targets, **_counts())
+
+
+def _counts() -> Json:
+    failed = override("failed", thresholds=thresholds("text", (1, "red")))
+    return {"thresholds": thresholds("text"), "decimals": 0, "overrides": [failed]}
+
+
+def nodes() -> Json:
+    """Return the grid of machines."""
+    head = Head(
+        5,
+        "Nodes",
+        "Every enrolled machine. Online: heartbeat at most 30 s old; stale: at most 120 s. "
+        "Temperatures: green < 70 °C, yellow 70-80 °C, red > 80 °C. Source: analytics.nodes.",
+        "string",
+        "no machine is enrolled",
+    )
+    query = sql("""
+        SELECT node AS "Node",
+          CASE WHEN is_expected OR state = 'online' THEN state ELSE 'off' END AS "State",
+          mode AS "Mode", throttle_factor AS "Throttle", tokens_per_second AS "Tokens/s",
+          jobs_done AS "Conversations", cpu_utilization_ratio AS "CPU",
+          cpu_temperature_celsius AS "CPU temp.", gpu_temperature_celsius AS "GPU temp.",
+          memory_used_bytes::double precision / memory_total_bytes AS "Memory",
+          worker_state AS "Worker", extract(epoch FROM now() - last_heartbeat_at) AS "Heartbeat"
+        FROM analytics.nodes ORDER BY node
+        """)
+    heat = {
+        "unit": "celsius",
+        "decimals": 0,
+        "noValue": "no sensor",
+        "thresholds": HEAT,
+        "mappings": HEAT_BOUNDARY,
+        "custom__cellOptions": COLOURED,
+        "custom__width": 100,
+    }
+    share = {"unit": "percentunit", "decimals": 0, "noValue": "no reading", "min": 0, "max": 1}
+    overrides = [
+        override("State", mappings=NODE_STATES, custom__cellOptions={"type": "color-background"}),
+        override("Mode", mappings=MODES, custom__cellOptions=COLOURED, noValue="no reading"),
+        override("Throttle", **share),
+        override("Tokens/s", unit="suffix: tok/s", decimals=1),
+        override("Conversations", unit="locale"),
+        override("CPU", **share, custom__cellOptions=GAUGE, thresholds=thresholds("blue")),
+        override("CPU temp.", **heat),
+        override("GPU temp.", **heat),
+        override(
+            "Memory",
+            **share,
+            custom__cellOptions=GAUGE,
+            thresholds=thresholds("green", (0.85, "yellow"), (0.95, "red")),
+        ),
+        override("Heartbeat", unit="s", decimals=0, noValue="never"),
+    ]
+    return table(head, query, overrides=overrides)
+
+
+def progress() -> Json:
+    """Return the open jobs, then the latest others, with how far they are and when they end."""
+    head = Head(
+        7,
+        "Progress of jobs",
+        "Open jobs in queue order, then the latest ended ones. The end is estimated from the last "
+        "50 conversations: half of all forecasts are met by P50, nine in ten by P90. "
+        "Source: analytics.jobs.",
+        "string",
+        "no job yet: fleet jobs submit --scenario healthcare_billing --count 5",
+    )
+    query = sql("""
+        SELECT left(job_id::text, 8) AS "Job", scenario AS "Scenario", state AS "State",
+          progress_ratio AS "Progress", wanted AS "Wanted", done AS "Accepted",
+          rejected AS "Rejected", failed AS "Failed", eta_p50_at AS "End (P50)",
+          eta_p90_at AS "End (P90)"
+        FROM analytics.jobs
+        ORDER BY finished_at IS NOT NULL, CASE WHEN finished_at IS NULL THEN -priority END,
+          CASE WHEN finished_at IS NULL THEN rank ELSE -rank END
+        LIMIT 12
+        """)
+    end = {"unit": "dateTimeFromNow", "noValue": "-", "custom__width": 120}
+    counts = {"unit": "locale", "custom__width": 85}
+    overrides = [
+        override("Job", custom__width=90),
+        override("State", mappings=JOB_STATES, custom__cellOptions=COLOURED, custom__width=90),
+        override(
+            "Progress",
+            unit="percentunit",
+            decimals=0,
+            min=0,
+            max=1,
+            custom__cellOptions=GAUGE,
+            thresholds=thresholds("green"),
+        ),
+        *(override(name, **counts) for name in ("Wanted", "Accepted", "Rejected", "Failed")),
+        override("End (P50)", **end),
+        override("End (P90)", **end),
+    ]
+    return table(head, query, overrides=overrides)
+
+
+def conversations_per_hour() -> Json:
+    """Return how many conversations were written in the hour before each moment."""
+    head = Head(
+        8,
+        "Conversations per hour",
+        "Judged conversations written in the 60 minutes before each moment. "
+        "Source: analytics.conversations by created_at.",
+        "suffix: /h",
+        "no conversation in this time",
+    )
+    # One index scan of the range, counted by bucket; the window then adds up each hour.
+    query = sql(
+        """
+        WITH steps AS (
+          SELECT make_interval(secs => greatest(60, $__interval_ms / 1000)) AS step
+        ), buckets AS (
+          SELECT date_bin(step, created_at, 'epoch') AS begun,
+            count(*) FILTER (WHERE state = 'accepted') AS accepted,
+            count(*) FILTER (WHERE state = 'rejected') AS rejected
+          FROM analytics.conversations, steps
+          WHERE created_at >= $__timeFrom()::timestamptz - interval '1 hour'
+            AND created_at <= $__timeTo()::timestamptz
+          GROUP BY 1
+        ), moments AS (
+          SELECT step, generate_series(
+            date_bin(step, $__timeFrom()::timestamptz - interval '1 hour', 'epoch'),
+            $__timeTo()::timestamptz, step) AS begun
+          FROM steps
+        )
+        SELECT least(time, $__timeTo()::timestamptz) AS time, accepted, rejected FROM (
+          SELECT begun + step AS time,
+            (sum(coalesce(accepted, 0)) OVER past / hours)::double precision AS accepted,
+            (sum(coalesce(rejected, 0)) OVER past / hours)::double precision AS rejected
+          FROM moments LEFT JOIN buckets USING (begun),
+            LATERAL (SELECT greatest(1, extract(epoch FROM step) / 3600) AS hours) AS width
+          WINDOW past AS (
+            ORDER BY begun RANGE BETWEEN interval '3599 seconds' PRECEDING AND CURRENT ROW)
+        ) AS rolling
+        WHERE time > $__timeFrom()::timestamptz ORDER BY time
+        """,
+        form="time_series",
+    )
+    colours = [
+        override(name, color={"mode": "fixed", "fixedColor": colour})
+        for name, colour in (("accepted", "green"), ("rejected", "orange"))
+    ]
+    return lines(
+        head,
+        query,
+        min=0,
+        decimals=0,
+        overrides=colours,
+        custom={
+            "fillOpacity": 30,
+            "showPoints": "never",
+            "stacking": {"mode": "normal", "group": "A"},
+        },
+    )
+
+
+def tokens_per_second() -> Json:
+    """Return the speed of each node."""
+    head = Head(
+        9,
+        "Tokens per second",
+        "Completion tokens written by each node, averaged over two minutes or more. "
+        'Source: Prometheus, rate of fleet_llm_tokens_total{kind="completion"}.',
+        "suffix: tok/s",
+        "no node has written a token yet",
+    )
+    expr = 'sum by (node) (rate(fleet_llm_tokens_total{kind="completion"}[$__rate_interval]))'
+    return lines(head, series(expr, "{{node}}", step=RATE_STEP), min=0, decimals=1)

@@ -1,0 +1,313 @@
+"""What the dashboards are tried on: a database with a day's life in it, and a real Prometheus."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from fleet_dashboards import build
+from psycopg.types.json import Jsonb
+
+PERSONA = {"customer_name": "Marisol Quintanilla", "account": "QX-55318"}
+TURNS = [
+    ("agent", "Thank you for calling, how may I help you?"),
+    ("customer", "This is Marisol Quintanilla, account QX-55318, about my bill."),
+    ("agent", "I see the charge that you mean. It was sent twice."),
+    ("customer", "Please take it back then."),
+    ("agent", "It is done; you will see it within three days."),
+    ("customer", "Thank you, goodbye."),
+]
+READY_SECONDS = 60  # for Prometheus to have seen each series twice
+
+
+@pytest.fixture(params=sorted(build.dashboards()))
+def dashboard(request):
+    """Each committed dashboard, as Grafana will read it."""
+    return json.loads((build.FOLDER / request.param).read_text())
+
+
+def all_targets(kind):
+    """(title and refId, target) of each committed query of a data source type."""
+    return [
+        pytest.param(target, id=f"{panel['title']} {target['refId']}")
+        for path in sorted(build.FOLDER.glob("*.json"))
+        for panel in json.loads(path.read_text())["panels"]
+        for target in panel["targets"]
+        if target["datasource"]["type"] == kind
+    ]
+
+
+def pytest_generate_tests(metafunc):
+    """Hand each query of the committed dashboards to the tests that ask for one."""
+    kinds = {"sql_target": "grafana-postgresql-datasource", "prometheus_target": "prometheus"}
+    for argument, kind in kinds.items():
+        if argument in metafunc.fixturenames:
+            metafunc.parametrize(argument, all_targets(kind))
+
+
+@pytest.fixture
+def panels(dashboard):
+    return {panel["title"]: panel for panel in dashboard["panels"]}
+
+
+@pytest.fixture
+def expand():
+    """Grafana's macros of the PostgreSQL source, for a range that ends now."""
+
+    def expand_macros(sql, *, hours=3, step_seconds=60):
+        until = datetime.now(UTC)
+        start = (until - timedelta(hours=hours)).isoformat()
+        sql = re.sub(
+            r"\$__timeFilter\(([^)]+)\)", rf"\1 BETWEEN '{start}' AND '{until.isoformat()}'", sql
+        )
+        sql = sql.replace("$__timeFrom()", f"'{start}'")
+        sql = sql.replace("$__timeTo()", f"'{until.isoformat()}'")
+        sql = sql.replace("$__interval_ms", str(step_seconds * 1000))
+        assert "$__" not in sql, "a macro that this test cannot expand"
+        return sql
+
+    return expand_macros
+
+
+@pytest.fixture
+def query(lived_in, expand):
+    """Run SQL of a panel as Grafana does: macros expanded, as fleet_grafana."""
+
+    def run(sql, **how):
+        with lived_in.connect("fleet_grafana") as grafana:
+            return grafana.execute(expand(sql, **how)).fetchall()
+
+    return run
+
+
+@pytest.fixture
+def lived_in(database, owner):
+    """
+    A database after some work.
+
+    Alpha wrote five conversations (three accepted, two rejected), gave one up, is writing another;
+    beta, switched off on purpose, never came; people pressed buttons.
+    """
+    owner.execute("SELECT fleet.submit_job('healthcare_billing', 7, 'tests')")
+    waiting = owner.execute("SELECT fleet.submit_job('mixed', 4, 'tests') AS job").fetchone()["job"]
+    owner.execute("SELECT fleet.split_jobs()")
+    owner.execute("SELECT fleet.cancel_job(%s)", [waiting])
+    owner.execute("SELECT fleet.submit_job('mixed', 3, 'tests')")
+    owner.execute("SELECT fleet.set_config('fleet', 'task_attempts_max', 1, 'tests', 'fail soon')")
+    owner.execute("UPDATE fleet.nodes SET is_expected = false WHERE node = 'beta'")
+    with database.connect("alpha") as alpha:
+        alpha.execute("SELECT fleet.heartbeat('1.0', 'running', 0)")
+        write_conversations(alpha)
+        judge_conversations(alpha)
+        store_readings(alpha)
+    for role, outcome in (("viewer", "refused"), ("operator", "done")):
+        owner.execute(
+            "SELECT control.write_audit('ada', %s, 'grafana', 'pause', 'fleet', %s, 'why', NULL)",
+            [role, outcome],
+        )
+    return database
+
+
+def write_conversations(alpha):
+    worker = uuid.uuid4()
+    prompt = alpha.execute("SELECT max(prompt_id) AS id FROM fleet.prompts").fetchone()["id"]
+    tasks = alpha.execute(
+        "SELECT task_id, attempt FROM fleet.claim_tasks(%s, 7)", [worker]
+    ).fetchall()
+    for number, row in enumerate(tasks):
+        held = (row["task_id"], worker, row["attempt"])
+        start = (*held, prompt, Jsonb(PERSONA))
+        alpha.execute("SELECT fleet.start_task(%s, %s, %s, %s, %s)", start)
+        for position, (speaker, text) in enumerate(TURNS, start=1):
+            turn = (*held, position, speaker, f"{text} ({number})")
+            alpha.execute("SELECT fleet.store_turn(%s, %s, %s, %s, %s, %s)", turn)
+        alpha.execute(
+            "SELECT fleet.record_llm_request(%s, %s, 'tiny', 300, 200, 10, 0.5, 'ok')",
+            [uuid.uuid4(), row["task_id"]],
+        )
+        if number < 5:
+            alpha.execute("SELECT fleet.finish_task(%s, %s, %s, 'tiny')", held)
+        elif number == 5:
+            alpha.execute("SELECT fleet.release_task(%s, %s, %s, true, 'no answer')", held)
+
+
+def judge_conversations(alpha):
+    worker = uuid.uuid4()
+    rows = alpha.execute(
+        "SELECT conversation_id FROM fleet.claim_judgements(%s, 9)", [worker]
+    ).fetchall()
+    for number, row in enumerate(rows):
+        is_bad = number >= 3
+        scrubbed = [
+            f"{text} ({number})".replace("Marisol Quintanilla", "[PII]").replace(
+                "QX-55318", "[PII]"
+            )
+            for _, text in TURNS
+        ]
+        alpha.execute(
+            "SELECT fleet.store_verdict(%s, %s, %s, %s, %s, %s, %s, 'rules', %s, 8)",
+            [
+                row["conversation_id"],
+                worker,
+                "repeated_turn" if is_bad else None,
+                "checks" if is_bad else None,
+                "turn 3 equals turn 5" if is_bad else None,
+                bytes([number]),
+                scrubbed,
+                7 if is_bad else 8,
+            ],
+        )
+
+
+def store_readings(alpha):
+    now = datetime.now(UTC)
+    alpha.execute(
+        "INSERT INTO telemetry.hardware (time, node, cpu_utilization_ratio,"
+        " cpu_temperature_celsius, memory_used_bytes, memory_total_bytes, mode, throttle_factor)"
+        " VALUES (%s, 'alpha', 0.5, 71, 4e9, 8e9, 'idle', 1)",
+        [now],
+    )
+    alpha.execute(
+        "INSERT INTO telemetry.gpu (time, node, gpu, temperature_celsius)"
+        " VALUES (%s, 'alpha', '0', 64)",
+        [now],
+    )
+
+
+NODE_PAGE = """\
+fleet_cpu_utilization_ratio 0.5
+fleet_cpu_temperature_celsius{{sensor="package"}} 71
+fleet_cpu_temperature_celsius{{sensor="core0"}} 82
+fleet_memory_used_bytes 4e9
+fleet_memory_total_bytes 8e9
+fleet_disk_free_bytes{{mount="/"}} 5e10
+fleet_disk_total_bytes{{mount="/"}} 1e11
+fleet_gpu_utilization_ratio{{gpu="0"}} 0.9
+fleet_gpu_temperature_celsius{{gpu="0"}} 64
+fleet_gpu_memory_used_bytes{{gpu="0"}} 3e9
+fleet_gpu_memory_total_bytes{{gpu="0"}} 6e9
+fleet_llm_tokens_total{{model="tiny",kind="prompt"}} {tokens}
+fleet_llm_tokens_total{{model="tiny",kind="completion"}} {tokens}
+"""
+MASTER_PAGE = "".join(
+    [
+        f'fleet_jobs{{{{state="{state}"}}}} {number}\n'
+        for number, state in enumerate(
+            ("pending", "running", "done", "failed", "cancelled"), start=1
+        )
+    ]
+    + [
+        f'fleet_tasks{{{{state="{state}"}}}} {number}\n'
+        for number, state in enumerate(
+            ("pending", "claimed", "running", "done", "failed", "cancelled"), start=11
+        )
+    ]
+)
+PROMETHEUS_CONFIG = """\
+global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+rule_files: [{rules}]
+scrape_configs:
+  - job_name: fleet-node
+    metrics_path: /node
+    static_configs: [{{targets: ["127.0.0.1:{port}"], labels: {{node: alpha}}}}]
+  - job_name: fleet-master
+    metrics_path: /master
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+RULES = """\
+groups:
+  - name: tests
+    rules: [{alert: CpuHot, expr: fleet_cpu_temperature_celsius > 80, labels: {severity: critical}}]
+"""
+
+
+class Pages(BaseHTTPRequestHandler):
+    """The pages of an exporter and of a master; the tokens rise at each scrape."""
+
+    tokens = 0
+
+    def do_GET(self):
+        type(self).tokens += 50
+        page = NODE_PAGE if self.path == "/node" else MASTER_PAGE
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(page.format(tokens=type(self).tokens).encode())
+
+    def log_message(self, *_):
+        """Quiet: the test says what it needs."""
+
+
+@pytest.fixture(scope="session")
+def prometheus_program():
+    folder = os.environ.get("FLEET_PROMETHEUS_HOME", "/nonexistent")
+    program = shutil.which("prometheus", path=f"{folder}:{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("no prometheus; set FLEET_PROMETHEUS_HOME to its folder")
+    return program
+
+
+@pytest.fixture(scope="session")
+def prometheus(prometheus_program, tmp_path_factory):
+    """Ask a real Prometheus that scrapes Pages: a function from PromQL to its result."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    pages = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    (folder / "tests.rules.yml").write_text(RULES)
+    config = folder / "prometheus.yml"
+    config.write_text(
+        PROMETHEUS_CONFIG.format(rules=folder / "tests.rules.yml", port=pages.server_port)
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [prometheus_program, f"--config.file={config}", f"--web.listen-address={address}",
+             f"--storage.tsdb.path={folder / 'data'}"],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        ask = functools.partial(ask_prometheus, f"http://{address}")
+        wait_until_seen(ask, process, folder / "log")
+        yield ask
+    finally:
+        process.terminate()
+        process.wait()
+        pages.shutdown()
+        pages.server_close()
+
+
+def ask_prometheus(url, expr):
+    expr = expr.replace("$__rate_interval", "20s").replace("$__interval", "5s")
+    assert "$__" not in expr, "a macro that this test cannot expand"
+    form = urllib.parse.urlencode({"query": expr}).encode()
+    with urllib.request.urlopen(f"{url}/api/v1/query", form, timeout=5) as response:
+        return json.load(response)["data"]["result"]
+
+
+def wait_until_seen(ask, process, log):
+    """Return when all pages were scraped twice and the alert fires."""
+    probe = "rate(fleet_llm_tokens_total[20s]) and on () fleet_tasks and on () ALERTS"
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if ask(probe):
+                return
+        except OSError:
+            pass  # it does not listen yet
+        threading.Event().wait(0.2)
+    pytest.fail(f"Prometheus did not get ready: {log.read_text()[-2000:]}")

@@ -1,0 +1,188 @@
+"""Every query of the committed dashboards, run where it will run: PostgreSQL and Prometheus."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+
+
+def test_sql_returns_rows(sql_target, query):
+    """As fleet_grafana, on a database that has seen some work."""
+    rows = query(sql_target["rawSql"])
+
+    assert rows
+    assert any(value is not None for value in rows[-1].values())
+
+
+def test_promql_returns_rows(prometheus_target, prometheus):
+    """On a Prometheus that scrapes a node and the master."""
+    assert prometheus(prometheus_target["expr"])
+
+
+def column_names(panel, query):
+    renames = [
+        change["options"].get("renameByName", {})
+        for change in panel["transformations"]
+        if change["id"] == "organize"
+    ]
+    names = {name for each in renames for name in each.values()}
+    for target in panel["targets"]:
+        if "rawSql" in target:
+            names |= set(query(target["rawSql"])[0])
+        else:
+            names.add(target["legendFormat"])
+    return names
+
+
+def test_overrides_name_columns_that_exist(dashboard, query):
+    """An override of a column that no query returns would silently do nothing."""
+    for panel in dashboard["panels"]:
+        overrides = panel["fieldConfig"]["overrides"]
+        wanted = {override["matcher"]["options"] for override in overrides}
+        assert wanted <= column_names(panel, query), panel["title"]
+
+
+def test_canvas_texts_name_columns_that_exist(panels, query):
+    """A label of a field that no query returns would be empty."""
+    panel = panels["Pause and resume"]
+    fields = {
+        element["config"]["text"]["field"]
+        for element in panel["options"]["root"]["elements"]
+        if element["type"] == "text"
+    }
+
+    assert fields == set(query(panel["targets"][0]["rawSql"])[0])
+
+
+def sql_of(panels, title):
+    return panels[title]["targets"][0]["rawSql"]
+
+
+def test_conversations_per_hour_counts_each_once(panels, query):
+    """The last moment holds what was written in the hour before it."""
+    rows = query(sql_of(panels, "Conversations per hour"))
+
+    assert (rows[-1]["accepted"], rows[-1]["rejected"]) == (3, 2)
+    assert rows[0]["accepted"] == 0
+
+
+@pytest.mark.parametrize(("hours", "step_seconds"), [(1, 5), (6, 120), (24 * 30, 7200)])
+def test_conversations_per_hour_keeps_its_unit(panels, query, hours, step_seconds):
+    """Also where one point stands for two hours, it is conversations per hour."""
+    rows = query(sql_of(panels, "Conversations per hour"), hours=hours, step_seconds=step_seconds)
+
+    assert 3 / max(1, step_seconds / 3600) == rows[-1]["accepted"]
+    assert len(rows) <= hours * 3600 / max(60, step_seconds) + 1
+
+
+def test_conversations_per_hour_forgets_after_an_hour(panels, query, owner):
+    """What was written 59 minutes ago counts, what was written 62 minutes ago does not."""
+    owner.execute("UPDATE fleet.conversations SET created_at = now() - interval '62 minutes'")
+    owner.execute(
+        "UPDATE fleet.conversations SET created_at = now() - interval '59 minutes' WHERE"
+        " conversation_id = (SELECT min(conversation_id::text)::uuid FROM fleet.conversations"
+        " WHERE state = 'accepted')"
+    )
+
+    rows = query(sql_of(panels, "Conversations per hour"))
+
+    assert (rows[-1]["accepted"], rows[-1]["rejected"]) == (1, 0)
+
+
+def test_checks_passed_is_a_share_of_all(panels, query):
+    """Three of five conversations passed every check; the sum stands first."""
+    rows = query(sql_of(panels, "Checks passed"))
+
+    assert {"Scenario": "all scenarios", "Passed": pytest.approx(0.6)} == rows[0]
+
+
+def test_nodes_tell_absence_from_zero(panels, query):
+    """A machine that never came has no heartbeat and no temperature, not 0 of them."""
+    alpha, beta = query(sql_of(panels, "Nodes"))
+
+    assert (
+        alpha["State"],
+        alpha["CPU temp."],
+        alpha["GPU temp."],
+        alpha["Memory"],
+    ) == ("online", 71, 64, 0.5)
+    assert (beta["State"], beta["Heartbeat"], beta["CPU temp."]) == ("off", None, None)
+
+
+def test_jobs_stand_in_queue_order(panels, query):
+    """Open jobs as they will be worked off, then those that ended."""
+    rows = query(sql_of(panels, "Progress of jobs"))
+
+    assert [row["State"] for row in rows] == ["running", "pending", "cancelled"]
+    assert tuple(rows[0][key] for key in ("Wanted", "Accepted", "Rejected", "Failed")) == (
+        7,
+        3,
+        2,
+        1,
+    )
+
+
+def test_last_conversations_show_no_personal_value(panels, query):
+    """The preview is the scrubbed text; a rejected one says why."""
+    rows = query(sql_of(panels, "Last conversations"))
+
+    assert len(rows) == 5
+    assert all("[PII]" in row["Begins"] for row in rows)
+    assert not any("Quintanilla" in row["Begins"] or "QX-55318" in row["Begins"] for row in rows)
+    assert {("accepted", None), ("rejected", "repeated_turn")} == {
+        (row["Verdict"], row["Reason"]) for row in rows
+    }
+
+
+def test_audit_is_newest_first(panels, query):
+    """Refused attempts are there too."""
+    rows = query(sql_of(panels, "Recent control actions"))
+
+    assert [(row["Role"], row["Outcome"]) for row in rows] == [
+        ("operator", "done"),
+        ("viewer", "refused"),
+    ]
+
+
+def test_panels_cannot_write(query):
+    """Whatever a Viewer sends as SQL, it changes nothing."""
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        query("CREATE TABLE mine (x int)")
+
+
+def test_running_counts_claimed_tasks(panels, prometheus):
+    """A claimed task is being worked on, so that the four tiles hold every open task."""
+    targets = panels["Conversations to write"]["targets"]
+    values = {
+        target["legendFormat"]: float(prometheus(target["expr"])[0]["value"][1])
+        for target in targets
+    }
+
+    assert values == {"pending": 11, "running": 12 + 13, "done": 14, "failed": 15}
+
+
+def test_temperature_is_that_of_the_hottest_sensor(panels, prometheus):
+    """One line a CPU: the maximum of its sensors."""
+    rows = prometheus(panels["Temperatures"]["targets"][0]["expr"])
+
+    assert [(row["metric"]["node"], row["value"][1]) for row in rows] == [("alpha", "82")]
+
+
+def test_firing_alerts_have_their_age(panels, prometheus):
+    """One row an alert and node, gravity included; the value is seconds since it began."""
+    rows = prometheus(panels["Firing alerts"]["targets"][0]["expr"])
+
+    assert [row["metric"] for row in rows] == [
+        {"alertname": "CpuHot", "severity": "critical", "node": "alpha"}
+    ]
+    assert 0 <= float(rows[0]["value"][1]) < 600
+
+
+def test_queries_read_only_the_views(dashboard):
+    """Panels keep to schema analytics, whose columns are the contract."""
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            for table in re.findall(r"\b(?:FROM|JOIN) ([a-z]+\.[a-z_]+)", target.get("rawSql", "")):
+                assert table.startswith("analytics."), panel["title"]
