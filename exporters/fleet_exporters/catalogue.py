@@ -1,0 +1,128 @@
+"""
+Every metric of a node, declared once: name, kind, labels, what values are possible, help.
+
+The page takes HELP and TYPE from here, the sampler its bounds, tests the README's table.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["gauge", "counter", "histogram"]
+
+Bounds = tuple[float, float]
+COUNT: Bounds = (0, math.inf)
+RATIO: Bounds = (0, 1)
+CELSIUS: Bounds = (-40, 150)  # outside is a driver's way to say "no value", such as -273.15 or 255
+ANY: Bounds = (-math.inf, math.inf)
+
+HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """One metric; `labels` without `node`, which is a label of the scrape target."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    bounds: Bounds
+    help: str
+
+
+_NODE = (
+    MetricSpec("fleet_node_info", "gauge", ("os", "cpu_model", "machine", "version"), RATIO,
+               "Always 1; what this machine is (platform, py-cpuinfo)."),
+    MetricSpec("fleet_cpu_utilization_ratio", "gauge", (), RATIO,
+               "Busy share of all CPU time since the last tick (psutil.cpu_times)."),
+    MetricSpec("fleet_cpu_frequency_hertz", "gauge", (), COUNT,
+               "Mean clock of the CPU's frequency domains (cpufreq scaling_cur_freq)."),
+    MetricSpec("fleet_cpu_temperature_celsius", "gauge", ("sensor",), CELSIUS,
+               "Temperature of the CPU package by the driver's best sensor (hwmon)."),
+    MetricSpec("fleet_load_1m", "gauge", (), COUNT,
+               "Runnable and waiting tasks, one-minute average (getloadavg)."),
+    MetricSpec("fleet_memory_used_bytes", "gauge", (), COUNT,
+               "Memory that cannot be given to programs without swapping (psutil.virtual_memory)."),
+    MetricSpec("fleet_memory_total_bytes", "gauge", (), COUNT,
+               "Physical memory (psutil.virtual_memory)."),
+    MetricSpec("fleet_swap_used_bytes", "gauge", (), COUNT,
+               "Swap in use; absent without swap (psutil.swap_memory)."),
+    MetricSpec("fleet_disk_free_bytes", "gauge", ("mount",), COUNT,
+               "Space that unprivileged users can still fill (statvfs f_bavail)."),
+    MetricSpec("fleet_disk_total_bytes", "gauge", ("mount",), COUNT,
+               "Size of the file system (statvfs f_blocks)."),
+    MetricSpec("fleet_network_receive_bytes_total", "counter", ("device",), COUNT,
+               "Bytes received since boot (psutil.net_io_counters)."),
+    MetricSpec("fleet_network_transmit_bytes_total", "counter", ("device",), COUNT,
+               "Bytes sent since boot (psutil.net_io_counters)."),
+    MetricSpec("fleet_temperature_celsius", "gauge", ("sensor",), CELSIUS,
+               "Temperature of anything but CPU package and GPU: drives, board, radio (hwmon)."),
+    MetricSpec("fleet_gpu_info", "gauge", ("gpu", "name", "uuid"), RATIO,
+               "Always 1; which GPU this index is (nvmlDeviceGetName, nvmlDeviceGetUUID)."),
+    MetricSpec("fleet_gpu_utilization_ratio", "gauge", ("gpu",), RATIO,
+               "Share of time in which a kernel ran (nvmlDeviceGetUtilizationRates)."),
+    MetricSpec("fleet_gpu_temperature_celsius", "gauge", ("gpu",), CELSIUS,
+               "Core temperature (nvmlDeviceGetTemperature)."),
+    MetricSpec("fleet_gpu_memory_used_bytes", "gauge", ("gpu",), COUNT,
+               "GPU memory in use (nvmlDeviceGetMemoryInfo)."),
+    MetricSpec("fleet_gpu_memory_total_bytes", "gauge", ("gpu",), COUNT,
+               "GPU memory (nvmlDeviceGetMemoryInfo)."),
+    MetricSpec("fleet_gpu_power_watts", "gauge", ("gpu",), COUNT,
+               "Power drawn now (nvmlDeviceGetPowerUsage)."),
+    MetricSpec("fleet_gpu_throttle_seconds_total", "counter", ("gpu", "reason"), COUNT,
+               "Time with clocks held down, by reason (nvmlDeviceGetCurrentClocksEventReasons)."),
+    MetricSpec("fleet_activity_mode", "gauge", ("mode",), RATIO,
+               "1 for the mode that the machine is in, 0 for the others (state.json)."),
+    MetricSpec("fleet_throttle_factor", "gauge", (), RATIO,
+               "Share of full speed that the worker may use; 0 stops it (state.json)."),
+    MetricSpec("fleet_collector_up", "gauge", ("collector",), RATIO,
+               "1 if the sensor family could be read, 0 if it is broken; absent without a device."),
+    MetricSpec("fleet_collector_duration_seconds", "gauge", ("collector",), COUNT,
+               "How long the last reading of the sensor family took (perf_counter)."),
+    MetricSpec("fleet_samples_dropped_total", "counter", ("collector",), COUNT,
+               "Readings thrown away because no machine can have such a value (sampler)."),
+    MetricSpec("fleet_tick_late_seconds", "gauge", (), COUNT,
+               "How late the last tick began after its due time (monotonic clock)."),
+    MetricSpec("fleet_ticks_missed_total", "counter", (), COUNT,
+               "Ticks that never began because the one before took too long (monotonic clock)."),
+    MetricSpec("fleet_ingest_lag_seconds", "gauge", (), COUNT,
+               "Age of the oldest reading not yet in the database, else how long the last one took "
+               "(COPY commit)."),
+    MetricSpec("fleet_spool_rows", "gauge", (), COUNT,
+               "Rows waiting for the database; 0 when empty (spool)."),
+    MetricSpec("fleet_spool_oldest_seconds", "gauge", (), COUNT,
+               "Age of the oldest waiting row; 0 when empty (spool)."),
+    MetricSpec("fleet_spool_dropped_rows_total", "counter", (), COUNT,
+               "Rows that never reached the database: the spool was full or they were refused "
+               "(spool)."),
+    MetricSpec("fleet_worker_counters_timestamp_seconds", "gauge", (), COUNT,
+               "When the worker last wrote its counters, Unix time (counters.json)."),
+)  # fmt: skip
+
+# The worker counts these; they reach the page through counters.json and keep their last values
+# while it is down.
+_WORKER = (
+    MetricSpec("fleet_llm_tokens_total", "counter", ("model", "kind"), COUNT,
+               "Tokens of all calls to the model server; kind is prompt or completion (usage)."),
+    MetricSpec("fleet_llm_requests_total", "counter", ("model", "outcome"), COUNT,
+               "Calls to the model server by outcome: ok, invalid, aborted, error (worker)."),
+    MetricSpec("fleet_llm_request_duration_seconds", "histogram", ("model",), COUNT,
+               "Duration of a call as the worker measured it (worker)."),
+    MetricSpec("fleet_llm_time_to_first_token_seconds", "histogram", ("model",), COUNT,
+               "Time until the first token of a call arrived (worker)."),
+    MetricSpec("fleet_conversations_total", "counter", ("scenario", "outcome"), COUNT,
+               "Conversations: accepted and rejected once judged, failed when given up (worker)."),
+)  # fmt: skip
+
+NODE_METRICS = {spec.name: spec for spec in _NODE}
+WORKER_METRICS = {spec.name: spec for spec in _WORKER}
+CATALOGUE = NODE_METRICS | WORKER_METRICS
+
+# The names that samples carry: a histogram is its three series.
+SPEC_BY_SERIES = {
+    spec.name + suffix: spec
+    for spec in CATALOGUE.values()
+    for suffix in (HISTOGRAM_SUFFIXES if spec.kind == "histogram" else ("",))
+}

@@ -1,0 +1,95 @@
+"""The `fleet exporter` program: puts the parts together and runs until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import threading
+from functools import partial
+
+from fleet_timescale import log
+from fleet_timescale.connection import connect
+from fleet_timescale.errors import FleetError
+
+from fleet_exporters.collectors import make_families
+from fleet_exporters.counters import Counters
+from fleet_exporters.exporter import Exporter
+from fleet_exporters.sample import Tick
+from fleet_exporters.sampler import Sampler
+from fleet_exporters.server import Server
+from fleet_exporters.settings import Settings, from_env
+from fleet_exporters.sinks.prometheus import Exposition
+from fleet_exporters.sinks.rows import make_batch
+from fleet_exporters.sinks.state import StateFile
+from fleet_exporters.sinks.timescale import Ingest
+from fleet_exporters.spool import Spool
+
+logger = logging.getLogger(__name__)
+
+END_SECONDS = 3.0  # what the last batch may take when the program ends
+
+
+class _ToDatabase:
+    """The sink that puts a tick's rows into the spool and wakes the thread that empties it."""
+
+    def __init__(self, node: str, spool: Spool, wake: threading.Event) -> None:
+        self._node = node
+        self._spool = spool
+        self._wake = wake
+
+    def publish(self, tick: Tick) -> None:
+        """Queue the rows; what a full spool loses is said once a tick."""
+        dropped = self._spool.put(make_batch(tick, self._node))
+        if dropped:
+            logger.warning("spool is full; oldest rows are dropped", extra={"rows": dropped})
+        self._wake.set()
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Serve and tick until `stop`. Raises ExporterError if the address cannot be used."""
+    exposition, spool, wake = Exposition(), Spool(), threading.Event()
+    server = Server((settings.host, settings.port), exposition, settings.tick_seconds)
+    ingest = Ingest(partial(connect, settings.database_url, "fleet exporter"), spool)
+    exporter = Exporter(
+        Sampler(make_families(settings.watched)),
+        {
+            "page": exposition.publish,
+            "state": StateFile(settings.runtime_dir).publish,
+            "database": _ToDatabase(settings.node, spool, wake).publish,
+        },
+        ingest.read_status,
+    )
+    counters = Counters(settings.runtime_dir, exposition.publish_counters)
+    # Daemons: a database that hangs must not keep the program from ending.
+    storing = threading.Thread(target=ingest.run, args=(wake, stop), name="ingest", daemon=True)
+    serving = threading.Thread(target=server.serve_forever, name="http", daemon=True)
+    storing.start()
+    serving.start()
+    logger.info("exporter runs", extra={"node": settings.node, "port": server.server_port})
+    try:
+        exporter.run(settings.tick_seconds, counters.refresh, stop)
+    finally:
+        stop.set()
+        wake.set()
+        server.shutdown()
+        server.server_close()
+        storing.join(END_SECONDS)
+    logger.info("exporter ends", extra={"rows_waiting": spool.rows})
+
+
+def main(argv: list[str]) -> int:
+    """Run the exporter of this node; settings come from FLEET_* variables."""
+    parser = argparse.ArgumentParser(prog="fleet exporter", description=main.__doc__)
+    parser.parse_args(argv)
+    log.configure()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        run(from_env(os.environ), stop)
+    except FleetError as exc:
+        logger.error("exporter cannot run", extra={"error": str(exc)})  # noqa: TRY400 - no bug
+        return 1
+    return 0

@@ -1,0 +1,26 @@
+"""Sensor families: one file each. To add one, write its file and its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fleet_exporters.collectors import memory, network, temperatures
+from fleet_exporters.collectors.cpu import Cpu
+from fleet_exporters.collectors.disk import Disk
+from fleet_exporters.collectors.gpu import Gpu
+from fleet_exporters.collectors.node_info import NodeInfo
+from fleet_exporters.sample import Read
+
+
+def make_families(watched: Sequence[Path]) -> dict[str, Read]:
+    """Return all families by name; the file systems of `watched` paths are read in any case."""
+    return {
+        "cpu": Cpu().read,
+        "memory": memory.read,
+        "disk": Disk(watched).read,
+        "network": network.read,
+        "temperatures": temperatures.read,
+        "gpu": Gpu().read,
+        "node_info": NodeInfo().read,
+    }

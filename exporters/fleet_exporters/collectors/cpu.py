@@ -1,0 +1,87 @@
+"""
+Read the CPU: busy share, clock, load.
+
+By hand: `head -1 /proc/stat`, `cat /proc/loadavg`,
+`cat /sys/devices/system/cpu/cpufreq/policy*/scaling_cur_freq`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+
+from fleet_exporters.sample import Sample
+
+CPUFREQ = Path("/sys/devices/system/cpu/cpufreq")
+POLICIES_MAX = 8  # each read may wake a core; eight tell enough of a machine with 128
+KILOHERTZ = 1000.0
+
+# Already inside user and nice, so that counting them again would count guests twice.
+_GUEST = ("guest", "guest_nice")
+_IDLE = ("idle", "iowait")
+
+Times = Mapping[str, float]
+
+
+def read_times() -> Times:
+    """Return seconds by mode since boot, all CPUs together."""
+    return psutil.cpu_times()._asdict()
+
+
+def read_load() -> float | None:
+    """Return the one-minute load, or None where the system has none (Windows)."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def find_frequency_files(root: Path = CPUFREQ) -> list[Path]:
+    """Return one file per frequency domain; none in most virtual machines."""
+    return sorted(root.glob("policy*/scaling_cur_freq"))[:POLICIES_MAX]
+
+
+def parse_frequency(texts: list[str]) -> float | None:
+    """Return the mean in hertz of texts in kilohertz; unreadable domains do not count."""
+    values = [float(text) * KILOHERTZ for text in texts if text.strip().isdigit()]
+    return sum(values) / len(values) if values else None
+
+
+def parse_utilization(before: Times, after: Times) -> float | None:
+    """Return the busy share between two readings, or None if no time went by."""
+    spent = {mode: after[mode] - before.get(mode, 0) for mode in after if mode not in _GUEST}
+    total = sum(spent.values())
+    if total <= 0:
+        return None
+    idle = sum(spent.get(mode, 0) for mode in _IDLE)
+    # iowait may run backwards by a tick on some kernels.
+    return min(1.0, max(0.0, 1 - idle / total))
+
+
+class Cpu:
+    """Remembers the last CPU times: a share needs two readings."""
+
+    def __init__(
+        self,
+        times: Callable[[], Times] = read_times,
+        load: Callable[[], float | None] = read_load,
+        frequency_files: list[Path] | None = None,
+    ) -> None:
+        self._times = times
+        self._load = load
+        self._files = find_frequency_files() if frequency_files is None else frequency_files
+        self._before: Times | None = None
+
+    def read(self) -> Iterator[Sample]:
+        """Yield utilisation (from the second reading on), load and frequency where they exist."""
+        now = self._times()
+        ratio = None if self._before is None else parse_utilization(self._before, now)
+        self._before = now
+        hertz = parse_frequency([path.read_text() for path in self._files])
+        for name, value in (
+            ("fleet_cpu_utilization_ratio", ratio),
+            ("fleet_load_1m", self._load()),
+            ("fleet_cpu_frequency_hertz", hertz),
+        ):
+            if value is not None:
+                yield Sample(name, {}, value)

@@ -1,0 +1,90 @@
+"""
+Read the space of real file systems, and of those that hold the model and the home.
+
+By hand: `df --block-size=1 --local`. Network file systems are left out: asking one whose server
+is gone would hang the tick.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from fleet_exporters.errors import NoDevice
+from fleet_exporters.sample import Sample
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A mounted file system; two mounts of one device number are one."""
+
+    path: str
+    device: int
+    free_bytes: int
+    total_bytes: int
+
+
+def find_mount(path: Path) -> str:
+    """Return the mount point that holds `path`, which need not exist yet."""
+    path = path.absolute()
+    while not os.path.ismount(path) and path != path.parent:
+        path = path.parent
+    return str(path)
+
+
+def read_partitions() -> list[str]:
+    """Return mount points of local, writable file systems on block devices."""
+    return [
+        part.mountpoint
+        for part in psutil.disk_partitions(all=False)
+        # Read-only images (snap, CD) are always full, by design.
+        if "ro" not in part.opts.split(",")
+    ]
+
+
+def read_mount(path: str) -> Mount | None:
+    """Return the space at a mount point; None if it is a file, or has just been unmounted."""
+    try:
+        if not Path(path).is_dir():
+            return None  # containers mount single files, such as /etc/hosts
+        device, usage = Path(path).stat().st_dev, psutil.disk_usage(path)
+    except FileNotFoundError:
+        return None
+    return Mount(path, device, usage.free, usage.total)
+
+
+def parse(mounts: Iterable[Mount]) -> Iterator[Sample]:
+    """Yield free and total bytes of each device once, under its first mount point."""
+    by_device: dict[int, Mount] = {}
+    for mount in mounts:
+        if mount.total_bytes:
+            by_device.setdefault(mount.device, mount)
+    if not by_device:
+        raise NoDevice("no local file system with a size; df --local shows what there is")
+    for mount in by_device.values():
+        labels = {"mount": mount.path}
+        yield Sample("fleet_disk_free_bytes", labels, mount.free_bytes)
+        yield Sample("fleet_disk_total_bytes", labels, mount.total_bytes)
+
+
+class Disk:
+    """Knows the paths whose file systems count even where they are no block devices (overlay)."""
+
+    def __init__(
+        self,
+        watched: Sequence[Path],
+        partitions: Callable[[], list[str]] = read_partitions,
+        mount: Callable[[str], Mount | None] = read_mount,
+    ) -> None:
+        self._watched = [find_mount(path) for path in watched]
+        self._partitions = partitions
+        self._mount = mount
+
+    def read(self) -> Iterator[Sample]:
+        """Yield the space of every file system; the watched ones name the device."""
+        paths = dict.fromkeys([*self._watched, *self._partitions()])
+        return parse(mount for mount in map(self._mount, paths) if mount is not None)

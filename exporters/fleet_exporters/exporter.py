@@ -1,0 +1,99 @@
+"""
+The tick: read everything, decide, hand the readings to every sink. Runs in the main thread.
+
+A sink that fails is logged and skipped; the others get the readings all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from fleet_exporters.sample import MODES, Sample, Tick, Verdict
+from fleet_exporters.sampler import Sampler
+from fleet_exporters.throttle import Heat, decide, decide_heat, read_temperatures
+
+logger = logging.getLogger(__name__)
+
+COUNTERS_SECONDS = 1.0  # how stale the worker's counters may be at a scrape
+
+Sink = Callable[[Tick], None]
+
+
+def next_due(due: float, period: float, now: float) -> tuple[float, int]:
+    """Return the first time after `now` on the grid of `due` and `period`, and ticks missed."""
+    missed = max(0, math.ceil((now - due) / period) - 1)
+    return due + (missed + 1) * period, missed
+
+
+def describe(verdict: Verdict) -> list[Sample]:
+    """Return mode (one series a mode, one of them 1) and factor."""
+    modes = [
+        Sample("fleet_activity_mode", {"mode": mode}, float(mode == verdict.mode)) for mode in MODES
+    ]
+    return [*modes, Sample("fleet_throttle_factor", {}, verdict.throttle_factor)]
+
+
+class Exporter:
+    """Holds what one tick needs to know of the one before."""
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        sinks: Mapping[str, Sink],
+        read_status: Callable[[], list[Sample]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sampler = sampler
+        self._sinks = sinks
+        self._read_status = read_status
+        self._clock = clock
+        self._heat: dict[str, Heat] = {}
+        self._missed = 0
+        self._failing: set[str] = set()
+
+    def tick(self, late_seconds: float, at: datetime) -> Tick:
+        """Read and publish once; return what was published."""
+        readings = self._sampler.sample()
+        temperatures = read_temperatures(readings)
+        self._heat = decide_heat(self._heat, temperatures, self._clock())
+        verdict = decide(self._heat, temperatures)
+        own = [
+            Sample("fleet_tick_late_seconds", {}, late_seconds),
+            Sample("fleet_ticks_missed_total", {}, self._missed),
+        ]
+        samples = (*readings, *describe(verdict), *own, *self._read_status())
+        tick = Tick(at, samples, verdict)
+        for name, sink in self._sinks.items():
+            self._publish(name, sink, tick)
+        return tick
+
+    def _publish(self, name: str, sink: Sink, tick: Tick) -> None:
+        try:
+            sink(tick)
+        except Exception:
+            if name not in self._failing:
+                logger.exception("sink cannot take readings", extra={"sink": name})
+            self._failing.add(name)
+        else:
+            if name in self._failing:
+                logger.info("sink takes readings again", extra={"sink": name})
+            self._failing.discard(name)
+
+    def run(
+        self, period: float, refresh_counters: Callable[[], object], stop: threading.Event
+    ) -> None:
+        """Tick on a fixed grid until `stop`; look for new counters in between."""
+        due = self._clock()
+        while not stop.is_set():
+            late = self._clock() - due
+            if late >= 0:
+                self.tick(late, datetime.now(UTC))
+                due, missed = next_due(due, period, self._clock())
+                self._missed += missed
+            refresh_counters()
+            stop.wait(max(0.0, min(COUNTERS_SECONDS, due - self._clock())))

@@ -1,0 +1,41 @@
+"""What passes between collectors, sampler and sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+MODES = ("idle", "work", "gaming", "throttling")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of one metric; names and labels stand in the catalogue, units in the name."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+Read = Callable[[], Iterable[Sample]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the machine's state allows the worker: a mode of MODES and a factor from 0 to 1."""
+
+    mode: str
+    throttle_factor: float
+    reason: str
+    #: celsius by sensor, as judged
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """All readings of one moment."""
+
+    time: datetime
+    samples: tuple[Sample, ...]
+    verdict: Verdict

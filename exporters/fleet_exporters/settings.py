@@ -1,0 +1,55 @@
+"""What the exporter is told by its environment; read once, at start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleet_timescale import settings
+from fleet_timescale.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to listen, who we are, where the others read."""
+
+    node: str
+    host: str
+    port: int
+    runtime_dir: Path
+    #: their file systems are watched: the model's, the home's, the root
+    watched: tuple[Path, ...]
+    tick_seconds: float
+    database_url: str = field(repr=False)
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of `host:port` or `[host]:port`. Raises SettingsError otherwise."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise SettingsError(f"FLEET_LISTEN must be HOST:PORT, not {text!r}")
+    return host.strip("[]"), int(port)
+
+
+def from_env(environ: Mapping[str, str]) -> Settings:
+    """Return the settings. Raises SettingsError, naming the variable."""
+    host, port = parse_address(settings.text(environ, "FLEET_LISTEN"))
+    tick_seconds = settings.number(environ, "FLEET_TICK_SECONDS", 5)
+    if not 0.1 <= tick_seconds <= 60:
+        raise SettingsError(f"FLEET_TICK_SECONDS must be from 0.1 to 60, not {tick_seconds:g}")
+    runtime_dir = Path(settings.text(environ, "FLEET_RUNTIME_DIR"))
+    if not runtime_dir.is_dir():
+        raise SettingsError(
+            f"FLEET_RUNTIME_DIR {runtime_dir} is no directory; `./fleet up` makes it"
+        )
+    paths = [environ.get(name, "").strip() for name in ("FLEET_MODEL_PATH", "FLEET_HOME")]
+    return Settings(
+        node=settings.text(environ, "FLEET_NODE"),
+        host=host,
+        port=port,
+        runtime_dir=runtime_dir,
+        watched=(Path("/"), *(Path(path) for path in paths if path)),
+        tick_seconds=tick_seconds,
+        database_url=settings.secret(environ, "FLEET_DATABASE_URL"),
+    )

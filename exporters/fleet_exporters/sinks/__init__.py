@@ -1,0 +1,1 @@
+"""Where readings go: the scrape page, the database, the worker."""

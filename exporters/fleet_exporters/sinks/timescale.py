@@ -1,0 +1,170 @@
+"""
+Bring rows into the database: binary COPY, one transaction a batch, again until it is stored.
+
+Only if a batch has been stored already (23505: its commit's answer was lost) it goes through a
+temporary table that leaves out what is there. No session state, so that a pooler may stand between.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import psycopg
+from fleet_timescale.connection import Connect, Connection
+from psycopg import sql
+
+from fleet_exporters.sample import Sample
+from fleet_exporters.sinks.rows import TABLES, Table
+from fleet_exporters.spool import Batch, Row, Spool
+
+logger = logging.getLogger(__name__)
+
+TICKS_PER_BATCH = 60  # catching up, five minutes of readings go in one transaction
+RETRY_FIRST = 1.0  # seconds; doubled at each failure
+RETRY_MAX = 30.0  # seconds
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _copy(connection: Connection, target: sql.Identifier, table: Table, rows: list[Row]) -> None:
+    types = table.column_types
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+        target, sql.SQL(", ").join(map(sql.Identifier, types))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(list(types.values()))
+        for row in rows:
+            copy.write_row(row)
+
+
+def _copy_missing(
+    connection: Connection, target: sql.Identifier, table: Table, rows: list[Row]
+) -> None:
+    """Store those rows that are not there yet."""
+    types = table.column_types
+    draft = sql.Identifier(f"resent_{table.name}")
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
+        for name, type_ in types.items()
+    )
+    connection.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(draft, columns)
+    )
+    _copy(connection, draft, table, rows)
+    names = sql.SQL(", ").join(map(sql.Identifier, types))
+    connection.execute(
+        sql.SQL("INSERT INTO {} ({names}) SELECT {names} FROM {} ON CONFLICT DO NOTHING").format(
+            target, draft, names=names
+        )
+    )
+
+
+def store(connection: Connection, batches: Sequence[Batch]) -> None:
+    """Store all rows of the batches in one transaction, each once, however often it is called."""
+    for copy in (_copy, _copy_missing):
+        try:
+            with connection.transaction():
+                for table in TABLES:
+                    rows = [row for batch in batches for row in batch.rows.get(table.name, ())]
+                    if rows:
+                        copy(connection, sql.Identifier("telemetry", table.name), table, rows)
+        except psycopg.errors.UniqueViolation:
+            if copy is _copy_missing:
+                raise
+            logger.info("batch was stored before; storing what is missing")
+        else:
+            return
+
+
+class Ingest:
+    """Empties the spool into the database from a thread of its own."""
+
+    def __init__(
+        self, connect: Connect, spool: Spool, clock: Callable[[], datetime] = _now
+    ) -> None:
+        self._connect = connect
+        self._spool = spool
+        self._clock = clock
+        self._connection: Connection | None = None
+        self._failures = 0
+        self._delay: float | None = None
+
+    def step(self) -> float | None:
+        """Store one batch; return seconds to wait after a failure, 0 for more, None when empty."""
+        number, batches = self._spool.peek(TICKS_PER_BATCH)
+        if not batches:
+            return None
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            store(self._connection, batches)
+        except (psycopg.DataError, psycopg.IntegrityError):
+            # Sending it again would fail again, and hold up all that comes after it.
+            logger.exception(
+                "database refuses these rows; they are dropped",
+                extra={"rows": sum(batch.size for batch in batches)},
+            )
+            self._spool.remove(number, is_lost=True)
+            return 0.0
+        except psycopg.Error as exc:
+            return self._retry_later(exc)
+        self._note_stored(batches)
+        self._spool.remove(number)
+        return 0.0
+
+    def _retry_later(self, problem: psycopg.Error) -> float:
+        self.close()
+        wait: float = min(RETRY_MAX, RETRY_FIRST * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        wait *= random.uniform(0.8, 1.2)  # noqa: S311 - nodes that come back apart, no secret
+        logger.warning(
+            "database cannot take readings; they wait",
+            extra={"error": str(problem), "rows": self._spool.rows, "retry_seconds": wait},
+        )
+        return wait
+
+    def _note_stored(self, batches: Sequence[Batch]) -> None:
+        if self._failures:
+            logger.info("database takes readings again", extra={"rows_waiting": self._spool.rows})
+        self._failures = 0
+        self._delay = self._age(batches[-1].time)
+
+    def _age(self, time: datetime) -> float:
+        return max(0.0, (self._clock() - time).total_seconds())
+
+    def read_status(self) -> list[Sample]:
+        """Return how far the database is behind."""
+        oldest = self._spool.oldest
+        waiting = self._age(oldest) if oldest else 0.0
+        lag = waiting or self._delay
+        samples = [
+            Sample("fleet_spool_rows", {}, self._spool.rows),
+            Sample("fleet_spool_oldest_seconds", {}, waiting),
+            Sample("fleet_spool_dropped_rows_total", {}, self._spool.dropped_rows),
+        ]
+        return samples if lag is None else [*samples, Sample("fleet_ingest_lag_seconds", {}, lag)]
+
+    def run(self, wake: threading.Event, stop: threading.Event) -> None:
+        """Store whatever comes, until `stop`; then what is left, if the database takes it."""
+        while not stop.is_set():
+            wake.clear()
+            wait = self.step()
+            if wait is None:
+                wake.wait()
+            elif wait:
+                stop.wait(wait)
+        while self.step() == 0:
+            pass
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
