@@ -37,6 +37,31 @@ END $$;
 COMMENT ON FUNCTION fleet.submit_job(text, integer, text, integer, integer, integer) IS
   'Order conversations of one scenario, or of all by weight (mixed). Errors: unknown scenario, count, turns or priority out of bounds.';
 
+CREATE OR REPLACE FUNCTION fleet.submit_job_once(
+  p_key text, p_scenario text, p_count integer, p_by text, p_min_turns integer, p_max_turns integer, p_priority integer
+) RETURNS TABLE (job_id uuid, is_new boolean) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  -- The id follows from the key, so that the job itself remembers it.
+  v_id uuid := left(encode(sha256(convert_to(p_by || chr(31) || p_key, 'UTF8')), 'hex'), 32)::uuid;
+  v_job fleet.jobs;
+  v_made uuid;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended(v_id::text, 0));
+  SELECT * INTO v_job FROM fleet.jobs j WHERE j.job_id = v_id;
+  IF v_job.job_id IS NULL THEN
+    v_made := fleet.submit_job(p_scenario, p_count, p_by, p_min_turns, p_max_turns, p_priority);
+    UPDATE fleet.jobs j SET job_id = v_id WHERE j.job_id = v_made;
+  ELSIF (v_job.wanted, v_job.min_turns, v_job.max_turns, v_job.priority)
+      IS DISTINCT FROM (p_count, p_min_turns, p_max_turns, p_priority)
+      OR NOT (p_scenario = 'mixed' OR v_job.mix = jsonb_build_object(p_scenario, 1)) THEN
+    RAISE EXCEPTION 'idempotency key % was used for another order', p_key
+      USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use a new key for a new order.';
+  END IF;
+  RETURN QUERY SELECT v_id, v_job.job_id IS NULL;
+END $$;
+COMMENT ON FUNCTION fleet.submit_job_once(text, text, integer, text, integer, integer, integer) IS
+  'submit_job under a key of the caller: a repeated call gives the same job. Errors: those of submit_job, key used for another order.';
+
 CREATE OR REPLACE FUNCTION fleet.split_jobs(p_limit integer DEFAULT 1000) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE

@@ -36,6 +36,7 @@ GRANT USAGE ON SCHEMA control TO fleet_control;
 GRANT SELECT ON control.users, control.sessions, control.tokens, control.audit, fleet.nodes, fleet.scenarios TO fleet_control;
 GRANT EXECUTE ON FUNCTION
   fleet.submit_job(text, integer, text, integer, integer, integer), fleet.cancel_job(uuid),
+  fleet.submit_job_once(text, text, integer, text, integer, integer, integer),
   fleet.set_fleet_state(text, text, text), fleet.set_config(text, text, double precision, text, text),
   control.write_audit(text, text, text, text, text, text, text, inet), control.verify_audit(),
   control.put_user(text, text, control.role), control.put_token(text, bytea, text, text, timestamptz),
