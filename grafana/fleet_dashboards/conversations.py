@@ -50,7 +50,7 @@ def rejections() -> Json:
 def latest() -> Json:
     """Return the last conversations with their beginning; personal values are masked in it."""
     head = Head(
-        18,
+        16,
         "Last conversations",
         "The 20 newest judged conversations and how they begin; personal values are masked. "
         "Source: analytics.conversations, analytics.turns, analytics.rejections.",

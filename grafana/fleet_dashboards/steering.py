@@ -108,7 +108,7 @@ def alerts() -> Json:
 def audit() -> Json:
     """Return who tried to change what, also when it was refused."""
     head = Head(
-        19,
+        17,
         "Recent control actions",
         "The last 25 attempts to change something, newest first, refused ones included. "
         "Source: analytics.audit.",

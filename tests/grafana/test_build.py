@@ -49,3 +49,11 @@ def test_panel_numbers_are_unique():
     """Two panels of one number would be one panel to links and tests."""
     with pytest.raises(DashboardError, match="panel number 7 is used twice"):
         place([Row(3, [(12, panel(7)), (12, panel(7))])])
+
+
+def test_readme_lists_every_panel():
+    """The table of the README has each panel with its number."""
+    readme = (build.FOLDER.parent / "README.md").read_text()
+    for dashboard in build.dashboards().values():
+        for each in dashboard["panels"]:
+            assert f"| {each['id']} | {each['title']} |" in readme
