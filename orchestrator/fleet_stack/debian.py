@@ -1,0 +1,123 @@
+"""
+Take Prometheus and Alertmanager from Debian's packages, unpacked into the cache and not installed.
+
+Installing them would need root and would start both at once on their usual ports. By hand:
+`apt-get download prometheus && dpkg -x prometheus_*.deb FOLDER`.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.errors import StackError
+
+if TYPE_CHECKING:
+    from fleet_stack.cache import Cache
+
+PACKAGES = ("prometheus", "prometheus-alertmanager")
+# Debian's Prometheus takes its pages from these; newer releases pack promtool and amtool apart.
+EXTRA_PACKAGES = (
+    "promtool", "amtool", "fonts-glyphicons-halflings", "libjs-bootstrap4", "libjs-d3",
+    "libjs-eonasdan-bootstrap-datetimepicker", "libjs-jquery", "libjs-jquery-hotkeys",
+    "libjs-moment", "libjs-moment-timezone", "libjs-mustache", "libjs-popper.js", "libjs-rickshaw",
+)  # fmt: skip
+NEEDED_BYTES = 600_000_000  # package lists, packages, and what is in them
+COMMAND_SECONDS = 600.0
+
+Run = Callable[[Sequence[str], Path], str]
+
+
+class DebianError(StackError):
+    """Debian's packages cannot be had."""
+
+
+def is_possible() -> bool:
+    """True on a system with Debian's package tools."""
+    return all(shutil.which(tool) for tool in ("apt-get", "apt-cache", "dpkg"))
+
+
+def folder_name() -> str:
+    """Return what the unpacked packages are called in the cache."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    label = release.get("VERSION_CODENAME") or release.get("VERSION_ID") or "unknown"
+    return f"{release.get('ID', 'debian')}-{label}-{platform.machine()}"
+
+
+def run(command: Sequence[str], folder: Path) -> str:
+    """Run a command and return its output. Raises DebianError with its last line."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COMMAND_SECONDS,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
+        raise DebianError(f"`{command[0]} {command[-1]}` failed: {said[-1]}")
+    return done.stdout
+
+
+def fetch(cache: Cache, run: Run = run) -> Path:
+    """Return the folder with the unpacked packages, fetching them when the cache has none."""
+    folder = folder_name()
+    with cache.lock(folder):
+        if cache.path(folder).is_dir():
+            return cache.path(folder)
+        cache.need(NEEDED_BYTES, "Debian's packages of Prometheus and Alertmanager")
+        with cache.scratch(folder) as scratch:
+            for part in ("lists/partial", "cache/archives/partial", "debs", "unpacked"):
+                (scratch / part).mkdir(parents=True)
+            _download(scratch, run)
+            for package in sorted(scratch.glob("debs/*.deb")):
+                run(["dpkg", "-x", str(package), "../unpacked"], scratch / "debs")
+            return cache.install(scratch / "unpacked", folder)
+
+
+def apt(tool: str, scratch: Path) -> list[str]:
+    """Return the start of an apt command that has its lists in `scratch`, not the system's."""
+    options = (
+        f"Dir::State::lists={scratch}/lists",
+        f"Dir::Cache={scratch}/cache",
+        "Debug::NoLocking=1",
+        "APT::Sandbox::User=root",  # the user _apt cannot enter this folder
+        "Acquire::Languages=none",
+    )
+    return [tool, "-qq", *(word for option in options for word in ("-o", option))]
+
+
+def parse_package_names(shown: str) -> set[str]:
+    """Return the packages that `apt-cache show` described."""
+    return {
+        line.removeprefix("Package:").strip()
+        for line in shown.splitlines()
+        if line.startswith("Package:")
+    }
+
+
+def _download(scratch: Path, run: Run) -> None:
+    run([*apt("apt-get", scratch), "update"], scratch / "debs")
+    known = parse_package_names(
+        run(
+            [*apt("apt-cache", scratch), "show", "--no-all-versions", *PACKAGES, *EXTRA_PACKAGES],
+            scratch,
+        )
+    )
+    missing = [name for name in PACKAGES if name not in known]
+    if missing:
+        raise DebianError(
+            f"this system's package lists have no {' and no '.join(missing)}; "
+            "add a full mirror to apt's sources"
+        )
+    wanted = [*PACKAGES, *(name for name in EXTRA_PACKAGES if name in known)]
+    run([*apt("apt-get", scratch), "download", *wanted], scratch / "debs")
