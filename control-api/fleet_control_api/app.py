@@ -1,0 +1,130 @@
+"""
+The application factory: blueprints, limits, headers, one log line and one measurement a request.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, Response, g, request
+from flask.json.provider import DefaultJSONProvider
+
+from fleet_control_api import problems
+from fleet_control_api.body import SIZE_MAX
+from fleet_control_api.context import Services
+from fleet_control_api.context import services as running_services
+from fleet_control_api.database import Database
+from fleet_control_api.errors import ControlApiError
+from fleet_control_api.grafana import Door, Keys
+from fleet_control_api.identity import NOBODY
+from fleet_control_api.routes import (
+    audit,
+    auth,
+    buttons,
+    documents,
+    exports,
+    fleet,
+    health,
+    jobs,
+    metrics,
+    nodes,
+    runbooks,
+    sd,
+)
+from fleet_control_api.sessions import Sessions
+from fleet_control_api.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/api/v1"
+RESOURCES = (
+    health, auth, jobs, nodes, fleet, audit, exports, sd, metrics, runbooks, documents, buttons,
+)  # fmt: skip
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+class Json(DefaultJSONProvider):
+    """JSON with times in ISO 8601, not in the format of mail headers."""
+
+    sort_keys = False
+
+    @staticmethod
+    def default(value: Any) -> Any:
+        """Return what stands for a value that JSON does not know."""
+        if isinstance(value, datetime):
+            return value.isoformat()
+        return DefaultJSONProvider.default(value)
+
+
+def make_services(settings: Settings) -> Services:
+    """Return the real seams of the settings."""
+    url = settings.grafana_url
+    keys = Keys(f"{url}/api/signing-keys/keys") if url else None
+    return Services(
+        settings=settings,
+        database=Database(settings.dsn),
+        sessions=Sessions(settings.jwt_key),
+        door=Door(settings.proxy_secret, settings.grafana_issuer, keys),
+    )
+
+
+def create_app(settings: Settings, services: Services | None = None) -> Flask:
+    """Return the application. The database may be down: requests answer 503 until it is back."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = SIZE_MAX
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.json = Json(app)
+    # Paths arrive through Grafana as anybody typed them: they match exactly or not at all.
+    app.url_map.merge_slashes = False
+    app.extensions["fleet"] = services or make_services(settings)
+    for resource in RESOURCES:
+        prefix = f"{PREFIX}{resource.blueprint.url_prefix or ''}"
+        app.register_blueprint(resource.blueprint, url_prefix=prefix)
+    problems.register(app)
+    app.before_request(_start)
+    app.after_request(_finish)
+    check_routes(app)
+    return app
+
+
+def check_routes(app: Flask) -> None:
+    """Raise ControlApiError for a route that does not say who may use it."""
+    for rule in app.url_map.iter_rules():
+        if not hasattr(app.view_functions[rule.endpoint], "route"):
+            raise ControlApiError(f"{rule.rule} has no role; put a decorator of roles.py on it")
+
+
+def _start() -> None:
+    g.started = time.monotonic()
+
+
+def _finish(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    duration = time.monotonic() - g.started
+    # The rule, not the path: paths hold ids, and anybody can invent any number of them.
+    rule = request.url_rule.rule if request.url_rule else "unknown"
+    measured = running_services()
+    method = request.method if request.url_rule else "any"
+    measured.metrics.requests.labels(method, rule, response.status_code).inc()
+    measured.metrics.duration.labels(rule).observe(duration)
+    log.info(
+        "request",
+        extra={
+            "method": request.method,
+            "path": request.path,
+            "status": response.status_code,
+            "actor": g.get("identity", NOBODY).actor,
+            "duration_seconds": round(duration, 4),
+        },
+    )
+    return response

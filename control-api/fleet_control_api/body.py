@@ -1,0 +1,81 @@
+"""
+Read the JSON body of a request within limits: size, depth, one value a name, an object at the top.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Request
+
+from fleet_control_api.errors import MalformedError, MediaTypeError
+
+SIZE_MAX = 64 * 1024  # bytes; the largest honest body is well under one kilobyte
+DEPTH_MAX = 16
+
+
+def read_body(request: Request) -> dict[str, Any]:
+    """
+    Return the body as an object; no body at all is an empty one.
+
+    Raises MediaTypeError for another content type, MalformedError for what is no JSON object.
+    """
+    data = request.get_data()
+    if not data.strip():
+        return {}
+    if request.mimetype != "application/json":
+        raise MediaTypeError(
+            f"the body is {request.mimetype or 'of no named type'}",
+            remedy="Send JSON with the header Content-Type: application/json.",
+        )
+    return parse_body(data)
+
+
+def parse_body(data: bytes) -> dict[str, Any]:
+    """Return the object that the bytes spell. Raises MalformedError."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as exc:
+        raise MalformedError("the body is not UTF-8") from exc
+    if measure_depth(text) > DEPTH_MAX:
+        raise MalformedError(f"the body is nested deeper than {DEPTH_MAX} levels")
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except ValueError as exc:
+        raise MalformedError(f"the body is not valid JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise MalformedError("the body must be a JSON object", remedy='For example {"count": 5}.')
+    return value
+
+
+def measure_depth(text: str) -> int:
+    """
+    Return how deep brackets are nested, those inside strings left out; looked at before the
+    parser recurses.
+    """
+    depth = deepest = 0
+    is_string = is_escaped = False
+    for character in text:
+        if is_string:
+            is_string = is_escaped or character != '"'
+            is_escaped = character == "\\" and not is_escaped
+        elif character == '"':
+            is_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name is given twice")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")

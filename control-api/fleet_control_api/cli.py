@@ -1,0 +1,47 @@
+"""`fleet control-api`: check the settings, then become gunicorn."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from flask import Flask
+
+from fleet_control_api.app import create_app
+from fleet_control_api.settings import Settings
+from fleet_timescale.errors import FleetError
+
+
+def application() -> Flask:
+    """Return the application for gunicorn, from the environment."""
+    return create_app(Settings.from_env(os.environ))
+
+
+def main(argv: list[str]) -> int:
+    """
+    Replace this process by gunicorn; extra arguments go to it. Returns 1 when the settings
+    cannot be used.
+    """
+    try:
+        settings = Settings.from_env(os.environ)
+    except FleetError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    _become_gunicorn(settings.listen, argv)
+
+
+def _become_gunicorn(listen: str, argv: list[str]) -> NoReturn:
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--config",
+        "python:fleet_control_api.gunicorn_config",
+    ]
+    command += ["--bind", listen, *argv, "fleet_control_api.cli:application()"]
+    os.execv(command[0], command)  # noqa: S606 - no shell, and the process id stays the one supervised
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""
+What every request handler needs, made once by the application factory and found through the running
+app.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
+from typing import cast
+
+from flask import current_app, g, request
+
+from fleet_control_api.audit import Tally
+from fleet_control_api.database import Database
+from fleet_control_api.grafana import Door
+from fleet_control_api.identity import Identity
+from fleet_control_api.limits import RateLimit
+from fleet_control_api.metrics import Metrics
+from fleet_control_api.sessions import Sessions
+from fleet_control_api.settings import Settings
+
+STREAMS_MAX = 8  # of 32 threads: the rest answers while exports run
+
+
+@dataclass(frozen=True)
+class Services:
+    """The seams of the application; tests hand in their own."""
+
+    settings: Settings
+    database: Database
+    sessions: Sessions
+    door: Door
+    metrics: Metrics = field(default_factory=Metrics)
+    tally: Tally = field(default_factory=Tally)
+    # Per source address, then per login name: a password is guessed on neither way.
+    logins_by_source: RateLimit = field(default_factory=lambda: RateLimit(20, 60))
+    logins_by_name: RateLimit = field(default_factory=lambda: RateLimit(5, 60))
+    writes: RateLimit = field(default_factory=lambda: RateLimit(600, 60))
+    streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(STREAMS_MAX))
+
+
+def services() -> Services:
+    """Return the services of the app that handles this request."""
+    return cast("Services", current_app.extensions["fleet"])
+
+
+def source() -> str | None:
+    """
+    Return the address that the request came from; headers that a client can write are not believed.
+    """
+    return request.remote_addr or None
+
+
+def caller() -> Identity:
+    """Return who calls; the route's decorator has found out."""
+    return cast("Identity", g.identity)

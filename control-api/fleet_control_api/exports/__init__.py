@@ -1,0 +1,1 @@
+"""Files for other systems, made of accepted conversations in their scrubbed form."""

@@ -1,0 +1,89 @@
+"""
+`GET /exports/lex`: accepted conversations as a zip of Contact Lens files, made while it is sent.
+
+It reads analytics views only, where there is nothing but scrubbed text.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from uuid import UUID
+
+from fleet_control_api.exports.archive import Chunks, make_member
+from fleet_control_api.exports.contact_lens import Conversation, render_document, render_name
+from fleet_control_api.exports.manifest import NAME, Manifest
+from fleet_control_api.errors import ExportError
+from fleet_timescale.connection import Connection
+
+log = logging.getLogger(__name__)
+
+BATCH = 50  # conversations fetched at once, some 5 kB each
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+SELECT = """
+SELECT c.conversation_id, c.scenario, c.created_at,
+  (SELECT jsonb_agg(jsonb_build_object('position', t.position, 'speaker', t.speaker, 'text', t.text)
+                    ORDER BY t.position)
+   FROM analytics.turns t WHERE t.conversation_id = c.conversation_id) AS turns
+FROM analytics.conversations c
+WHERE c.state = 'accepted' AND (%(job)s::uuid IS NULL OR c.job_id = %(job)s)
+  AND (%(scenario)s::text IS NULL OR c.scenario = %(scenario)s)
+ORDER BY c.created_at, c.conversation_id
+"""
+
+
+def stream_archive(
+    connection: Connection, job: UUID | None, scenario: str | None
+) -> Iterator[bytes]:
+    """
+    Yield the archive in pieces: one file a conversation, the manifest last.
+
+    A conversation that makes no valid file is left out, and named in the manifest.
+    """
+    chunks = Chunks()
+    with closing(_begin_manifest(connection, job, scenario)) as manifest:
+        with (
+            connection.cursor("lex_export") as cursor,
+            zipfile.ZipFile(chunks, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            cursor.itersize = BATCH
+            for row in cursor.execute(SELECT, {"job": job, "scenario": scenario}):
+                _add(archive, manifest, row)
+                yield chunks.take()
+            with archive.open(make_member(NAME, manifest.made_at), "w", force_zip64=True) as member:
+                for piece in manifest.read():
+                    member.write(piece)
+                    yield chunks.take()
+        yield chunks.take()
+
+
+def _begin_manifest(connection: Connection, job: UUID | None, scenario: str | None) -> Manifest:
+    connection.execute(SNAPSHOT)
+    row = connection.execute("SELECT now() AS now").fetchone()
+    assert row is not None  # noqa: S101 - a function call always has a row
+    filters = {"state": "accepted"}
+    filters |= {"job": str(job)} if job else {}
+    filters |= {"scenario": scenario} if scenario else {}
+    return Manifest(row["now"], filters)
+
+
+def _add(archive: zipfile.ZipFile, manifest: Manifest, row: dict[str, Any]) -> None:
+    """Write one conversation into the archive, or its reason into the manifest."""
+    try:
+        conversation = Conversation.from_row(row)
+        document = render_document(conversation)
+    except ExportError as exc:
+        log.warning(
+            "conversation left out of an export",
+            extra={"conversation_id": str(row["conversation_id"]), "reason": str(exc)},
+        )
+        manifest.add_left_out(str(row["conversation_id"]), str(exc))
+        return
+    name = render_name(conversation)
+    data = json.dumps(document, ensure_ascii=False, indent=1).encode()
+    archive.writestr(make_member(name, conversation.created_at), data)
+    manifest.add_file(name, data, len(conversation.turns))

@@ -1,0 +1,41 @@
+"""
+How gunicorn serves the application: one process, threads, loopback by default. Read by gunicorn
+itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+workers = 1  # rate limits and tallies are kept in memory
+worker_class = "gthread"
+threads = 32
+graceful_timeout = 4  # seconds; the launcher gives 5
+keepalive = 5  # seconds
+header_map = "drop"  # X_Grafana_Id would otherwise stand in for X-Grafana-Id
+forwarded_allow_ips = ""  # nobody in front of us is believed about addresses
+limit_request_line = 4094
+limit_request_fields = 50
+control_socket_disable = True  # it would be made in the home folder of whoever runs us
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn's heartbeat file
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "fleet_timescale.log.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"level": "INFO", "handlers": ["stderr"]},
+    "loggers": {
+        "gunicorn.error": {
+            "level": "INFO",
+            "handlers": [],
+            "propagate": True,
+            "qualname": "gunicorn.error",
+        },
+        "gunicorn.access": {
+            "level": "WARNING",
+            "handlers": [],
+            "propagate": True,
+            "qualname": "gunicorn.access",
+        },
+    },
+}

@@ -1,0 +1,40 @@
+"""What the control API says about itself to Prometheus; fresh for each application, one process."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+
+class Metrics:
+    """Counters of requests, refusals and attempts of nobody."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "fleet_control_api_requests_total",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.duration = Histogram(
+            "fleet_control_api_request_duration_seconds",
+            "Time from the request to its answer, or to the start of a stream.",
+            ["route"],
+            buckets=(0.005, 0.025, 0.1, 0.5, 2.5, 10),
+            registry=self.registry,
+        )
+        self.attempts = Counter(
+            "fleet_control_api_changes_total",
+            "Attempts to change something, by how they ended.",
+            ["action", "outcome"],
+            registry=self.registry,
+        )
+        self.unauthenticated = Counter(
+            "fleet_control_api_unauthenticated_total",
+            "Requests of nobody to routes that ask for somebody.",
+            registry=self.registry,
+        )
+
+    def render(self) -> bytes:
+        """Return the exposition text."""
+        return generate_latest(self.registry)

@@ -1,0 +1,1 @@
+"""One module, one blueprint a resource; each route says by its decorator who may use it."""

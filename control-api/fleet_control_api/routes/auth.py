@@ -1,0 +1,114 @@
+"""
+Log in, renew, log out. Every attempt is in the audit log; those beyond the rate limit are counted
+there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from fleet_control_api import audit
+from fleet_control_api.arguments import Field, Kind, parse
+from fleet_control_api.body import read_body
+from fleet_control_api.commands import Arguments, Command, Done, perform
+from fleet_control_api.context import services, source
+from fleet_control_api.errors import InvalidError, TooManyError, UnauthenticatedError
+from fleet_control_api.identity import NOBODY, Identity, Role
+from fleet_control_api.passwords import is_password
+from fleet_control_api.roles import changes, note_nobody, public
+from fleet_timescale.connection import Connection
+
+blueprint = Blueprint("auth", __name__, url_prefix="/auth")
+
+LOGIN = (
+    Field("login", Kind.TEXT, "The name of the user.", is_required=True),
+    Field("password", Kind.SECRET, "The user's password.", is_required=True),
+)
+REFRESH = (
+    Field("refresh_token", Kind.SECRET, "The refresh token of the last answer.", is_required=True),
+)
+
+
+@blueprint.post("/login")
+@public(body=LOGIN)
+def login() -> dict[str, Any]:
+    """Begin a session: an access token for 15 minutes and a refresh token for 7 days."""
+    _limit_logins("")
+    sent = parse(LOGIN, read_body(request))
+    name = sent["login"].lower()
+    _limit_logins(name)
+    with services().database.transaction() as connection:
+        user = connection.execute(
+            "SELECT password_hash, role::text AS role FROM control.users "
+            "WHERE login = %s AND NOT is_disabled",
+            [name],
+        ).fetchone()
+    if not is_password(sent["password"], user["password_hash"] if user else None) or user is None:
+        # A password typed into the wrong field must not reach the log: only known names are written.
+        target = name if user else "an unknown user"
+        _note_login(target, "refused", "login or password is wrong")
+        raise UnauthenticatedError("login or password is wrong")
+    role = Role.parse(user["role"])
+    with services().database.transaction() as connection:
+        answer = services().sessions.open(connection, name, role)
+        who = Identity(name, "login", role)
+        audit.write(connection, audit.Entry(who, "auth.login", name, "done", "", source()))
+    services().metrics.attempts.labels("auth.login", "done").inc()
+    return answer
+
+
+@blueprint.post("/refresh")
+@public(body=REFRESH)
+def refresh() -> dict[str, Any]:
+    """Swap a refresh token for new tokens; the old one is worth nothing afterwards."""
+    sent = parse(REFRESH, read_body(request))
+    try:
+        with services().database.transaction() as connection:
+            name, answer = services().sessions.renew(connection, sent["refresh_token"])
+            who = Identity(name, "login", Role.parse(answer["role"]))
+            audit.write(connection, audit.Entry(who, "auth.refresh", name, "done", "", source()))
+    except UnauthenticatedError as exc:
+        note_nobody("auth.refresh", exc)
+        raise
+    return answer
+
+
+def end_session(connection: Connection, who: Identity, _: Arguments) -> Done:
+    """Revoke the caller's session. Raises InvalidError for tokens, which have none."""
+    if who.session_id is None:
+        raise InvalidError(
+            "an API token has no session to end", remedy="Log out with the access token of a login."
+        )
+    connection.execute("SELECT control.end_session(%s)", [who.session_id])
+    return Done({"state": "logged out", "login": who.actor}, who.actor, "")
+
+
+LOGOUT = Command(
+    "auth.logout", Role.VIEWER, "End the caller's session.", (), end_session, lambda _: "session"
+)
+
+
+@blueprint.post("/logout")
+@changes(LOGOUT)
+def logout() -> dict[str, Any]:
+    """End the session: its access and refresh tokens are refused from now on."""
+    return perform(LOGOUT, lambda: parse((), read_body(request)))
+
+
+def _limit_logins(name: str) -> None:
+    limit, key = services().logins_by_source, source() or ""
+    if name:
+        limit, key = services().logins_by_name, name
+    wait = limit.take(key)
+    if wait:
+        error = TooManyError("too many login attempts", remedy="Wait.", retry_seconds=wait)
+        note_nobody("auth.login", error)
+        raise error
+
+
+def _note_login(target: str, outcome: str, reason: str) -> None:
+    services().metrics.attempts.labels("auth.login", outcome).inc()
+    entry = audit.Entry(NOBODY, "auth.login", target, outcome, reason, source())
+    audit.write_alone(services().database, entry)

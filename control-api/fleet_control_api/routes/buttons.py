@@ -1,0 +1,65 @@
+"""
+Grafana's buttons: each POST /buttons/<verb> is one of the commands, with its arguments in the query
+string.
+
+Every verb is an address of its own, matched exactly; nothing happens on GET. The last three routes
+answer what Grafana's graphite data source asks by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from fleet_control_api.arguments import parse_button
+from fleet_control_api.commands import Command, perform
+from fleet_control_api.roles import button, public
+from fleet_control_api.routes import fleet, jobs
+
+blueprint = Blueprint("buttons", __name__, url_prefix="/buttons")
+
+BUTTONS = {
+    "fleet-pause": fleet.PAUSE,
+    "fleet-resume": fleet.RESUME,
+    "job-submit": jobs.SUBMIT,
+    "job-cancel": jobs.CANCEL,
+}
+
+
+def _press(command: Command) -> Callable[..., ResponseReturnValue]:
+    def press() -> dict[str, Any]:
+        pairs = list(request.args.items(multi=True))
+        return perform(command, lambda: parse_button(command.fields, pairs))
+
+    press.__doc__ = command.summary
+    return button(command)(press)
+
+
+for _verb, _command in BUTTONS.items():
+    blueprint.add_url_rule(
+        f"/{_verb}", endpoint=_verb, view_func=_press(_command), methods=["POST"]
+    )
+
+
+@blueprint.post("/render")
+@public()
+def render() -> ResponseReturnValue:
+    """Answer Grafana's graphite queries: there are no series here."""
+    return []
+
+
+@blueprint.get("/events/get_data")
+@public()
+def show_events() -> ResponseReturnValue:
+    """Answer Grafana's graphite annotations: there are none here."""
+    return []
+
+
+@blueprint.get("/version")
+@public()
+def show_version() -> ResponseReturnValue:
+    """Answer Grafana's question for the version of graphite."""
+    return {"version": "1.1.10"}

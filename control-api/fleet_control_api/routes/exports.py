@@ -1,0 +1,68 @@
+"""Exports, as streams."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from itertools import chain
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+
+from fleet_control_api.arguments import Field, Kind, parse
+from fleet_control_api.context import STREAMS_MAX, Services, services
+from fleet_control_api.errors import InvalidError, UnavailableError
+from fleet_control_api.exports.lex import stream_archive
+from fleet_control_api.roles import reads
+from fleet_control_api.routes.jobs import load_job
+from fleet_timescale.connection import Connection
+
+blueprint = Blueprint("exports", __name__, url_prefix="/exports")
+
+FILTERS = (
+    Field("job", Kind.UUID, "Only conversations of this job."),
+    Field("scenario", Kind.TEXT, "Only conversations of this scenario."),
+)
+
+
+@blueprint.get("/lex")
+@reads(query=FILTERS, media_type="application/zip")
+def export_lex() -> Response:
+    """Stream accepted conversations as a zip of Contact Lens / Amazon Lex 1.1.0 files, redacted."""
+    wanted = parse(FILTERS, request.args, is_query=True)
+    with services().database.transaction() as connection:
+        _check_filters(connection, wanted["job"], wanted["scenario"])
+    running = services()
+    if not running.streams.acquire(blocking=False):
+        raise UnavailableError(
+            f"{STREAMS_MAX} streams are running", remedy="Try again later.", retry_seconds=30
+        )
+    pieces = _read_pieces(running, wanted["job"], wanted["scenario"])
+    try:
+        first = next(
+            pieces
+        )  # a database that is down is still a 503 here, later it is a cut stream
+    except BaseException:
+        running.streams.release()
+        raise
+    response = Response(chain([first], pieces), mimetype="application/zip")
+    response.call_on_close(pieces.close)
+    response.call_on_close(running.streams.release)
+    response.headers["Content-Disposition"] = 'attachment; filename="lex.zip"'
+    return response
+
+
+def _read_pieces(running: Services, job: UUID | None, scenario: str | None) -> Generator[bytes]:
+    with running.database.transaction() as connection:
+        yield from (piece for piece in stream_archive(connection, job, scenario) if piece)
+
+
+def _check_filters(connection: Connection, job: UUID | None, scenario: str | None) -> None:
+    """Raise NotFoundError for an unknown job and InvalidError for an unknown scenario."""
+    if job is not None:
+        load_job(connection, job)
+    if scenario is None:
+        return
+    rows = connection.execute("SELECT scenario FROM analytics.scenarios ORDER BY 1").fetchall()
+    known = [row["scenario"] for row in rows]
+    if scenario not in known:
+        raise InvalidError(f"unknown scenario {scenario}", remedy=f"Known: {', '.join(known)}.")

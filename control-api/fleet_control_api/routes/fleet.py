@@ -1,0 +1,72 @@
+"""The fleet as a whole: its state, pause, resume."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, request
+
+from fleet_control_api.arguments import Field, Kind, parse
+from fleet_control_api.body import read_body
+from fleet_control_api.commands import Arguments, Command, Done, perform
+from fleet_control_api.context import services
+from fleet_control_api.identity import Identity, Role
+from fleet_control_api.roles import changes, reads
+from fleet_timescale.connection import Connection
+
+blueprint = Blueprint("fleet", __name__, url_prefix="/fleet")
+
+REASON = (Field("reason", Kind.TEXT, "Why, for the audit log."),)
+
+
+def set_state(state: str, connection: Connection, who: Identity, arguments: Arguments) -> Done:
+    """Pause or resume all nodes; doing it twice is fine."""
+    reason = arguments["reason"] or ""
+    row = connection.execute(
+        "SELECT fleet.set_fleet_state(%s, %s, %s) AS is_changed", [state, who.actor, reason]
+    ).fetchone()
+    assert row is not None  # noqa: S101 - a function call always has a row
+    said = reason or ("" if row["is_changed"] else f"was {state} already")
+    answer = {"state": state, "changed": row["is_changed"], "by": who.actor, "reason": reason}
+    return Done(answer, "fleet", said)
+
+
+PAUSE = Command(
+    "fleet.pause",
+    Role.OPERATOR,
+    "Let no node claim work until resume.",
+    REASON,
+    partial(set_state, "paused"),
+    lambda _: "fleet",
+)
+RESUME = Command(
+    "fleet.resume",
+    Role.OPERATOR,
+    "Let the nodes claim work again.",
+    REASON,
+    partial(set_state, "running"),
+    lambda _: "fleet",
+)
+
+
+@blueprint.get("")
+@reads()
+def show() -> dict[str, Any]:
+    """Show whether the fleet runs or is paused, since when and by whom."""
+    with services().database.transaction() as connection:
+        return connection.execute("SELECT * FROM analytics.fleet_state").fetchall()[0]
+
+
+@blueprint.post("/pause")
+@changes(PAUSE)
+def pause() -> dict[str, Any]:
+    """Let no node claim work; running conversations are finished."""
+    return perform(PAUSE, lambda: parse(REASON, read_body(request)))
+
+
+@blueprint.post("/resume")
+@changes(RESUME)
+def resume() -> dict[str, Any]:
+    """Let the nodes claim work again."""
+    return perform(RESUME, lambda: parse(REASON, read_body(request)))

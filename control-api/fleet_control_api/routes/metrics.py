@@ -1,0 +1,19 @@
+"""The control API's own metrics."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from fleet_control_api.context import services
+from fleet_control_api.identity import Role
+from fleet_control_api.roles import reads
+
+blueprint = Blueprint("metrics", __name__)
+
+
+@blueprint.get("/metrics")
+@reads(Role.ADMIN, scopes=("metrics",), media_type="text/plain")
+def show_metrics() -> Response:
+    """Show the control API's metrics in Prometheus' text format."""
+    return Response(services().metrics.render(), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,30 @@
+"""
+Runbooks: what to do when an alert fires. Readable without a login, since mails link here and they
+hold no data.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Response
+
+from fleet_control_api.context import services
+from fleet_control_api.errors import NotFoundError
+from fleet_control_api.roles import public
+
+blueprint = Blueprint("runbooks", __name__, url_prefix="/runbooks")
+
+NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,60}")  # alert names; nothing that could leave the folder
+
+
+@blueprint.get("/<alert>")
+@public(media_type="text/plain")
+def show_runbook(alert: str) -> Response:
+    """Show the runbook of an alert."""
+    path = services().settings.runbooks / f"{alert}.md"
+    if not NAME.fullmatch(alert) or not path.is_file():
+        known = sorted(file.stem for file in services().settings.runbooks.glob("*.md"))
+        listed = ", ".join(known) or "none"
+        raise NotFoundError(f"there is no runbook {alert}", remedy=f"Known: {listed}.")
+    return Response(path.read_text(), content_type="text/plain; charset=utf-8")

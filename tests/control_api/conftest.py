@@ -1,0 +1,118 @@
+"""A control API over the test database: in this process for most tests, in gunicorn for some."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from fleet_control_api.app import create_app, make_services
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import fix_control  # noqa: E402 - found through the line above
+from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: E402, F401
+
+PASSWORD = "correct horse"
+SCRUBBED = (
+    "Hello, this is [PII], how can I help you today?",
+    "Hi, my number is [PII] and my bill is wrong.",
+)
+RAW = (
+    "Hello, this is Wilhelmina, how can I help you today?",
+    "Hi, my number is 555-0199 and my bill is wrong.",
+)
+
+
+@dataclass
+class Api:
+    """The test client, with people and tokens that come into being when asked for."""
+
+    app: object
+    owner: object
+    grafana: object
+    tokens: dict = field(default_factory=dict)
+
+    @property
+    def client(self):
+        return self.app.test_client()
+
+    def token(self, scope: str) -> str:
+        if scope not in self.tokens:
+            self.tokens[scope] = fix_control.make_token(self.owner, scope)
+        return self.tokens[scope]
+
+    def headers(self, who: str) -> dict[str, str]:
+        """`who`: nobody, a scope of tokens, or grafana:USER."""
+        if who == "nobody":
+            return {}
+        if who.startswith("grafana:"):
+            claims = self.grafana.claims(who.removeprefix("grafana:"))
+            return {
+                "X-Fleet-Proxy-Secret": fix_control.SECRET,
+                "X-Grafana-Id": self.grafana.sign(claims),
+            }
+        return {"Authorization": f"Bearer {self.token(who)}"}
+
+    def call(self, who: str, method: str, path: str, **options):
+        headers = {**self.headers(who), **options.pop("headers", {})}
+        return self.client.open(f"/api/v1{path}", method=method, headers=headers, **options)
+
+    def audit(self) -> list[dict]:
+        return self.owner.execute(
+            "SELECT actor, role, way, action, target, outcome, reason FROM control.audit ORDER BY audit_id"
+        ).fetchall()
+
+
+@pytest.fixture
+def api(owner, control_settings, grafana_double):
+    services = make_services(control_settings)
+    yield Api(create_app(control_settings, services), owner, grafana_double)
+    services.database.close()
+
+
+@pytest.fixture
+def write_conversation(owner, database):
+    """Let a node write and judge one conversation; returns its id."""
+
+    def write(raw=RAW, scrubbed=SCRUBBED, scenario="healthcare_billing", reason=None, job=None):
+        job = (
+            job
+            or owner.execute(
+                "SELECT fleet.submit_job(%s, 1, 'tests') AS id", [scenario]
+            ).fetchone()["id"]
+        )
+        owner.execute("SELECT fleet.split_jobs()")
+        prompt = owner.execute("SELECT min(prompt_id) AS id FROM fleet.prompts").fetchone()["id"]
+        worker = uuid.uuid4()
+        with database.connect("alpha") as node:
+            task = node.execute("SELECT * FROM fleet.claim_tasks(%s, 1)", [worker]).fetchone()
+            held = [task["task_id"], worker, task["attempt"]]
+            node.execute("SELECT fleet.start_task(%s, %s, %s, %s, '{}')", [*held, prompt])
+            for position, text in enumerate(raw, 1):
+                speaker = "agent" if position % 2 else "customer"
+                node.execute(
+                    "SELECT fleet.store_turn(%s, %s, %s, %s, %s, %s)",
+                    [*held, position, speaker, text],
+                )
+            made = node.execute("SELECT fleet.finish_task(%s, %s, %s, 'm') AS id", held).fetchone()[
+                "id"
+            ]
+            node.execute("SELECT fleet.claim_judgements(%s, 10)", [worker])
+            node.execute(
+                "SELECT fleet.store_verdict(%s, %s, %s, %s, %s, %s, %s, 'checks', 1, 1)",
+                [
+                    made,
+                    worker,
+                    reason,
+                    reason and "checks",
+                    reason and "seen",
+                    uuid.uuid4().bytes,
+                    list(scrubbed),
+                ],
+            )
+        return made
+
+    return write

@@ -1,0 +1,153 @@
+"""
+A stand-in for Grafana's data-source proxy, over real HTTP, with the header rules of Grafana 12.
+
+It signs X-Grafana-Id with an ES256 key whose public half it serves, strips and adds headers as the real proxy does,
+and passes paths on as they came.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import threading
+import time
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+
+PROXY = "/api/datasources/proxy/uid/fleet-control"
+KEY_ID = "id-2026-11-es256"
+USERS = {"viewer": "Viewer", "editor": "Editor", "admin": "Admin"}  # the password is the name
+SERVICE = "robot"  # a service account with the role Admin
+HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+DROPPED = {"host", "authorization", "cookie", "x-grafana-user", "x-grafana-id", "content-length"}
+
+
+class GrafanaDouble:
+    """`url` is what browsers see; `upstream` and `secret` are what the data source is provisioned with."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.key_id = KEY_ID
+        self.upstream = ""  # http://127.0.0.1:PORT/api/v1/buttons
+        self.secret = ""
+        self.keys_served = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.proxy_url = self.url + PROXY
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def keys(self) -> dict:
+        """The JWKS that /api/signing-keys/keys serves, without login."""
+        self.keys_served += 1
+        entry = jwt.algorithms.ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        return {"keys": [{**entry, "kid": self.key_id, "alg": "ES256", "use": "sig"}]}
+
+    def claims(self, user: str = "editor", **changed) -> dict:
+        """The claims of X-Grafana-Id as seen on a live Grafana; a value of None leaves one out."""
+        now = int(time.time())
+        claims = {
+            "iss": f"{self.url}/", "aud": "org:1", "sub": f"user:{user}", "type": "user",
+            "identifier": user, "namespace": "default", "username": user, "name": user,
+            "email": f"{user}@example.org", "authenticatedBy": "password",
+            "role": USERS.get(user, "Admin"), "iat": now, "exp": now + 600,
+        }  # fmt: skip
+        if user == SERVICE:
+            claims |= {"type": "service-account", "sub": "service-account:7"}
+            del claims["username"]
+        return {k: v for k, v in (claims | changed).items() if v is not None}
+
+    def sign(self, claims: dict, *, key=None, key_id: str | None = None, alg: str = "ES256") -> str:
+        return jwt.encode(claims, key or self.key, alg, headers={"kid": key_id or self.key_id})
+
+
+def _handler(grafana: GrafanaDouble) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            path, _, query = self.path.partition("?")
+            if path == "/api/signing-keys/keys" and self.command == "GET":
+                self.reply(200, {"Content-Type": "application/json"}, json.dumps(grafana.keys()))
+            elif path.startswith(PROXY + "/"):
+                self.proxy(path.removeprefix(PROXY), query)
+            else:
+                self.reply(404, {}, "")
+
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815
+
+        def user(self) -> str | None:
+            kind, _, value = self.headers.get("Authorization", "").partition(" ")
+            if kind != "Basic":
+                return None
+            name, _, password = base64.b64decode(value).decode().partition(":")
+            return name if name == password and name in {*USERS, SERVICE} else None
+
+        def proxy(self, path: str, query: str) -> None:
+            user = self.user()
+            if user is None:
+                return self.reply(401, {}, '{"message":"Unauthorized"}')
+            headers = [
+                (k, v) for k, v in self.headers.items() if k.lower() not in DROPPED | HOP_BY_HOP
+            ]
+            headers = [
+                ("Authorization", v) if k.lower() == "x-ds-authorization" else (k, v)
+                for k, v in headers
+            ]
+            headers.append(("X-Grafana-Id", grafana.sign(grafana.claims(user))))
+            if user != SERVICE:
+                headers.append(("X-Grafana-User", user))
+            # What a client's Connection header names is taken out after Grafana's own headers went in ...
+            named = {n.strip().lower() for n in self.headers.get("Connection", "").split(",")}
+            headers = [(k, v) for k, v in headers if k.lower() not in named]
+            # ... but the data source's own header is set later, in the transport, over whatever was there.
+            headers = [(k, v) for k, v in headers if k.lower() != "x-fleet-proxy-secret"]
+            headers.append(("X-Fleet-Proxy-Secret", grafana.secret))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            target = urllib.parse.urlsplit(grafana.upstream)
+            upstream = http.client.HTTPConnection(target.netloc, timeout=10)
+            try:
+                upstream.putrequest(
+                    self.command,
+                    target.path + path + (f"?{query}" if query else ""),
+                    skip_accept_encoding=True,
+                )
+                for name, value in [*headers, ("Content-Length", str(len(body)))]:
+                    upstream.putheader(name, value)
+                upstream.endheaders(body)
+                response = upstream.getresponse()
+                data = response.read()
+            finally:
+                upstream.close()
+            kept = {
+                k: v
+                for k, v in response.getheaders()
+                if k.lower()
+                not in {"set-cookie", "connection", "transfer-encoding", "content-length"}
+            }
+            kept["Content-Security-Policy"] = "sandbox"
+            if response.status == 401:
+                return self.reply(400, kept, '{"message":"Authentication to data source failed"}')
+            return self.reply(response.status, kept, data)
+
+        def reply(self, status: int, headers: dict, body: str | bytes) -> None:
+            data = body.encode() if isinstance(body, str) else body
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_) -> None:
+            pass
+
+    return Handler

@@ -1,0 +1,94 @@
+"""The role table: every route of the application times everybody who may ask."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+from fleet_control_api.app import create_app
+from fleet_control_api.errors import ControlApiError
+from fleet_control_api.app import check_routes
+from fleet_control_api.settings import Settings
+from flask import Flask
+
+PEOPLE = ("nobody", "viewer", "operator", "admin", "sd", "metrics", "webhook",
+          "grafana:viewer", "grafana:editor", "grafana:admin", "grafana:robot")  # fmt: skip
+READERS = {"viewer", "operator", "admin"}
+CHANGERS = {"operator", "admin"}
+PRESSERS = {"grafana:editor", "grafana:admin"}
+EVERYBODY = set(PEOPLE)
+
+# The decision, written down a second time: who gets past the door of each route.
+TABLE = {
+    ("GET", "/healthz"): EVERYBODY,
+    ("POST", "/auth/login"): EVERYBODY,
+    ("POST", "/auth/refresh"): EVERYBODY,
+    ("POST", "/auth/logout"): READERS,
+    ("GET", "/jobs"): READERS,
+    ("POST", "/jobs"): CHANGERS,
+    ("GET", "/jobs/<job_id>"): READERS,
+    ("POST", "/jobs/<job_id>/cancel"): CHANGERS,
+    ("GET", "/nodes"): READERS,
+    ("GET", "/fleet"): READERS,
+    ("POST", "/fleet/pause"): CHANGERS,
+    ("POST", "/fleet/resume"): CHANGERS,
+    ("GET", "/audit"): READERS,
+    ("GET", "/exports/lex"): READERS,
+    ("GET", "/sd/nodes"): {"sd"},
+    ("GET", "/metrics"): {"metrics", "admin"},
+    ("GET", "/runbooks/<alert>"): EVERYBODY,
+    ("GET", "/openapi.json"): EVERYBODY,
+    ("GET", "/docs"): EVERYBODY,
+    ("POST", "/buttons/fleet-pause"): PRESSERS,
+    ("POST", "/buttons/fleet-resume"): PRESSERS,
+    ("POST", "/buttons/job-submit"): PRESSERS,
+    ("POST", "/buttons/job-cancel"): PRESSERS,
+    ("POST", "/buttons/render"): EVERYBODY,
+    ("GET", "/buttons/events/get_data"): EVERYBODY,
+    ("GET", "/buttons/version"): EVERYBODY,
+}  # fmt: skip
+NOTHING = Settings("", "k" * 32, "s", "", "/", "http://localhost")
+
+
+def routes():
+    for rule in create_app(NOTHING).url_map.iter_rules():
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            yield method, rule.rule.removeprefix("/api/v1")
+
+
+def test_table_has_every_route():
+    """A route that nobody wrote into the table fails here."""
+    assert set(TABLE) == set(routes())
+
+
+@pytest.mark.parametrize("route", TABLE, ids=" ".join)
+def test_route_lets_in_whom_the_table_names(api, route):
+    """Whom the table does not name is refused with 401 or 403; whom it names gets past the door."""
+    method, rule = route
+    path = re.sub("<.*?>", str(uuid.uuid4()), rule)
+
+    got_in = {
+        who
+        for who in PEOPLE
+        # A body that no route takes: those who get in change nothing.
+        if not _is_refused(api.call(who, method, path, query_string={"no": "thing"}), who)
+    }
+
+    assert got_in == TABLE[route]
+
+
+def _is_refused(response, who):
+    if response.status_code == 401:
+        # Log in and refresh answer 401 for wrong values, to everybody; a missing login says so.
+        return "was sent" in response.json["detail"] and who in {"nobody", *PEOPLE[7:]}
+    return response.status_code == 403
+
+
+def test_route_without_role_stops_the_start():
+    """A handler that forgot its decorator is found before anybody calls it."""
+    app = Flask("forgetful", static_folder=None)
+    app.add_url_rule("/open", view_func=lambda: "open")
+
+    with pytest.raises(ControlApiError, match="/open has no role"):
+        check_routes(app)

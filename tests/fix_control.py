@@ -1,0 +1,148 @@
+"""
+Fixtures with a running control API, for tests/control_api and tests/grafana.
+
+Test folders are no packages here, so a conftest.py finds this module by path:
+
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: E402, F401
+
+`api_server` is gunicorn against the test's `database`; `grafana_proxy` is the same behind a stand-in for Grafana's
+proxy: requests.post(grafana_proxy.proxy_url + "/fleet-pause", auth=("editor", "editor")).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from fleet_control_api.identity import digest
+from fleet_control_api.passwords import hash_password
+from fleet_control_api.settings import Settings
+
+SECRET = "the-proxy-secret"
+KEY = "k" * 40
+SCOPES = ("viewer", "operator", "admin", "sd", "metrics", "webhook")
+
+
+def load_beside(name: str, path: Path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+double = load_beside("grafana_double", Path(__file__).parent / "control_api" / "grafana_double.py")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def make_token(owner, scope: str, name: str = "") -> str:
+    """Put an API token of a scope into the database and return it."""
+    token = secrets.token_urlsafe(24)
+    owner.execute(
+        "SELECT control.put_token(%s, %s, %s, 'tests', NULL)",
+        [name or f"{scope}-token", digest(token), scope],
+    )
+    return token
+
+
+def make_user(owner, login: str, role: str, password: str) -> None:
+    owner.execute("SELECT control.put_user(%s, %s, %s)", [login, hash_password(password), role])
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """A control API that answers; `url` ends in /api/v1, `token` is an admin's."""
+
+    url: str
+    token: str
+    process: subprocess.Popen
+    log: Path
+
+    def call(self, method: str, path: str, **options) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        return requests.request(method, self.url + path, headers=headers, timeout=10, **options)
+
+
+@pytest.fixture
+def grafana_double():
+    """The stand-in for Grafana, not yet in front of anything."""
+    grafana = double.GrafanaDouble()
+    grafana.secret = SECRET
+    yield grafana
+    grafana.close()
+
+
+@pytest.fixture
+def control_settings(database, grafana_double) -> Settings:
+    return Settings(
+        dsn=database.dsn("fleet_control"),
+        jwt_key=KEY,
+        proxy_secret=SECRET,
+        grafana_url=grafana_double.url,
+        grafana_issuer=f"{grafana_double.url}/",
+        public_url="http://127.0.0.1:1",
+    )
+
+
+def start_api(
+    settings: Settings, folder: Path, listen: str = ""
+) -> tuple[subprocess.Popen, str, Path]:
+    """Start gunicorn as the launcher does and return it, its address and its log, once it answers."""
+    listen = listen or f"127.0.0.1:{free_port()}"
+    files = {"FLEET_DATABASE_URL": settings.dsn, "FLEET_JWT_KEY": settings.jwt_key,
+             "FLEET_PROXY_SECRET": settings.proxy_secret}  # fmt: skip
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("FLEET_")}
+    for name, value in files.items():
+        (folder / name).write_text(value)
+        environ[f"{name}_FILE"] = str(folder / name)
+    environ |= {"FLEET_LISTEN": listen, "FLEET_GRAFANA_URL": settings.grafana_url,
+                "FLEET_PUBLIC_URL": f"http://{listen}"}  # fmt: skip
+    log = folder / "control-api.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fleet_control_api.cli"], env=environ, stdout=out, stderr=out
+        )
+    for _ in range(200):
+        try:
+            requests.get(f"http://{listen}/api/v1/openapi.json", timeout=5)
+        except requests.ConnectionError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)  # the port opens when it opens; nothing tells us
+        else:
+            return process, f"http://{listen}/api/v1", log
+    process.kill()
+    raise AssertionError(log.read_text())
+
+
+def stop_api(process: subprocess.Popen) -> None:
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def api_server(owner, control_settings, tmp_path):
+    """A control API in gunicorn against the test database, with an admin's token."""
+    process, url, log = start_api(control_settings, tmp_path)
+    yield ApiServer(url, make_token(owner, "admin", "admin-of-tests"), process, log)
+    stop_api(process)
+
+
+@pytest.fixture
+def grafana_proxy(api_server, grafana_double):
+    """The stand-in for Grafana in front of the running control API."""
+    grafana_double.upstream = f"{api_server.url}/buttons"
+    return grafana_double
