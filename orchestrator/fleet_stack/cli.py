@@ -1,0 +1,104 @@
+"""
+The command `fleet`: a table of subcommands as dotted names, so that each loads only what it needs.
+
+Errors that people can do something about become one line on standard error and exit code 1.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from fleet_timescale import __version__
+from fleet_timescale.errors import FleetError
+
+from fleet_stack.errors import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# For people: what it does, and who does it.
+COMMANDS = {
+    "up": ("start everything, or what is missing", "fleet_stack.up:main"),
+    "down": ("stop everything; --purge removes its state too", "fleet_stack.down:main"),
+    "status": ("say what runs; --json for programs", "fleet_stack.status:main"),
+    "logins": ("print the logins of people", "fleet_stack.logins:main"),
+    "logs": ("print the logs, or those of one PROGRAM; -f follows", "fleet_stack.logs:main"),
+    "env": ("print addresses as shell exports", "fleet_stack.environment:main"),
+    "migrate": ("bring the database up to date", "fleet_stack.enrolment:main"),
+    "test": ("run every test", "fleet_stack.testing:main"),
+}
+# What supervisor runs.
+PROGRAMS = {
+    "exporter": "fleet_exporters.cli:main",
+    "node": "fleet_orchestrator.node:main",
+    "worker": "fleet_orchestrator.worker:main",
+    "master": "fleet_orchestrator.master:main",
+    "control-api": "fleet_control_api.cli:main",
+}
+CLIENT = "fleet_control_api.client:main"
+NOUNS = (
+    "jobs",
+    "nodes",
+    "pause",
+    "resume",
+    "emergency-stop",
+    "config",
+    "export",
+    "audit",
+    "users",
+    "tokens",
+)
+INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one subcommand and return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("help", [])
+    try:
+        if name in {"help", "-h", "--help"}:
+            sys.stdout.write(render_help() + "\n")
+            return 0
+        return run(name, rest)
+    except FleetError as exc:
+        sys.stderr.write(f"fleet: {exc}\n")
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, a pager) has seen enough; Python must not complain at its exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run(name: str, arguments: list[str]) -> int:
+    """Load and call what a subcommand stands for. Raises StackError for an unknown one."""
+    if name in NOUNS:
+        # The client needs address and token of the home, which only the launcher knows.
+        return load("fleet_stack.environment:call_client")([name, *arguments])
+    target = PROGRAMS.get(name) or COMMANDS.get(name, ("", ""))[1]
+    if not target:
+        raise StackError(f"there is no command {name!r}; `./fleet help` lists them")
+    return load(target)(arguments)
+
+
+def load(target: str) -> Callable[..., int]:
+    """Return what `module:name` stands for."""
+    module, _, name = target.partition(":")
+    command: Callable[..., int] = getattr(importlib.import_module(module), name)
+    return command
+
+
+def render_help() -> str:
+    """Return the list of commands."""
+    lines = [f"Transcript Fleet {__version__}", ""]
+    lines += [f"  ./fleet {name:<10} {text}" for name, (text, _) in COMMANDS.items()]
+    lines += [
+        "",
+        f"  ./fleet {' | '.join(NOUNS)}",
+        "      steer the fleet through its control API; each explains itself with --help",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,60 @@
+"""
+`fleet down [--purge]`: leave no process and no port behind.
+
+With --purge no state of this home either.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack import home as homes
+from fleet_stack import orphans, placement, runtime, stack, supervisor
+from fleet_stack.progress import Progress, begin
+
+if TYPE_CHECKING:
+    from fleet_stack.home import Home
+
+LAST = "postgres"  # everything else needs it until its own end
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="fleet down", description="Stop everything.")
+    parser.add_argument(
+        "--purge", action="store_true", help="remove the state of this home as well"
+    )
+    arguments = parser.parse_args(argv)
+    home = homes.locate(os.environ)
+    progress = begin()
+    if not homes.exists(home):
+        progress(f"there is no fleet in {home.root}")
+        return 0
+    down(home, progress, purges=arguments.purge)
+    return 0
+
+
+def down(home: Home, progress: Progress, *, purges: bool) -> None:
+    """Stop all processes of the home and remove its runtime folder."""
+    record = homes.load(home)
+    with homes.lock(home):
+        decision = stack.load(home)
+        if decision is not None:
+            supervisor.stop(Path(decision.runtime) / runtime.SOCKET, LAST)
+        orphans.end(orphans.find(home))
+        if decision is not None:
+            runtime.remove(Path(decision.runtime))
+        progress("everything is down")
+        if purges:
+            note = placement.purge(home, record.postgres_folder)
+            rest = homes.purge(home)
+            if note:
+                progress(note)
+            if rest:
+                progress(
+                    f"{len(rest)} entries in {home.root} are not the fleet's and were left alone"
+                )
+            progress(f"the state in {home.root} is removed")

@@ -1,0 +1,149 @@
+"""
+Put into the database what the launcher answers for.
+
+Schema, logins, this node, tokens and first users.
+
+Everything here can be run again at each `up` and then changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import os
+import platform
+import uuid
+from typing import TYPE_CHECKING
+
+import psycopg
+from fleet_timescale.connection import Connection, connect
+from fleet_timescale.errors import DatabaseError
+from fleet_timescale.migrate import migrate
+from psycopg import sql
+
+from fleet_stack import home as homes
+from fleet_stack.files import store_text
+from fleet_stack.postgres import replace_login
+from fleet_stack.progress import say
+from fleet_stack.secrets import Secrets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROLES = ("control", "master", "grafana", "analyst")
+CATALOGUE = "fleet_orchestrator.generation.catalogue"
+# name of the token in the database, its scope, the secret of the home that holds it
+TOKENS = (
+    ("admin-cli", "admin", "admin_token"),
+    ("prometheus-sd", "sd", "sd_token"),
+    ("prometheus-metrics", "metrics", "metrics_token"),
+)
+USERS = ("admin", "operator", "viewer")  # the first people; each login is named after its role
+NODE_ROLES = ["generate", "quality"]
+
+
+def migrate_database(url: str) -> list[str]:
+    """
+    Bring schema, functions, settings, scenarios and prompts up to date; return what was applied.
+    """
+    try:
+        with connect(url, "fleet migrate") as connection:
+            applied = migrate(connection)
+            importlib.import_module(CATALOGUE).load(connection)
+    except psycopg.OperationalError as exc:
+        raise DatabaseError(f"the database cannot be reached: {exc}".strip()) from exc
+    return applied
+
+
+def main(argv: list[str]) -> int:
+    """Run `fleet migrate` against the database of the home."""
+    argparse.ArgumentParser(
+        prog="fleet migrate", description="Bring the database up to date."
+    ).parse_args(argv)
+    home = homes.locate(os.environ)
+    homes.load(home)
+    applied = migrate_database(Secrets(home.path("secrets")).read("owner.dsn"))
+    say("\n".join(f"applied {name}" for name in applied) or "the database is up to date")
+    return 0
+
+
+def load_node_id(path: Path) -> uuid.UUID:
+    """Return the identity of this machine, made once and kept in a file."""
+    if not path.exists():
+        store_text(path, f"{uuid.uuid4()}\n")
+    return uuid.UUID(path.read_text().strip())
+
+
+def settle(url: str, secrets: Secrets, node_id: uuid.UUID, scrape_address: str) -> str:
+    """
+    Give every role, this node, every token and user what the home's secrets say.
+
+    Return the node's name.
+    """
+    with connect(url, "fleet up") as connection, connection.transaction():
+        for role in ROLES:
+            _set_password(connection, f"fleet_{role}", secrets.ensure(f"{role}_password"))
+        node = _enrol(connection, secrets, node_id, scrape_address)
+        for name, scope, secret in TOKENS:
+            digest = hashlib.sha256(secrets.ensure(secret).encode()).digest()
+            connection.execute(
+                "SELECT control.put_token(%s, %s, %s, 'fleet up', NULL)", [name, digest, scope]
+            )
+        _add_users(connection, secrets)
+    for role in ROLES:
+        secrets.put(
+            f"{role}.dsn", replace_login(url, f"fleet_{role}", secrets.read(f"{role}_password"))
+        )
+    secrets.put("node.dsn", replace_login(url, f"fleet_node_{node}", secrets.read("node_password")))
+    return node
+
+
+def _verifier(connection: Connection, login: str, password: str) -> str:
+    """Return the SCRAM form of a password: the clear text never leaves this process."""
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), login.encode(), b"scram-sha-256"
+    )
+    return verifier.decode()
+
+
+def _set_password(connection: Connection, login: str, password: str) -> None:
+    statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+    connection.execute(
+        statement.format(sql.Identifier(login), sql.Literal(_verifier(connection, login, password)))
+    )
+
+
+def _enrol(
+    connection: Connection, secrets: Secrets, node_id: uuid.UUID, scrape_address: str
+) -> str:
+    password = secrets.ensure("node_password")
+    row = connection.execute(
+        "SELECT fleet.enroll_node(%s, %s, %s, %s, %s) AS node",
+        [
+            node_id,
+            platform.node() or "node",
+            NODE_ROLES,
+            scrape_address,
+            _verifier(connection, "node", password),
+        ],
+    ).fetchone()
+    if row is None:
+        raise DatabaseError("fleet.enroll_node returned nothing; run `./fleet migrate`")
+    return str(row["node"])
+
+
+def _add_users(connection: Connection, secrets: Secrets) -> None:
+    """
+    Make the first users; who exists keeps password and role, which people may have changed since.
+    """
+    known = {row["login"] for row in connection.execute("SELECT login FROM control.users")}
+    missing = [login for login in USERS if login not in known]
+    if not missing:
+        return
+    hasher = importlib.import_module("argon2").PasswordHasher()
+    for login in missing:
+        hashed = hasher.hash(secrets.ensure(f"user_{login}_password"))
+        connection.execute(
+            "SELECT control.put_user(%s, %s, %s::control.role)", [login, hashed, login]
+        )

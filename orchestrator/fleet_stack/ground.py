@@ -1,0 +1,119 @@
+"""
+What every step of a start stands on.
+
+Folders, ports, secrets and users of a home, settled before anything runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from fleet_stack import home as homes
+from fleet_stack import placement, ports, runtime
+from fleet_stack.errors import HomeError, StackError
+from fleet_stack.files import make_folder
+from fleet_stack.secrets import Secrets
+from fleet_stack.stack import EXTERNALS
+from fleet_stack.supervisor import Places
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from fleet_stack.home import Home, Record
+    from fleet_stack.placement import Placement
+    from fleet_stack.progress import Progress
+
+SECRETS = (
+    "jwt_key",
+    "proxy_secret",
+    "grafana_secret_key",
+    "user_admin_password",
+    "user_operator_password",
+    "user_viewer_password",
+)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Settled once a start."""
+
+    home: Home
+    environ: Mapping[str, str]
+    externals: Mapping[str, str]
+    ports: Mapping[str, int]
+    placement: Placement
+    secrets: Secrets
+    runtime: Path
+    progress: Progress
+
+    @property
+    def places(self) -> Places:
+        """The files of our supervisord."""
+        return Places(
+            self.home.path("supervisor"), self.home.path("logs"), self.runtime / runtime.SOCKET
+        )
+
+
+def parse_externals(environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the addresses of parts that are the user's own. Raises StackError for what is no address.
+    """
+    found = {
+        name: environ[variable] for name, variable in EXTERNALS.items() if environ.get(variable)
+    }
+    for name, url in found.items():
+        schemes = ("postgresql", "postgres") if name == "postgres" else ("http", "https")
+        if urlsplit(url).scheme not in schemes or not urlsplit(url).hostname:
+            raise StackError(
+                f"{EXTERNALS[name]} is no address that starts with {schemes[0]}://; correct it"
+            )
+    return found
+
+
+def prepare(
+    home: Home, given: Mapping[str, str], environ: Mapping[str, str], progress: Progress
+) -> Ground:
+    """Make folders, ports and secrets; nothing runs yet."""
+    record = homes.load(home)
+    place = placement.settle(home, record.postgres_folder)
+    homes.store(home, replace(record, postgres_folder=str(place.postgres_folder)))
+    secrets = Secrets(home.path("secrets"), place.programs)
+    for name in SECRETS:
+        secrets.ensure(name)
+    for name in ("logs", "supervisor"):
+        make_folder(home.path(name))
+    for name in ("mail", "spool"):
+        make_folder(home.path(name), mode=0o700, owner=place.programs)
+    externals = keep_externals(record, given, secrets)
+    if place.note:
+        progress(f"note          {place.note}")
+    return Ground(
+        home,
+        environ,
+        externals,
+        ports.settle(home),
+        place,
+        secrets,
+        runtime.prepare(home, environ),
+        progress,
+    )
+
+
+def keep_externals(record: Record, given: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
+    """
+    Return the external addresses of the first start; they are secrets, since they may hold a login.
+
+    Raises HomeError when others are given now.
+    """
+    for name, url in given.items():
+        secret = f"external_{name}_url"
+        if name not in record.externals or (secrets.has(secret) and secrets.read(secret) != url):
+            raise HomeError(
+                f"{EXTERNALS[name]} differs from the first start of this home; "
+                "unset it, or use another FLEET_HOME"
+            )
+        secrets.put(secret, url)
+    return {name: secrets.read(f"external_{name}_url") for name in record.externals}

@@ -1,0 +1,31 @@
+"""
+`fleet logins`: the people of a new fleet and their passwords.
+
+They stand in 0600 files of the home.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from fleet_stack import home as homes
+from fleet_stack.enrolment import USERS
+from fleet_stack.progress import say
+from fleet_stack.secrets import Secrets
+
+REMARKS = {"admin": "does everything", "operator": "steers jobs and nodes", "viewer": "reads"}
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    argparse.ArgumentParser(
+        prog="fleet logins", description="Print the logins of people."
+    ).parse_args(argv)
+    home = homes.locate(os.environ)
+    homes.load(home)
+    secrets = Secrets(home.path("secrets"))
+    say("Grafana and control API, as made at the first start:")
+    for login in USERS:
+        say(f"  {login:<10} {secrets.read(f'user_{login}_password')}   {REMARKS[login]}")
+    return 0

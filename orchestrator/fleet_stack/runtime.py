@@ -1,0 +1,76 @@
+"""
+The runtime folder of a home.
+
+The supervisor's socket, and one folder a node in which our programs meet.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.errors import HomeError
+from fleet_stack.files import make_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_stack.account import Account
+    from fleet_stack.home import Home
+
+SOCKET = "supervisor.sock"
+SOCKET_LENGTH = (
+    90  # the kernel takes 107 characters, and the supervisor binds a name with its number appended
+)
+
+
+def decide_base(home: Home, memory: Path | None, temporary: Path) -> Path:
+    """
+    Return the place of the folder.
+
+    In memory where there is such a place, else in the home, else somewhere with a short name.
+    """
+    base = memory / "fleet" / home.key if memory else home.path("run")
+    if len(str(base / SOCKET)) <= SOCKET_LENGTH:
+        return base
+    return temporary / f"fleet-{os.geteuid()}-{home.key}"
+
+
+def find_memory(environ: Mapping[str, str]) -> Path | None:
+    """
+    Return the memory-backed folder of this user: /run for root, XDG_RUNTIME_DIR for others.
+
+    None without one.
+    """
+    place = "/run" if os.geteuid() == 0 else environ.get("XDG_RUNTIME_DIR", "")
+    return (
+        Path(place)
+        if place and os.access(place, os.W_OK | os.X_OK) and Path(place).is_dir()
+        else None
+    )
+
+
+def prepare(home: Home, environ: Mapping[str, str]) -> Path:
+    """Make the folder and return it. Raises HomeError when it belongs to somebody else."""
+    base = decide_base(home, find_memory(environ), Path(tempfile.gettempdir()))
+    if base.exists() or base.is_symlink():
+        found = base.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise HomeError(f"{base} belongs to another user; remove it, or use another FLEET_HOME")
+    return make_folder(base)
+
+
+def prepare_node(base: Path, node: str, owner: Account) -> Path:
+    """Make the folder of a node for the user that our programs run as, and return it."""
+    return make_folder(base / node, owner=owner)
+
+
+def remove(base: Path) -> None:
+    """Remove the folder, and `fleet` above it when no other home uses it."""
+    shutil.rmtree(base, ignore_errors=True)
+    if base.parent.name == "fleet" and base.parent.is_dir() and not any(base.parent.iterdir()):
+        base.parent.rmdir()

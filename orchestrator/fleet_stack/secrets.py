@@ -1,0 +1,64 @@
+"""
+The secrets of a home.
+
+Made once, one 0600 file each in a 0700 folder, owned by the user that the servers run as.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet_stack.errors import HomeError
+from fleet_stack.files import make_folder, store_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fleet_stack.account import Account
+
+SECRET_BYTES = 24  # 192 bits, 32 characters
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The folder of secrets; file names are the names of the secrets."""
+
+    folder: Path
+    owner: Account | None = None
+
+    def path(self, name: str) -> Path:
+        """Return the file of a secret, for programs that read it themselves."""
+        return self.folder / name
+
+    def has(self, name: str) -> bool:
+        """True when the secret was made before."""
+        return self.path(name).exists()
+
+    def read(self, name: str) -> str:
+        """Return a secret that must exist."""
+        try:
+            return self.path(name).read_text().strip()
+        except FileNotFoundError as exc:
+            raise HomeError(
+                f"the secret {name} is missing in {self.folder}; run `./fleet up`"
+            ) from exc
+        except OSError as exc:
+            raise HomeError(
+                f"the secret {name} in {self.folder} cannot be read; "
+                "use the user that started the fleet, or root"
+            ) from exc
+
+    def ensure(self, name: str) -> str:
+        """Return a secret, made now when there is none."""
+        if not self.has(name):
+            self.put(name, secrets.token_urlsafe(SECRET_BYTES))
+        return self.read(name)
+
+    def put(self, name: str, value: str) -> None:
+        """Keep a value that was decided elsewhere."""
+        if not self.folder.is_dir():
+            make_folder(self.folder, mode=0o700, owner=self.owner)
+        if not self.has(name) or self.read(name) != value.strip():
+            store_text(self.path(name), value + "\n", mode=0o600, owner=self.owner)
