@@ -1,0 +1,237 @@
+"""Sensor families: what they make of what the system says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import fleet_timescale
+import pytest
+from fleet_exporters.collectors import disk, memory, network, temperatures
+from fleet_exporters.collectors.cpu import (
+    Cpu,
+    find_frequency_files,
+    parse_frequency,
+    parse_utilization,
+)
+from fleet_exporters.collectors.disk import Disk, Mount
+from fleet_exporters.collectors.memory import Memory
+from fleet_exporters.collectors.network import Traffic
+from fleet_exporters.collectors.node_info import NodeInfo, parse_cpu_model
+from fleet_exporters.errors import NoDevice
+from fleet_exporters.sample import Sample
+
+
+def values(samples):
+    """Return value by metric and label values."""
+    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+
+
+def test_utilization_leaves_idle_and_guests_out():
+    """Waiting for a disk is idle time; time of guests is already inside user time."""
+    before = {"user": 10, "system": 5, "idle": 100, "iowait": 2, "guest": 4}
+    after = {"user": 30, "system": 10, "idle": 170, "iowait": 7, "guest": 24}
+
+    assert pytest.approx(0.25) == parse_utilization(before, after)
+
+
+def test_utilization_of_no_time_is_unknown():
+    """Two readings at one moment say nothing."""
+    times = {"user": 1.0, "idle": 1.0}
+
+    assert parse_utilization(times, times) is None
+
+
+def test_cpu_has_no_utilization_at_first():
+    """The first reading has nothing to compare with: the metric is absent, not 0."""
+    times = iter([{"user": 0.0, "idle": 0.0}, {"user": 1.0, "idle": 3.0}])
+    cpu = Cpu(lambda: next(times), lambda: None, [])
+
+    first, second = list(cpu.read()), list(cpu.read())
+
+    assert first == []
+    assert [Sample("fleet_cpu_utilization_ratio", {}, 0.25)] == second
+
+
+def test_frequency_is_in_hertz(tmp_path):
+    """The kernel writes kilohertz, one file a domain; unreadable text does not count."""
+    for number, text in enumerate(["2000000\n", "4000000\n", "<unknown>\n"]):
+        (tmp_path / f"policy{number}").mkdir()
+        (tmp_path / f"policy{number}" / "scaling_cur_freq").write_text(text)
+    texts = [path.read_text() for path in find_frequency_files(tmp_path)]
+
+    assert parse_frequency(texts) == 3e9
+    assert parse_frequency([]) is None
+
+
+def test_memory_used_is_what_is_not_available():
+    """Caches can be given back, so they are not used memory."""
+    found = values(memory.parse(Memory(total=100, available=60, swap_total=10, swap_used=0)))
+
+    assert found["fleet_memory_used_bytes",] == 40
+    assert found["fleet_swap_used_bytes",] == 0
+
+
+def test_no_swap_is_absent():
+    """A machine without swap has no swap metric."""
+    found = values(memory.parse(Memory(total=100, available=60, swap_total=0, swap_used=0)))
+
+    assert ("fleet_swap_used_bytes",) not in found
+
+
+def test_disk_counts_a_device_once():
+    """A device that is mounted twice stands under the first mount, the watched one first."""
+    mounts = {
+        "/model": Mount("/model", 7, 10, 100),
+        "/mnt": Mount("/mnt", 7, 10, 100),
+        "/data": Mount("/data", 8, 20, 200),
+        "/proc": Mount("/proc", 9, 0, 0),
+    }
+    found = values(disk.parse(mounts.values()))
+
+    assert found == {
+        ("fleet_disk_free_bytes", "/model"): 10,
+        ("fleet_disk_total_bytes", "/model"): 100,
+        ("fleet_disk_free_bytes", "/data"): 20,
+        ("fleet_disk_total_bytes", "/data"): 200,
+    }
+
+
+def test_disk_survives_an_unmount(tmp_path):
+    """A mount that is gone by the time it is asked is left out."""
+    mounts = {str(disk.find_mount(tmp_path)): Mount("/", 1, 5, 10), "/gone": None}
+    family = Disk([tmp_path], lambda: ["/gone"], mounts.get)
+
+    assert {("fleet_disk_free_bytes", "/"), ("fleet_disk_total_bytes", "/")} == values(
+        family.read()
+    ).keys()
+
+
+def test_disk_of_this_machine(tmp_path):
+    """The file system of a watched path is found even where it is an overlay."""
+    found = values(Disk([tmp_path / "not" / "there"]).read())
+
+    mount = disk.find_mount(tmp_path)
+    assert 0 < found["fleet_disk_free_bytes", mount] <= found["fleet_disk_total_bytes", mount]
+
+
+def test_files_are_no_mounts(tmp_path):
+    """Containers mount single files; they have no space of their own."""
+    file = tmp_path / "hosts"
+    file.touch()
+
+    assert disk.read_mount(str(file)) is None
+    assert disk.read_mount(str(tmp_path / "gone")) is None
+
+
+def test_network_leaves_virtual_devices_out():
+    """Loopback and the host ends of containers are no network of the machine."""
+    found = values(
+        network.parse(
+            {
+                "lo": Traffic(1, 1),
+                "veth12ab": Traffic(2, 2),
+                "docker0": Traffic(3, 3),
+                "wlan0": Traffic(5, 6),
+            }
+        )
+    )
+
+    assert found == {
+        ("fleet_network_receive_bytes_total", "wlan0"): 5,
+        ("fleet_network_transmit_bytes_total", "wlan0"): 6,
+    }
+
+
+def test_only_loopback_is_no_network():
+    """A machine with nothing but loopback has no network device."""
+    with pytest.raises(NoDevice, match="loopback"):
+        list(network.parse({"lo": Traffic(1, 1)}))
+
+
+@pytest.mark.parametrize(
+    ("sensors", "expected"),
+    [
+        ({"k10temp": [("Tctl", 70.0), ("Tdie", 60.0), ("Tccd1", 65.0)]}, {"k10temp Tdie": 60.0}),
+        ({"k10temp": [("Tctl", 70.0), ("Tccd1", 61.0), ("Tccd2", 65.0)]}, {"k10temp Tccd2": 65.0}),
+        ({"k10temp": [("Tctl", 70.0)]}, {"k10temp Tctl": 70.0}),
+        (
+            {
+                "coretemp": [
+                    ("Package id 0", 50.0),
+                    ("Core 0", 49.0),
+                    ("Package id 1", 55.0),
+                ]
+            },
+            {"coretemp Package id 0": 50.0, "coretemp Package id 1": 55.0},
+        ),
+        ({"cpu_thermal": [("", 48.3)]}, {"cpu_thermal": 48.3}),
+        ({"acpitz": [("", 27.8)], "cpu_thermal": [("", 51.0)]}, {"cpu_thermal": 51.0}),
+        ({"acpitz": [("", 27.8)]}, {"acpitz": 27.8}),
+    ],
+    ids=["tdie", "hottest-ccd", "tctl", "two-packages", "raspberry", "acpitz-last", "acpitz-only"],
+)  # fmt: skip
+def test_best_cpu_sensor_is_chosen(sensors, expected):
+    """Of what a driver shows, the reading nearest to the die is the CPU's temperature."""
+    found = {
+        sample.labels["sensor"]: sample.value
+        for sample in temperatures.parse(sensors)
+        if sample.name == "fleet_cpu_temperature_celsius"
+    }
+
+    assert expected == found
+
+
+def test_other_sensors_keep_apart():
+    """Two drives of one driver get two names; they are not the CPU's."""
+    found = values(temperatures.parse({"nvme": [("Composite", 40.0), ("Composite", 45.0)]}))
+
+    assert found == {
+        ("fleet_temperature_celsius", "nvme Composite"): 40.0,
+        ("fleet_temperature_celsius", "nvme Composite #2"): 45.0,
+    }
+
+
+def test_no_sensor_is_no_device():
+    """A virtual machine shows no temperature: the metric is absent, never 0."""
+    with pytest.raises(NoDevice, match="no temperature sensor"):
+        list(temperatures.parse({"empty": []}))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"brand_raw": "AMD Ryzen 7 "}, "AMD Ryzen 7"),
+        ({"hardware_raw": "BCM2835"}, "BCM2835"),
+        ({"arch": "X86_64"}, "unknown"),
+    ],
+)
+def test_cpu_model_is_the_brand(facts, expected):
+    """The brand names the CPU; ARM boards have a hardware name instead."""
+    assert expected == parse_cpu_model(json.dumps(facts))
+
+
+def test_node_info_is_absent_until_known():
+    """The labels of an info metric never change: it appears once all of them are known."""
+    answer = '{"brand_raw": "Test CPU"}'
+    info = NodeInfo(lambda: answer)
+
+    assert info.wait(10)
+    (sample,) = info.read()
+    assert sample.value == 1
+    assert ("Test CPU", fleet_timescale.__version__) == (
+        sample.labels["cpu_model"],
+        sample.labels["version"],
+    )
+
+
+def test_node_info_without_cpuinfo():
+    """A machine that py-cpuinfo cannot read still has an info metric."""
+
+    def fail():
+        raise subprocess.TimeoutExpired("cpuinfo", 60)
+
+    info = NodeInfo(fail)
+
+    assert info.wait(10)
+    assert len(list(info.read())) == 1
