@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet_dashboards.datasources import Json, sql
-from fleet_dashboards.panels import Head, bars, override, table, thresholds, words
+from fleet_dashboards.panels import COLOURED, GAUGE, Head, override, table, thresholds, words
 
 VERDICTS = words(accepted=("accepted", "green"), rejected=("rejected", "orange"))
 
@@ -13,20 +13,32 @@ def checks() -> Json:
     head = Head(
         10,
         "Checks passed",
-        "Share of the conversations judged in the chosen time of which every check passed. "
-        "Source: analytics.conversations, checks_passed = checks_total.",
-        "percentunit",
-        "no conversation was judged in this time",
+        "Share of the conversations written in the chosen time of which every check passed, and of "
+        "how many. Source: analytics.conversations, checks_passed = checks_total.",
+        "string",
+        "no judged conversation to show",
     )
     query = sql("""
         SELECT coalesce(scenario, 'all scenarios') AS "Scenario",
-          avg((checks_passed = checks_total)::integer)::double precision AS "Passed"
+          avg((checks_passed = checks_total)::integer)::double precision AS "Passed",
+          count(*) AS "Of"
         FROM analytics.conversations WHERE $__timeFilter(created_at)
         GROUP BY ROLLUP (scenario) HAVING count(*) > 0
         ORDER BY grouping(scenario) DESC, scenario
         """)
-    colours = thresholds("red", (0.5, "yellow"), (0.8, "green"))
-    return bars(head, query, rows=True, min=0, max=1, decimals=0, thresholds=colours)
+    overrides = [
+        override(
+            "Passed",
+            unit="percentunit",
+            decimals=0,
+            min=0,
+            max=1,
+            custom__cellOptions=GAUGE,
+            thresholds=thresholds("red", (0.5, "yellow"), (0.8, "green")),
+        ),
+        override("Of", unit="locale", custom__width=70),
+    ]
+    return table(head, query, overrides=overrides)
 
 
 def rejections() -> Json:
@@ -36,15 +48,25 @@ def rejections() -> Json:
         "Rejections by reason",
         "Conversations rejected in the chosen time; each has one reason. "
         "Source: analytics.rejections.",
-        "locale",
-        "nothing was rejected in this time",
+        "string",
+        "no rejection to show",
     )
     query = sql("""
-        SELECT reason AS "Reason", count(*) AS "Rejected"
+        SELECT reason AS "Reason", stage AS "Stage", count(*) AS "Rejected"
         FROM analytics.rejections WHERE $__timeFilter(created_at)
-        GROUP BY reason ORDER BY count(*) DESC, reason LIMIT 12
+        GROUP BY reason, stage ORDER BY count(*) DESC, reason LIMIT 12
         """)
-    return bars(head, query, rows=True, min=0, decimals=0, thresholds=thresholds("orange"))
+    overrides = [
+        override("Stage", custom__width=90),
+        override(
+            "Rejected",
+            unit="locale",
+            min=0,
+            custom__cellOptions=GAUGE,
+            thresholds=thresholds("orange"),
+        ),
+    ]
+    return table(head, query, overrides=overrides)
 
 
 def latest() -> Json:
@@ -55,7 +77,7 @@ def latest() -> Json:
         "The 20 newest judged conversations and how they begin; personal values are masked. "
         "Source: analytics.conversations, analytics.turns, analytics.rejections.",
         "string",
-        "no conversation has been judged yet",
+        "no judged conversation to show",
     )
     query = sql("""
         SELECT c.created_at AS "Written", c.scenario AS "Scenario", c.state AS "Verdict",
@@ -69,18 +91,18 @@ def latest() -> Json:
         ORDER BY c.created_at DESC
         """)
     overrides = [
-        override("Written", unit="dateTimeFromNow", custom__width=130),
+        override("Written", unit="dateTimeFromNow", custom__width=150),
         override("Scenario", custom__width=180),
         override(
             "Verdict",
             mappings=VERDICTS,
-            custom__cellOptions={"type": "color-text"},
+            custom__cellOptions=COLOURED,
             custom__width=90,
         ),
         override("Reason", custom__width=170, noValue="-"),
         override("Node", custom__width=120),
         override("Turns", unit="locale", custom__width=70),
         override("Tokens", unit="locale", custom__width=80),
-        override("Begins", noValue="not scrubbed yet", custom__inspect=True),
+        override("Begins", noValue="not scrubbed", custom__inspect=True),
     ]
     return table(head, query, overrides=overrides)

@@ -43,6 +43,7 @@ def temperatures() -> Json:
     return lines(
         head,
         *targets,
+        legend="right",
         decimals=0,
         min=20,
         thresholds=HEAT,
@@ -59,13 +60,13 @@ def utilization() -> Json:
         "How busy each CPU and GPU was in the 5 minutes before. Source: Prometheus, "
         "avg_over_time of fleet_cpu_utilization_ratio and fleet_gpu_utilization_ratio.",
         "percentunit",
-        "no reading yet",
+        "no reading to show",
     )
     targets = [
         series("avg_over_time(fleet_cpu_utilization_ratio[5m])", "{{node}} CPU", ref="A"),
         series("avg_over_time(fleet_gpu_utilization_ratio[5m])", "{{node}} GPU {{gpu}}", ref="B"),
     ]
-    return lines(head, *targets, min=0, max=1, decimals=0)
+    return lines(head, *targets, legend="right", min=0, max=1)
 
 
 def memory() -> Json:
@@ -77,7 +78,7 @@ def memory() -> Json:
         "fleet_memory_used_bytes / fleet_memory_total_bytes, and fleet_gpu_memory_used_bytes / "
         "fleet_gpu_memory_total_bytes.",
         "percentunit",
-        "no reading yet",
+        "no reading to show",
     )
     targets = [
         instant("fleet_memory_used_bytes / fleet_memory_total_bytes", "{{node}}", ref="A"),
@@ -88,7 +89,7 @@ def memory() -> Json:
         ),
     ]
     colours = thresholds("green", (0.85, "yellow"), (0.95, "red"))
-    return bars(head, *targets, rows=False, min=0, max=1, decimals=0, thresholds=colours)
+    return bars(head, *targets, min=0, max=1, decimals=0, thresholds=colours)
 
 
 def disks() -> Json:
@@ -99,8 +100,8 @@ def disks() -> Json:
         "Free space of each mount; yellow below 20 GiB, red below 5 GiB. "
         "Source: Prometheus, fleet_disk_free_bytes.",
         "bytes",
-        "no reading yet",
+        "no reading to show",
     )
     query = instant("min by (node, mount) (fleet_disk_free_bytes)", "{{node}} {{mount}}")
     colours = thresholds("red", (5 * GIBIBYTE, "yellow"), (20 * GIBIBYTE, "green"))
-    return bars(head, query, rows=False, min=0, decimals=1, thresholds=colours)
+    return bars(head, query, min=0, decimals=1, thresholds=colours)

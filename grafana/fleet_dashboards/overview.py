@@ -17,7 +17,7 @@ def build() -> Json:
             [(3, steering.state()), (7, steering.buttons()), (7, work.tasks()), (7, work.jobs())],
         ),
         Row(7, [(24, work.nodes())]),
-        Row(7, [(16, work.progress()), (8, steering.alerts())]),
+        Row(7, [(17, work.progress()), (7, steering.alerts())]),
         Row(
             8,
             [

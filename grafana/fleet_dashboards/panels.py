@@ -12,6 +12,7 @@ from typing import Any
 
 from fleet_dashboards.datasources import Json
 
+GREY = "#8e8e8e"
 PLUGIN_VERSION = "12.4.0"  # older numbers make Grafana migrate the panel
 
 
@@ -23,7 +24,7 @@ class Head:
     title: str
     description: str
     unit: str
-    missing: str = "none yet"  # shown instead of "No data"
+    missing: str = "nothing to show"  # instead of "No data"; also seen when a query fails
 
 
 def _panel(kind: str, head: Head, targets: Sequence[Json], options: Json, **field: Any) -> Json:
@@ -70,6 +71,18 @@ def words(**looks: tuple[str, str]) -> list[Json]:
     ]
 
 
+def absent(text: str) -> list[Json]:
+    """Return a mapping of no value to a grey text: absence must not have a low value's green."""
+    result = {"index": 0, "text": text, "color": GREY}
+    return [{"type": "special", "options": {"match": "null", "result": result}}]
+
+
+# Looks of table cells.
+COLOURED = {"type": "color-text"}
+FILLED = {"type": "color-background"}
+GAUGE = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+
+
 def override(name: str, **properties: Any) -> Json:
     """
     Return how one column or series differs; a double underscore in a key stands for a dot.
@@ -84,14 +97,14 @@ def override(name: str, **properties: Any) -> Json:
     }
 
 
-def _reduce(*, values: bool, fields: str) -> Json:
-    return {"calcs": ["lastNotNull"], "fields": fields, "values": values}
+def _reduce(*, fields: str) -> Json:
+    return {"calcs": ["lastNotNull"], "fields": fields, "values": False}
 
 
 def stat(head: Head, *targets: Json, fields: str = "", color: str = "value", **field: Any) -> Json:
     """Return big figures; fields is a regular expression of field names, empty for all numbers."""
     options = {
-        "reduceOptions": _reduce(values=False, fields=fields),
+        "reduceOptions": _reduce(fields=fields),
         "colorMode": color,
         "graphMode": "none",
         "justifyMode": "center",
@@ -102,10 +115,10 @@ def stat(head: Head, *targets: Json, fields: str = "", color: str = "value", **f
     return _panel("stat", head, targets, options, **field)
 
 
-def bars(head: Head, *targets: Json, rows: bool, **field: Any) -> Json:
-    """Return horizontal bars: one a row of a table, or one a series."""
+def bars(head: Head, *targets: Json, **field: Any) -> Json:
+    """Return horizontal bars, one a series."""
     options = {
-        "reduceOptions": _reduce(values=rows, fields=""),
+        "reduceOptions": _reduce(fields=""),
         "displayMode": "basic",
         "orientation": "horizontal",
         "valueMode": "color",
@@ -119,18 +132,17 @@ def bars(head: Head, *targets: Json, rows: bool, **field: Any) -> Json:
     return _panel("bargauge", head, targets, options, **field)
 
 
-def lines(
-    head: Head, *targets: Json, legend: Sequence[str] = ("lastNotNull", "max"), **field: Any
-) -> Json:
-    """Return lines over time; the legend is a table of the named reductions."""
+def lines(head: Head, *targets: Json, legend: str = "bottom", **field: Any) -> Json:
+    """Return lines over time; the legend has the last value, at the right the maximum too."""
+    is_table = legend == "right"
     custom = {"lineWidth": 2, "fillOpacity": 8, "showPoints": "auto", "spanNulls": 60_000}
     custom |= field.pop("custom", {})
     options = {
         "legend": {
             "showLegend": True,
-            "displayMode": "table",
-            "placement": "bottom",
-            "calcs": list(legend),
+            "displayMode": "table" if is_table else "list",
+            "placement": legend,
+            "calcs": ["lastNotNull", "max"] if is_table else ["lastNotNull"],
         },
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
@@ -140,7 +152,7 @@ def lines(
 
 def table(head: Head, *targets: Json, **field: Any) -> Json:
     """Return a table; overrides say how single columns look."""
-    custom = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False}
+    custom = {"align": "auto", "cellOptions": {"type": "auto"}, "minWidth": 70}
     options = {"showHeader": True, "cellHeight": "sm", "enablePagination": False}
     return _panel("table", head, targets, options, custom=custom, **field)
 

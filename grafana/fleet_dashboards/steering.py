@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fleet_dashboards.actions import Box, Button, element, label
 from fleet_dashboards.datasources import Json, instant, sql
-from fleet_dashboards.panels import Head, canvas, override, stat, table, words
+from fleet_dashboards.panels import (
+    COLOURED,
+    Head,
+    canvas,
+    override,
+    stat,
+    table,
+    thresholds,
+    words,
+)
 
 PAUSE = Button(
     verb="fleet-pause",
@@ -37,7 +46,14 @@ def state() -> Json:
         "unknown",
     )
     query = sql("SELECT state FROM analytics.fleet_state")
-    return stat(head, query, fields="/^state$/", color="background", mappings=STATES)
+    return stat(
+        head,
+        query,
+        fields="/^state$/",
+        color="background",
+        mappings=STATES,
+        thresholds=thresholds("#5a5a5a"),
+    )
 
 
 def buttons() -> Json:
@@ -73,11 +89,13 @@ def alerts() -> Json:
         "What needs a look now. Source: Prometheus, ALERTS{alertstate='firing'}; the age is that "
         "of ALERTS_FOR_STATE.",
         "string",
-        "nothing fires",
+        "no answer from Prometheus",
     )
+    # The last line makes a row of its own, so that silence of Prometheus never reads as calm.
     expr = """
         max by (alertname, severity, node) (
           time() - ALERTS_FOR_STATE and ignoring (alertstate) ALERTS{alertstate="firing"})
+        or label_replace(absent(ALERTS{alertstate="firing"}), "alertname", "nothing fires", "", "")
         """
     names = {"alertname": "Alert", "severity": "Severity", "node": "Node", "Value": "Active for"}
     organize = {
@@ -96,10 +114,10 @@ def alerts() -> Json:
         override(
             "Severity",
             mappings=SEVERITIES,
-            custom__cellOptions={"type": "color-text"},
+            custom__cellOptions=COLOURED,
             custom__width=90,
         ),
-        override("Active for", unit="s", decimals=0, custom__width=100),
+        override("Active for", unit="s", decimals=0, custom__width=90),
     ]
     query = instant(expr, form="table")
     return table(head, query, transformations=[organize, sort], overrides=overrides)
@@ -113,7 +131,7 @@ def audit() -> Json:
         "The last 25 attempts to change something, newest first, refused ones included. "
         "Source: analytics.audit.",
         "string",
-        "nobody has changed anything yet",
+        "no action to show",
     )
     query = sql("""
         SELECT time AS "When", actor AS "Who", role AS "Role", way AS "Way", action AS "Action",
@@ -121,13 +139,13 @@ def audit() -> Json:
         FROM analytics.audit ORDER BY audit_id DESC LIMIT 25
         """)
     overrides = [
-        override("When", unit="dateTimeFromNow", custom__width=130),
+        override("When", unit="dateTimeFromNow", custom__width=150),
         override("Role", custom__width=90),
         override("Way", custom__width=90),
         override(
             "Outcome",
             mappings=OUTCOMES,
-            custom__cellOptions={"type": "color-text"},
+            custom__cellOptions=COLOURED,
             custom__width=90,
         ),
     ]

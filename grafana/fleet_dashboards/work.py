@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fleet_dashboards.datasources import RATE_STEP, Json, instant, series, sql
 from fleet_dashboards.hardware import HEAT, HEAT_BOUNDARY
-from fleet_dashboards.panels import Head, lines, override, stat, table, thresholds, words
+from fleet_dashboards.panels import (
+    COLOURED,
+    FILLED,
+    GAUGE,
+    Head,
+    absent,
+    lines,
+    override,
+    stat,
+    table,
+    thresholds,
+    words,
+)
 
 NO_MASTER = "no master leads"
 
@@ -28,8 +40,6 @@ JOB_STATES = words(
     failed=("failed", "red"),
     cancelled=("cancelled", "text"),
 )
-COLOURED = {"type": "color-text"}
-GAUGE = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
 
 
 def tasks() -> Json:
@@ -82,7 +92,7 @@ def nodes() -> Json:
         "Every enrolled machine. Online: heartbeat at most 30 s old; stale: at most 120 s. "
         "Temperatures: green < 70 °C, yellow 70-80 °C, red > 80 °C. Source: analytics.nodes.",
         "string",
-        "no machine is enrolled",
+        "no machine to show",
     )
     query = sql("""
         SELECT node AS "Node",
@@ -97,19 +107,29 @@ def nodes() -> Json:
     heat = {
         "unit": "celsius",
         "decimals": 0,
-        "noValue": "no sensor",
         "thresholds": HEAT,
-        "mappings": HEAT_BOUNDARY,
+        "mappings": HEAT_BOUNDARY + absent("no sensor"),
         "custom__cellOptions": COLOURED,
-        "custom__width": 100,
+        "custom__width": 95,
     }
-    share = {"unit": "percentunit", "decimals": 0, "noValue": "no reading", "min": 0, "max": 1}
+    share = {
+        "unit": "percentunit",
+        "decimals": 0,
+        "min": 0,
+        "max": 1,
+        "mappings": absent("no reading"),
+    }
     overrides = [
-        override("State", mappings=NODE_STATES, custom__cellOptions={"type": "color-background"}),
-        override("Mode", mappings=MODES, custom__cellOptions=COLOURED, noValue="no reading"),
-        override("Throttle", **share),
-        override("Tokens/s", unit="suffix: tok/s", decimals=1),
-        override("Conversations", unit="locale"),
+        override("State", mappings=NODE_STATES, custom__cellOptions=FILLED, custom__width=120),
+        override(
+            "Mode",
+            mappings=MODES + absent("no reading"),
+            custom__cellOptions=COLOURED,
+            custom__width=100,
+        ),
+        override("Throttle", **share, custom__width=90),
+        override("Tokens/s", unit="suffix:tok/s", decimals=1, custom__width=110),
+        override("Conversations", unit="locale", custom__width=120),
         override("CPU", **share, custom__cellOptions=GAUGE, thresholds=thresholds("blue")),
         override("CPU temp.", **heat),
         override("GPU temp.", **heat),
@@ -119,7 +139,8 @@ def nodes() -> Json:
             custom__cellOptions=GAUGE,
             thresholds=thresholds("green", (0.85, "yellow"), (0.95, "red")),
         ),
-        override("Heartbeat", unit="s", decimals=0, noValue="never"),
+        override("Worker", custom__width=90),
+        override("Heartbeat", unit="s", decimals=0, mappings=absent("never"), custom__width=95),
     ]
     return table(head, query, overrides=overrides)
 
@@ -133,7 +154,7 @@ def progress() -> Json:
         "50 conversations: half of all forecasts are met by P50, nine in ten by P90. "
         "Source: analytics.jobs.",
         "string",
-        "no job yet: fleet jobs submit --scenario healthcare_billing --count 5",
+        "no job to show; fleet jobs submit --scenario healthcare_billing --count 5 makes one",
     )
     query = sql("""
         SELECT left(job_id::text, 8) AS "Job", scenario AS "Scenario", state AS "State",
@@ -145,11 +166,11 @@ def progress() -> Json:
           CASE WHEN finished_at IS NULL THEN rank ELSE -rank END
         LIMIT 12
         """)
-    end = {"unit": "dateTimeFromNow", "noValue": "-", "custom__width": 120}
-    counts = {"unit": "locale", "custom__width": 85}
+    end = {"unit": "dateTimeFromNow", "noValue": "-", "custom__width": 110}
+    counts = {"unit": "locale", "custom__width": 78}
     overrides = [
-        override("Job", custom__width=90),
-        override("State", mappings=JOB_STATES, custom__cellOptions=COLOURED, custom__width=90),
+        override("Job", custom__width=85),
+        override("State", mappings=JOB_STATES, custom__cellOptions=COLOURED, custom__width=80),
         override(
             "Progress",
             unit="percentunit",
@@ -173,8 +194,8 @@ def conversations_per_hour() -> Json:
         "Conversations per hour",
         "Judged conversations written in the 60 minutes before each moment. "
         "Source: analytics.conversations by created_at.",
-        "suffix: /h",
-        "no conversation in this time",
+        "suffix:/h",
+        "no conversation to show",
     )
     # One index scan of the range, counted by bucket; the window then adds up each hour.
     query = sql(
@@ -233,8 +254,8 @@ def tokens_per_second() -> Json:
         "Tokens per second",
         "Completion tokens written by each node, averaged over two minutes or more. "
         'Source: Prometheus, rate of fleet_llm_tokens_total{kind="completion"}.',
-        "suffix: tok/s",
-        "no node has written a token yet",
+        "suffix:tok/s",
+        "no tokens to show",
     )
     expr = 'sum by (node) (rate(fleet_llm_tokens_total{kind="completion"}[$__rate_interval]))'
     return lines(head, series(expr, "{{node}}", step=RATE_STEP), min=0, decimals=1)

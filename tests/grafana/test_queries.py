@@ -95,7 +95,7 @@ def test_checks_passed_is_a_share_of_all(panels, query):
     """Three of five conversations passed every check; the sum stands first."""
     rows = query(sql_of(panels, "Checks passed"))
 
-    assert {"Scenario": "all scenarios", "Passed": pytest.approx(0.6)} == rows[0]
+    assert {"Scenario": "all scenarios", "Passed": pytest.approx(0.6), "Of": 5} == rows[0]
 
 
 def test_nodes_tell_absence_from_zero(panels, query):
