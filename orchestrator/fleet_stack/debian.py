@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.errors import StackError
+from fleet_stack.relocate import relocate
 
 if TYPE_CHECKING:
     from fleet_stack.cache import Cache
@@ -81,6 +82,7 @@ def fetch(cache: Cache, run: Run = run) -> Path:
             _download(scratch, run)
             for package in sorted(scratch.glob("debs/*.deb")):
                 run(["dpkg", "-x", str(package), "../unpacked"], scratch / "debs")
+            relocate(scratch / "unpacked")
             return cache.install(scratch / "unpacked", folder)
 
 
