@@ -20,6 +20,7 @@ from fleet_control_api.database import Database
 from fleet_control_api.errors import ControlApiError
 from fleet_control_api.grafana import Door, Keys
 from fleet_control_api.identity import NOBODY
+from fleet_control_api.roles import route_of
 from fleet_control_api.routes import (
     audit,
     auth,
@@ -99,7 +100,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
 def check_routes(app: Flask) -> None:
     """Raise ControlApiError for a route that does not say who may use it."""
     for rule in app.url_map.iter_rules():
-        if not hasattr(app.view_functions[rule.endpoint], "route"):
+        if route_of(app.view_functions[rule.endpoint]) is None:
             raise ControlApiError(f"{rule.rule} has no role; put a decorator of roles.py on it")
 
 

@@ -1,6 +1,7 @@
 """
-Values that callers send: declared once as Fields, parsed from JSON or from a query string, shown in
-the OpenAPI document.
+Values that callers send.
+
+Declared once as Fields, parsed from JSON or from a query string, shown in the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Kind(Enum):
     """The type of a value."""
 
     TEXT = "text"
-    SECRET = "secret"  # text that no message repeats
+    SECRET = "secret"  # noqa: S105 - a kind of text: the one that no message repeats
     INTEGER = "integer"
     UUID = "uuid"
 
@@ -126,7 +127,7 @@ def _parse_text(field: Field, value: Any) -> str:
     if len(value) > TEXT_MAX:
         raise InvalidError(f"{field.name} has {len(value)} characters; {TEXT_MAX} are allowed")
     if not value.isprintable():
-        # Control characters and lone surrogates: PostgreSQL refuses some, log readers stumble over the rest.
+        # Control characters, lone surrogates: PostgreSQL refuses some, log readers stumble on all.
         raise InvalidError(f"{field.name} must be one line of printable characters")
     if field.choices and value not in field.choices:
         raise InvalidError(

@@ -57,8 +57,9 @@ def write(connection: Connection, entry: Entry) -> None:
 
 def write_alone(database: Database, entry: Entry) -> None:
     """
-    Append the attempt in a transaction of its own; a database that is down leaves it in the
-    program's log.
+    Append the attempt in a transaction of its own.
+
+    A database that is down leaves it in the program's log.
     """
     try:
         with database.transaction() as connection:
@@ -83,8 +84,9 @@ def _clean(text: str) -> str:
 
 class Tally:
     """
-    Counts attempts of nobody: one row for the first of a source in a minute, one for how many
-    followed.
+    Counts attempts of nobody.
+
+    One row for the first of a source in a minute, one for how many followed.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -95,8 +97,9 @@ class Tally:
 
     def note(self, action: str, target: str, reason: str, source: str | None) -> list[Entry]:
         """
-        Return the rows to write now: the first attempt of this source, and sums of the
-        minute before.
+        Return the rows to write now.
+
+        The first attempt of this source, and sums of the minute before.
         """
         with self._lock:
             rows = self._turn_minute(int(self._clock() // 60))

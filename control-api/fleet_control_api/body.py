@@ -51,8 +51,9 @@ def parse_body(data: bytes) -> dict[str, Any]:
 
 def measure_depth(text: str) -> int:
     """
-    Return how deep brackets are nested, those inside strings left out; looked at before the
-    parser recurses.
+    Return how deep brackets are nested, those inside strings left out.
+
+    Looked at before the parser recurses.
     """
     depth = deepest = 0
     is_string = is_escaped = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
 
 from flask import Flask
 
@@ -20,18 +19,19 @@ def application() -> Flask:
 
 def main(argv: list[str]) -> int:
     """
-    Replace this process by gunicorn; extra arguments go to it. Returns 1 when the settings
-    cannot be used.
+    Replace this process by gunicorn.
+
+    Extra arguments go to it. Returns 1 when the settings cannot be used.
     """
     try:
         settings = Settings.from_env(os.environ)
     except FleetError as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
-    _become_gunicorn(settings.listen, argv)
+    return _become_gunicorn(settings.listen, argv)
 
 
-def _become_gunicorn(listen: str, argv: list[str]) -> NoReturn:
+def _become_gunicorn(listen: str, argv: list[str]) -> int:
     command = [
         sys.executable,
         "-m",

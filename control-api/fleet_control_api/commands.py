@@ -57,7 +57,7 @@ def perform(command: Command, read: Callable[[], Arguments]) -> dict[str, Any]:
     try:
         wait = services().writes.take(with_caller.actor)
         if wait:
-            raise TooManyError(f"too many changes by {with_caller.actor}", retry_seconds=wait)  # noqa: TRY301 - one way out
+            raise TooManyError(f"too many changes by {with_caller.actor}", retry_seconds=wait)
         arguments = read()
         with services().database.transaction() as connection:
             done = command.execute(connection, with_caller, arguments)

@@ -1,6 +1,7 @@
 """
-What every request handler needs, made once by the application factory and found through the running
-app.
+What every request handler needs.
+
+Made once by the application factory and found through the running app.
 """
 
 from __future__ import annotations

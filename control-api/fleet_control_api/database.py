@@ -40,8 +40,8 @@ class Database:
             min_size=1,
             max_size=POOL_MAX,
             timeout=WAIT,
-            # An attempt that has failed so long is given up; the next request makes a fresh one at once,
-            # where the pool's own back-off would sleep on for minutes after the database is back.
+            # After so long an attempt is given up, and the next request makes a fresh one at once:
+            # the pool's own back-off would sleep on for minutes after the database is back.
             reconnect_timeout=WAIT,
             check=ConnectionPool.check_connection,
             kwargs={
@@ -56,8 +56,9 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """
-        Lend a connection in one transaction: committed at the end, rolled back when the
-        block raises.
+        Lend a connection in one transaction.
+
+        Committed at the end, rolled back when the block raises.
         """
         self._pool.open()
         with self._pool.connection() as connection:
@@ -79,7 +80,8 @@ def translate(error: psycopg.Error, unknown: type[ApiError] = NotFoundError) -> 
     message, hint = error.diag.message_primary or "", error.diag.message_hint or ""
     if state == "P0002":
         return unknown(message, remedy=hint)
-    if state == "23514":
+    if state == "23514" and not error.diag.constraint_name:
+        # Raised by a function, for people; a table's own constraint is a fault of ours.
         return InvalidError(message, remedy=hint)
     if state == "55000":
         return ConflictError(message, remedy=hint)

@@ -1,6 +1,7 @@
 """
-What the control API answers when it does not do what was asked; each error is one problem+json
-answer.
+What the control API answers when it does not do what was asked.
+
+Each error is one problem+json answer.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import Any
 
 import jwt
 import requests
+from werkzeug.datastructures import Headers
 
 from fleet_control_api.errors import RefusedError, UnavailableError
 from fleet_control_api.identity import Identity, Role
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 AUDIENCE = "org:1"  # the main organisation, the only one that has our dashboards
 LEEWAY = 10  # seconds that the two clocks may differ
-REFETCH_PAUSE = 5.0  # seconds between two fetches of the keys: forged key ids must not make us a load on Grafana
+REFETCH_PAUSE = 5.0  # seconds between two fetches: forged key ids must not flood Grafana
 KEYS_LIFE = 3600.0  # seconds; what Grafana's own max-age says
 FETCH_TIMEOUT = 3.0  # seconds
 ROLES = {"Admin": Role.ADMIN, "Editor": Role.OPERATOR}
@@ -36,8 +37,9 @@ Fetch = Callable[[str], dict[str, Any]]
 
 def fetch_keys(url: str) -> dict[str, Any]:
     """
-    Return Grafana's public keys (a JWKS). No redirects and no proxies: who answers here is
-    believed.
+    Return Grafana's public keys (a JWKS).
+
+    No redirects and no proxies: who answers here is believed.
     """
     with requests.Session() as session:
         session.trust_env = False
@@ -63,8 +65,10 @@ class Keys:
 
     def get(self, key_id: str) -> jwt.PyJWK:
         """
-        Return the key. Raises RefusedError when Grafana has none of that id,
-        UnavailableError when it is silent.
+        Return the key.
+
+        Raises RefusedError when Grafana has none of that id, UnavailableError when it is
+        silent.
         """
         with self._lock:
             now = self._clock()
@@ -110,7 +114,7 @@ class Door:
         self._issuer = issuer
         self._keys = keys
 
-    def identify(self, headers: Mapping[str, str]) -> Identity:
+    def identify(self, headers: Headers) -> Identity:
         """Return who clicked. Raises RefusedError unless both proofs hold."""
         sent = headers.get("X-Fleet-Proxy-Secret", "")
         if not hmac.compare_digest(sent.encode(), self._secret):
@@ -151,8 +155,9 @@ class Door:
 
 def decide_identity(claims: Mapping[str, Any]) -> Identity:
     """
-    Return the person of verified claims. Raises RefusedError for service accounts, anonymous
-    and nameless ones.
+    Return the person of verified claims.
+
+    Raises RefusedError for service accounts, anonymous and nameless ones.
     """
     kind, name = claims.get("type"), claims.get("username") or claims.get("sub")
     if kind != "user" or not isinstance(name, str) or not name:

@@ -1,6 +1,7 @@
 """
-How gunicorn serves the application: one process, threads, loopback by default. Read by gunicorn
-itself.
+How gunicorn serves the application.
+
+One process, threads, loopback by default. Read by gunicorn itself.
 """
 
 from __future__ import annotations

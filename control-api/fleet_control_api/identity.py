@@ -1,6 +1,7 @@
 """
-Who calls: a person with a login, a program with a token, or a person behind Grafana; and what they
-may do.
+Who calls.
+
+A person with a login, a program with a token, or a person behind Grafana; and what they may do.
 """
 
 from __future__ import annotations

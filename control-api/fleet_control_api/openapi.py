@@ -1,20 +1,21 @@
 """
-OpenAPI 3.1 from the application's own routes: what the decorators declare, and each handler's
-docstring.
+OpenAPI 3.1 from the application's own routes.
+
+What the decorators declare, and each handler's docstring.
 """
 
 from __future__ import annotations
 
 import re
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
 from werkzeug.routing import Rule
 
 from fleet_control_api.arguments import Field
 from fleet_control_api.identity import Access
-from fleet_control_api.roles import Route
+from fleet_control_api.roles import Route, route_of
 from fleet_timescale import __version__
 
 PROBLEM = {
@@ -39,7 +40,7 @@ SCHEMES = {
         "type": "apiKey",
         "in": "header",
         "name": "X-Grafana-Id",
-        "description": "Signed by Grafana, sent with the proxy secret by its data source; for buttons only.",
+        "description": "Signed by Grafana, sent with the proxy secret by its data source.",
     },
 }
 
@@ -49,7 +50,7 @@ def render_document(app: Flask, public_url: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
-        route: Route = view.route  # type: ignore[attr-defined]
+        route = cast("Route", route_of(view))  # check_routes() saw that it has one
         path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             operation = render_operation(rule, route, view.__doc__ or "")
@@ -124,21 +125,31 @@ def _scheme(access: Access) -> str:
 
 def render_page(document: dict[str, Any]) -> str:
     """Return the document as a plain page: no scripts, nothing from elsewhere."""
+    info = document["info"]
+    title = escape(info["title"])
     rows = [
-        f"<tr><td><code>{method.upper()} {escape(path)}</code></td><td>{escape(operation['summary'])}</td>"
-        f"<td>{escape(operation['description'])}</td><td>{escape(_list_fields(operation))}</td></tr>"
+        _render_row(f"{method.upper()} {path}", operation)
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
-    title = escape(document["info"]["title"])
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>'
-        f"<h1>{title} {escape(document['info']['version'])}</h1>"
-        f"<p>{escape(document['info']['description'])} "
-        'The same for programs: <a href="openapi.json">openapi.json</a>.</p>'
-        '<table border="1" cellpadding="4"><tr><th>Address</th><th>What</th><th>Who</th><th>Values</th></tr>'
-        f"{''.join(rows)}</table></body></html>\n"
+    return "\n".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f"<title>{title}</title></head><body><h1>{title} {escape(info['version'])}</h1>",
+            f"<p>{escape(info['description'])}",
+            'The same for programs: <a href="openapi.json">openapi.json</a>.</p>',
+            '<table border="1" cellpadding="4">',
+            "<tr><th>Address</th><th>What</th><th>Who</th><th>Values</th></tr>",
+            *rows,
+            "</table></body></html>\n",
+        ]
     )
+
+
+def _render_row(address: str, operation: dict[str, Any]) -> str:
+    cells = (operation["summary"], operation["description"], _list_fields(operation))
+    shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f"<tr><td><code>{escape(address)}</code></td>{shown}</tr>"
 
 
 def _list_fields(operation: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from threading import BoundedSemaphore
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-# OWASP's first choice for argon2id: 19 MiB, 2 passes. More memory would only help an attacker to exhaust ours.
+# OWASP's first choice for argon2id: 19 MiB, 2 passes. More would help an attacker to exhaust ours.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _AT_ONCE = BoundedSemaphore(4)  # 32 threads that hash at the same time would starve everything else
 

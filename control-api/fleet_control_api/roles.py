@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from flask import g, request
-from flask.typing import ResponseReturnValue
 
 from fleet_control_api import audit
 from fleet_control_api.arguments import Field
@@ -23,7 +22,7 @@ from fleet_control_api.errors import ApiError, RefusedError, UnauthenticatedErro
 from fleet_control_api.identity import NOBODY, Access, Identity, Role
 from fleet_control_api.sessions import identify_bearer
 
-View = Callable[..., ResponseReturnValue]
+View = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,11 @@ class Route:
     body: tuple[Field, ...] = ()
     query: tuple[Field, ...] = ()
     media_type: str = "application/json"
+
+
+def route_of(view: View) -> Route | None:
+    """Return what a view's decorator declared; None when it has none."""
+    return cast("Route | None", getattr(view, "route", None))
 
 
 def public(
@@ -64,8 +68,9 @@ def changes(command: Command, *, in_path: tuple[str, ...] = ()) -> Callable[[Vie
 
 def button(command: Command) -> Callable[[View], View]:
     """
-    The command's role may do it, through Grafana's door only; the fields come from the query
-    string.
+    The command's role may do it, through Grafana's door only.
+
+    The fields come from the query string.
     """
     access = Access(command.role, is_button=True, action=command.action)
     return _guard(Route(access, query=command.fields))
@@ -74,7 +79,7 @@ def button(command: Command) -> Callable[[View], View]:
 def _guard(route: Route) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(**arguments: Any) -> ResponseReturnValue:
+        def guarded(**arguments: Any) -> Any:
             g.identity = NOBODY
             if not route.access.is_public:
                 g.identity = _identify(route.access)
@@ -112,8 +117,9 @@ def _admit(access: Access, identity: Identity) -> None:
 
 def note_nobody(action: str, error: ApiError) -> None:
     """
-    Count a request of nobody; one that would have changed something is also written down,
-    within bounds.
+    Count a request of nobody.
+
+    One that would have changed something is also written down, within bounds.
     """
     services().metrics.unauthenticated.inc()
     if action:

@@ -1,6 +1,8 @@
 """
-Logins: short access tokens (JWT, HS256) over sessions in the database, whose refresh tokens change
-at each use.
+Logins.
+
+Short access tokens (JWT, HS256) over sessions in the database, whose refresh tokens change at each
+use.
 """
 
 from __future__ import annotations
@@ -112,8 +114,9 @@ class Sessions:
 
 def identify_token(connection: Connection, token: str) -> Identity:
     """
-    Return what an API token stands for. Raises UnauthenticatedError when it is unknown, expired
-    or revoked.
+    Return what an API token stands for.
+
+    Raises UnauthenticatedError when it is unknown, expired or revoked.
     """
     row = connection.execute(
         "SELECT name, scope FROM control.use_token(%s)", [digest(token)]

@@ -34,8 +34,8 @@ class Settings:
         jwt_key = read.secret(environ, "FLEET_JWT_KEY")
         if len(jwt_key.encode()) < KEY_LENGTH_MIN:
             raise SettingsError(
-                f"the key in {environ['FLEET_JWT_KEY_FILE']} is shorter than {KEY_LENGTH_MIN} bytes; "
-                "write a longer random one into it"
+                f"the key in {environ['FLEET_JWT_KEY_FILE']} is shorter than {KEY_LENGTH_MIN} "
+                "bytes; write a longer random one into it"
             )
         grafana = read.text(environ, "FLEET_GRAFANA_URL", "").rstrip("/")
         public_grafana = read.text(environ, "FLEET_PUBLIC_GRAFANA_URL", grafana).rstrip("/")

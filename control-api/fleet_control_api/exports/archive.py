@@ -11,8 +11,9 @@ from io import RawIOBase
 
 class Chunks(RawIOBase):
     """
-    Takes what the zip writer writes, until it is taken away; it cannot seek, so the writer
-    never looks back.
+    Takes what the zip writer writes, until it is taken away.
+
+    It cannot seek, so the writer never looks back.
     """
 
     def __init__(self) -> None:
@@ -37,8 +38,9 @@ class Chunks(RawIOBase):
 
 def make_member(name: str, at: datetime) -> zipfile.ZipInfo:
     """
-    Return the head of a compressed member; its time is the conversation's, so that two exports
-    are alike.
+    Return the head of a compressed member.
+
+    Its time is the conversation's, so that two exports are alike.
     """
     info = zipfile.ZipInfo(
         name, date_time=(at.year, at.month, at.day, at.hour, at.minute, at.second)

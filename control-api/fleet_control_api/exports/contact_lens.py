@@ -1,6 +1,7 @@
 """
-One accepted conversation as a Contact Lens voice file, version 1.1.0, which is also input for
-Amazon Lex.
+One accepted conversation as a Contact Lens voice file.
+
+Version 1.1.0, which is also input for Amazon Lex.
 """
 
 from __future__ import annotations
@@ -167,7 +168,8 @@ def find_faults(document: dict[str, Any]) -> list[str]:
     Return what is wrong with a file: by the schema, and by the rules that a schema cannot say.
     """
     faults = [
-        f"{error.json_path} is invalid ({error.validator})"  # the value may be long, and is not shown
+        # The value may be long, and is not shown.
+        f"{error.json_path} is invalid ({error.validator})"
         for error in load_validator().iter_errors(document)
     ]
     return faults or find_inconsistencies(document)

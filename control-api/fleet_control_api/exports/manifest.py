@@ -1,6 +1,7 @@
 """
-The archive's manifest: what is in it, what was left out, what is derived. Written last, from lists
-kept on disk.
+The archive's manifest.
+
+What is in it, what was left out, what is derived. Written last, from lists kept on disk.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ TURNS_MIN = 1000  # what Amazon Lex asks of an import
 SPOOL_BYTES = 256 * 1024  # kept in memory before a list goes to disk
 DERIVED = {
     "BeginOffsetMillis, EndOffsetMillis, TalkTime, TalkSpeed": (
-        f"from the number of words at {WORDS_PER_MINUTE} words a minute, paced by a seed of each conversation; "
-        "nobody spoke these calls"
+        f"from the number of words at {WORDS_PER_MINUTE} words a minute, paced by a seed of each "
+        "conversation; nobody spoke these calls"
     ),
     "LoudnessScore": "random, from a seed of each conversation",
     "Sentiment": "NEUTRAL and 0 throughout: it was not analysed",

@@ -1,6 +1,7 @@
 """
-Log in, renew, log out. Every attempt is in the audit log; those beyond the rate limit are counted
-there.
+Log in, renew, log out.
+
+Every attempt is in the audit log; those beyond the rate limit are counted there.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ REFRESH = (
 @blueprint.post("/login")
 @public(body=LOGIN)
 def login() -> dict[str, Any]:
-    """Begin a session: an access token for 15 minutes and a refresh token for 7 days."""
+    """Begin a session: an access token for 15 minutes, a refresh token for 7 days."""
     _limit_logins("")
     sent = parse(LOGIN, read_body(request))
     name = sent["login"].lower()
@@ -46,7 +47,7 @@ def login() -> dict[str, Any]:
             [name],
         ).fetchone()
     if not is_password(sent["password"], user["password_hash"] if user else None) or user is None:
-        # A password typed into the wrong field must not reach the log: only known names are written.
+        # A password typed into the wrong field must not reach the log: only known names do.
         target = name if user else "an unknown user"
         _note_login(target, "refused", "login or password is wrong")
         raise UnauthenticatedError("login or password is wrong")

@@ -1,6 +1,7 @@
 """
-Grafana's buttons: each POST /buttons/<verb> is one of the commands, with its arguments in the query
-string.
+Grafana's buttons.
+
+Each POST /buttons/<verb> is one of the commands, with its arguments in the query string.
 
 Every verb is an address of its own, matched exactly; nothing happens on GET. The last three routes
 answer what Grafana's graphite data source asks by itself.

@@ -122,7 +122,8 @@ def show_job(job_id: str) -> dict[str, Any]:
     with services().database.transaction() as connection:
         job = load_job(connection, wanted)
         tasks = connection.execute(
-            "SELECT state, count(*) AS count FROM analytics.tasks WHERE job_id = %s GROUP BY 1 ORDER BY 1",
+            "SELECT state, count(*) AS count FROM analytics.tasks WHERE job_id = %s "
+            "GROUP BY 1 ORDER BY 1",
             [wanted],
         ).fetchall()
     return {**job, "tasks": {row["state"]: row["count"] for row in tasks}}

@@ -1,6 +1,8 @@
 """
-Runbooks: what to do when an alert fires. Readable without a login, since mails link here and they
-hold no data.
+Runbooks.
+
+What to do when an alert fires. Readable without a login, since mails link here and they hold no
+data.
 """
 
 from __future__ import annotations
