@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from functools import partial
+from typing import TYPE_CHECKING
 
 from fleet_timescale import log
 from fleet_timescale.connection import connect
@@ -16,7 +17,6 @@ from fleet_timescale.errors import FleetError
 from fleet_exporters.collectors import make_families
 from fleet_exporters.counters import Counters
 from fleet_exporters.exporter import Exporter
-from fleet_exporters.sample import Tick
 from fleet_exporters.sampler import Sampler
 from fleet_exporters.server import Server
 from fleet_exporters.settings import Settings, from_env
@@ -25,6 +25,9 @@ from fleet_exporters.sinks.rows import make_batch
 from fleet_exporters.sinks.state import StateFile
 from fleet_exporters.sinks.timescale import Ingest
 from fleet_exporters.spool import Spool
+
+if TYPE_CHECKING:
+    from fleet_exporters.sample import Tick
 
 logger = logging.getLogger(__name__)
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet_exporters.catalogue import SPEC_BY_SERIES, WORKER_METRICS
 from fleet_exporters.errors import CountersError
 from fleet_exporters.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from fleet_exporters.sample import MODES, Sample, Tick, Verdict
-from fleet_exporters.sampler import Sampler
 from fleet_exporters.throttle import Heat, decide, decide_heat, read_temperatures
+
+if TYPE_CHECKING:
+    import threading
+
+    from fleet_exporters.sampler import Sampler
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from fleet_exporters.catalogue import NODE_METRICS
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import Read, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 logger = logging.getLogger(__name__)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet_exporters.errors import ExporterError
 from fleet_exporters.sinks.prometheus import CONTENT_TYPE, Exposition, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STALE_TICKS = 4  # so many ticks without a reading, and the page says so instead of lying
 IDLE_SECONDS = 60  # a silent connection is closed; Prometheus asks every 5 s

@@ -7,11 +7,14 @@ machine near a threshold changes its factor several hundred times an hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from fleet_exporters.sample import Sample, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 DWELL_SECONDS = 30.0  # a level is left downwards only after this stay
 STALE_SECONDS = 30.0  # a silent sensor is believed this long, then counted as warm

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet_exporters.collectors import memory, network, temperatures
 from fleet_exporters.collectors.cpu import Cpu
 from fleet_exporters.collectors.disk import Disk
 from fleet_exporters.collectors.gpu import Gpu
 from fleet_exporters.collectors.node_info import NodeInfo
-from fleet_exporters.sample import Read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from fleet_exporters.sample import Read
 
 
 def make_families(watched: Sequence[Path]) -> dict[str, Read]:

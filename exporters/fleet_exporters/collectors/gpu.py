@@ -11,12 +11,14 @@ import ctypes
 import importlib
 import sys
 import time
-from collections.abc import Callable, Iterator
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
 
 LIBRARY = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 MILLIWATTS_PER_WATT = 1000

@@ -6,12 +6,15 @@ By hand: `free --bytes` (used here is total minus available).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psutil
 
 from fleet_exporters.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)

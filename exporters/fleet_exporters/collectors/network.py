@@ -6,13 +6,16 @@ By hand: `cat /proc/net/dev`. Loopback and the host ends of containers are left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psutil
 
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 # One per container, with names that never come back: they would cost a series each for ever.
 VIRTUAL_PREFIXES = ("veth", "docker", "br-", "virbr", "cni", "ifb", "dummy", "Loopback")

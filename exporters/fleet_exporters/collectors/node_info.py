@@ -13,11 +13,14 @@ import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import fleet_timescale
 
 from fleet_exporters.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 logger = logging.getLogger(__name__)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fleet_exporters.sample import Sample, Tick
 from fleet_exporters.spool import Batch, Row
+
+if TYPE_CHECKING:
+    from fleet_exporters.sample import Sample, Tick
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fleet_exporters.sample import Tick
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fleet_exporters.sample import Tick
 
 FILE = "state.json"
 VERSION = 1

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import psycopg
-from fleet_timescale.connection import Connect, Connection
 from psycopg import sql
 
 from fleet_exporters.sample import Sample
 from fleet_exporters.sinks.rows import TABLES, Table
-from fleet_exporters.spool import Batch, Row, Spool
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+
+    from fleet_timescale.connection import Connect, Connection
+
+    from fleet_exporters.spool import Batch, Row, Spool
 
 logger = logging.getLogger(__name__)
 
