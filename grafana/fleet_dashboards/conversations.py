@@ -103,6 +103,12 @@ def latest() -> Json:
         override("Node", custom__width=120),
         override("Turns", unit="locale", custom__width=70),
         override("Tokens", unit="locale", custom__width=80),
-        override("Begins", noValue="not scrubbed", custom__inspect=True),
+        override(
+            "Begins",
+            noValue="not scrubbed",
+            custom__inspect=True,
+            custom__wrapText=True,
+            custom__cellOptions={"type": "auto", "wrapText": True},
+        ),
     ]
     return table(head, query, overrides=overrides)

@@ -6,9 +6,9 @@ import functools
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
@@ -16,10 +16,17 @@ import urllib.request
 import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from fleet_dashboards import build
+from fleet_stack.programs import find_tools
 from psycopg.types.json import Jsonb
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+# Found through the line above: a running control API behind a stand-in for Grafana's proxy.
+from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
 
 PERSONA = {"customer_name": "Marisol Quintanilla", "account": "QX-55318"}
 TURNS = [
@@ -253,10 +260,9 @@ class Pages(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def prometheus_program():
-    folder = os.environ.get("FLEET_PROMETHEUS_HOME", "/nonexistent")
-    program = shutil.which("prometheus", path=f"{folder}:{os.environ['PATH']}")
+    program = find_tools(os.environ, print).get("prometheus")
     if program is None:
-        pytest.skip("no prometheus; set FLEET_PROMETHEUS_HOME to its folder")
+        pytest.skip("no Prometheus could be had; set FLEET_PROMETHEUS_HOME to its folder")
     return program
 
 
@@ -289,6 +295,12 @@ def prometheus(prometheus_program, tmp_path_factory):
         process.wait()
         pages.shutdown()
         pages.server_close()
+
+
+@pytest.fixture(scope="session")
+def scraped_pages():
+    """What the Prometheus of these tests scrapes: page by name."""
+    return {"node": NODE_PAGE.format(tokens=1), "master": MASTER_PAGE.format()}
 
 
 def ask_prometheus(url, expr):
