@@ -1,0 +1,139 @@
+"""Alertmanager with the rendered configuration, and a mailbox that it delivers to."""
+
+from __future__ import annotations
+
+import contextlib
+import email
+import json
+import os
+import queue
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from email import policy
+from pathlib import Path
+
+import jinja2
+import pytest
+from aiosmtpd.controller import Controller
+from fleet_stack.programs import find_tools
+
+ROOT = Path(__file__).parents[2] / "alertmanager"
+START_SECONDS = 20
+
+
+@pytest.fixture(scope="session")
+def tools():
+    return find_tools(os.environ, print)
+
+
+@pytest.fixture(scope="session")
+def amtool(tools):
+    return tools["amtool"]
+
+
+@pytest.fixture(scope="session")
+def render():
+    """A function that renders the configuration as the launcher does; keywords change values."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    template = environment.from_string((ROOT / "alertmanager.yml.j2").read_text())
+    values = {
+        "smtp_address": "127.0.0.1:2525",
+        "mail_from": "fleet@localhost",
+        "mail_to": "operator@localhost",
+        "templates_dir": str(ROOT / "templates"),
+        "dashboard_url": "http://127.0.0.1:3000/",
+        "runbook_url": "http://127.0.0.1:8000/api/v1/runbooks",
+    }
+    return lambda **changes: template.render(values | changes)
+
+
+class Mailbox:
+    """What aiosmtpd calls for each message; keeps them in the order in which they came."""
+
+    def __init__(self):
+        self.messages = queue.Queue()
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        message = email.message_from_bytes(envelope.content, policy=policy.default)
+        self.messages.put(message)
+        return "250 OK"
+
+    def next(self, timeout=20):
+        """Return the next message; fails the test if none comes."""
+        return self.messages.get(timeout=timeout)
+
+
+class Alertmanager:
+    """A running Alertmanager and its mailbox."""
+
+    def __init__(self, url, mailbox):
+        self.url = url
+        self.mailbox = mailbox
+
+    def post(self, *alerts):
+        """Hand in alerts as Prometheus does."""
+        request = urllib.request.Request(
+            f"{self.url}/api/v2/alerts",
+            json.dumps(alerts).encode(),
+            {"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=5).close()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_ready(url, running):
+    """Ask until it answers; a server that ended or takes too long fails the test."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert running.poll() is None, running.communicate()[0]
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            urllib.request.urlopen(f"{url}/-/ready", timeout=1).close()
+            return
+    pytest.fail(f"Alertmanager is not ready after {START_SECONDS} s")
+
+
+@contextlib.contextmanager
+def start(program, folder, config):
+    """Run Alertmanager with this configuration until the test is over."""
+    (folder / "alertmanager.yml").write_text(config)
+    port = free_port()
+    command = [
+        program,
+        f"--config.file={folder / 'alertmanager.yml'}",
+        f"--storage.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}", running)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.communicate(timeout=10)
+
+
+@pytest.fixture
+def alertmanager(tools, render, tmp_path):
+    """A function that starts Alertmanager with short waits; keywords change the configuration."""
+    mailbox = Mailbox()
+    mail = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    mail.start()
+    waits = {"critical_wait": "100ms", "warning_wait": "1s", "group_interval": "1s"}
+    with contextlib.ExitStack() as stack:
+
+        def run(**changes):
+            config = render(smtp_address=f"127.0.0.1:{mail.port}", **(waits | changes))
+            url = stack.enter_context(start(tools["alertmanager"], tmp_path, config))
+            return Alertmanager(url, mailbox)
+
+        yield run
+    mail.stop()

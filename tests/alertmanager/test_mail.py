@@ -1,0 +1,89 @@
+"""Mails that a real Alertmanager sends: what they say, and which are held back."""
+
+from __future__ import annotations
+
+import queue
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+
+def alert(name, node, severity, *, is_resolved=False):
+    """Return an alert with the annotations that all our rules have."""
+    now = datetime.now(UTC)
+    ends = now - timedelta(seconds=1) if is_resolved else now + timedelta(minutes=5)
+    return {
+        "labels": {"alertname": name, "node": node, "severity": severity},
+        "annotations": {
+            "summary": f"{name} in short.",
+            "description": f"Node {node} is at 91 °C & <rising>.",
+            "dashboard": "fleet-overview",
+            "runbook": name,
+        },
+        "startsAt": (now - timedelta(minutes=1)).isoformat(),
+        "endsAt": ends.isoformat(),
+    }
+
+
+def read(message, kind):
+    """Return one part of a mail as text."""
+    return message.get_body((kind,)).get_content()
+
+
+def test_mail_tells_what_and_where(alertmanager):
+    """Summary in the subject; description, values and links in both parts."""
+    running = alertmanager()
+    running.post(alert("GpuHot", "alpha", "critical"))
+    message = running.mailbox.next()
+
+    assert message["Subject"] == "[FIRING critical] GpuHot on alpha: GpuHot in short."
+    assert (message["From"], message["To"]) == ("fleet@localhost", "operator@localhost")
+    plain = read(message, "plain")
+    assert "Node alpha is at 91 °C & <rising>." in plain
+    assert "Dashboard: http://127.0.0.1:3000/d/fleet-overview?var-node=alpha" in plain
+    assert "Runbook: http://127.0.0.1:8000/api/v1/runbooks/GpuHot" in plain
+    html = read(message, "html")
+    assert "Node alpha is at 91 °C &amp; &lt;rising&gt;." in html
+    assert 'href="http://127.0.0.1:3000/d/fleet-overview?var-node=alpha"' in html
+    assert 'href="http://127.0.0.1:8000/api/v1/runbooks/GpuHot"' in html
+
+
+def test_end_of_an_alert_is_told(alertmanager):
+    """When it is over, a second mail says so and until when it lasted."""
+    running = alertmanager()
+    running.post(alert("CpuHot", "alpha", "critical"))
+    running.mailbox.next()
+    running.post(alert("CpuHot", "alpha", "critical", is_resolved=True))
+    message = running.mailbox.next()
+
+    assert message["Subject"] == "[RESOLVED critical] CpuHot on alpha: CpuHot in short."
+    assert "until: " in read(message, "plain")
+
+
+def test_without_grafana_there_is_no_dead_link(alertmanager):
+    """A home without Grafana has no dashboard to link to; the runbook stays."""
+    running = alertmanager(dashboard_url="")
+    running.post(alert("CpuHot", "alpha", "critical"))
+    message = running.mailbox.next()
+
+    for kind in ("plain", "html"):
+        assert "ashboard" not in read(message, kind)
+        assert "http://127.0.0.1:8000/api/v1/runbooks/CpuHot" in read(message, kind)
+
+
+def test_machine_that_is_gone_is_one_mail(alertmanager):
+    """NodeDown holds back ExporterSilent of its node, not that of another."""
+    running = alertmanager()
+    running.post(
+        alert("ExporterSilent", "alpha", "warning"),
+        alert("ExporterSilent", "beta", "warning"),
+        alert("NodeDown", "alpha", "critical"),
+    )
+    subjects = [running.mailbox.next()["Subject"] for _ in range(2)]
+
+    assert subjects == [
+        "[FIRING critical] NodeDown on alpha: NodeDown in short.",
+        "[FIRING warning] ExporterSilent on beta: ExporterSilent in short.",
+    ]
+    with pytest.raises(queue.Empty):
+        running.mailbox.next(timeout=2)
