@@ -101,9 +101,9 @@ def parse_record(text: str, root: Path) -> Record:
         ) from exc
     if found != FORMAT:
         raise HomeError(
-            f"the home {root} has format {found} (made by version {entry.get('version', '?')}), "
-            f"this checkout is version {__version__} and knows format {FORMAT}; use the checkout that "
-            "made it, or another FLEET_HOME"
+            f"the home {root} has format {found} (of version {entry.get('version', '?')}), "
+            f"this checkout is version {__version__} and knows format {FORMAT}; use the checkout "
+            "that made it, or another FLEET_HOME"
         )
     known = {field.name for field in fields(Record)}
     values = {key: value for key, value in entry.items() if key in known}

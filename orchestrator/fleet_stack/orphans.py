@@ -53,7 +53,7 @@ def is_postmaster(process: psutil.Process) -> bool:
     return False
 
 
-def end(processes: list[psutil.Process]) -> None:
+def end(processes: list[psutil.Process], *, grace_seconds: float = GRACE_SECONDS) -> None:
     """Ask all to end, the database last, and kill what does not."""
     databases = [process for process in processes if is_postmaster(process)]
     others = [
@@ -61,7 +61,7 @@ def end(processes: list[psutil.Process]) -> None:
         for process in processes
         if process not in databases and _name(process) != "postgres"
     ]
-    _end(others, signal.SIGTERM, GRACE_SECONDS)
+    _end(others, signal.SIGTERM, grace_seconds)
     _end(databases, signal.SIGINT, DATABASE_SECONDS)
 
 

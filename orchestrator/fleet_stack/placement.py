@@ -112,7 +112,7 @@ def settle(home: Home, kept_folder: str) -> Placement:
             Path(sys.prefix),
             find_package() / "pginstall" / "bin",
         ]
-        blocked = next((path for path in paths if not can_enter(system, [path])), None)
+        blocked = find_blocked(system, paths)
     placement = decide(home, current, system, blocked)
     if kept_folder and kept_folder != str(placement.postgres_folder):
         raise HomeError(
@@ -121,6 +121,15 @@ def settle(home: Home, kept_folder: str) -> Placement:
             "folders, or use another FLEET_HOME"
         )
     return placement
+
+
+def find_blocked(account: Account, paths: list[Path]) -> Path | None:
+    """Return what the account cannot enter: this Python, or one of the paths; None when it can."""
+    if can_enter(account, paths):
+        return None
+    if not can_enter(account, []):
+        return Path(sys.executable).resolve()
+    return next((path for path in paths if not can_enter(account, [path])), None)
 
 
 def prepare(home: Home, placement: Placement) -> None:
@@ -143,18 +152,20 @@ def prepare(home: Home, placement: Placement) -> None:
         scratch.rename(folder / PACKAGE)
 
 
-def purge(home: Home, folder: str) -> str:
+def purge(home: Home, folder: str, moved: Path = MOVED) -> str:
     """
     Remove PostgreSQL's folder outside of the home, if it names this home.
 
     Return a note when it was left.
     """
-    path = Path(folder) if folder else MOVED / home.key
-    if not path.is_relative_to(MOVED) or not path.exists():
+    path = Path(folder) if folder else moved / home.key
+    if not path.is_relative_to(moved) or not path.exists():
         return ""
     marker = path / "home"
     named = marker.read_text().strip() if marker.exists() else "no home"
     if named != str(home.root):
         return f"{path} was left alone: it belongs to {named}"
     shutil.rmtree(path)
+    if not any(moved.iterdir()):
+        moved.rmdir()
     return ""

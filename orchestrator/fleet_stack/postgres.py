@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
-from fleet_timescale.connection import connect
+from fleet_timescale.connection import Connection, connect
+from psycopg import sql
 
 from fleet_stack.errors import HomeError, StackError
 from fleet_stack.files import store_text
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from fleet_stack.placement import Placement
 
 OWNER, DATABASE = "fleet_owner", "fleet"
+POLL_SECONDS = 0.05
 START_SECONDS = 60.0  # crash recovery of a busy desktop's database included
 SETTINGS = """\
 # Written by `./fleet up`; your own settings belong into postgresql.conf below the include.
@@ -142,7 +144,13 @@ def store_settings(placement: Placement, port: int) -> None:
     )
 
 
-def wait_until_ready(url: str, explain: Callable[[], str]) -> None:
+def wait_until_ready(
+    url: str,
+    explain: Callable[[], str],
+    *,
+    database: str = DATABASE,
+    seconds: float = START_SECONDS,
+) -> None:
     """
     Return when the server answers, and make the database when it lacks.
 
@@ -150,22 +158,24 @@ def wait_until_ready(url: str, explain: Callable[[], str]) -> None:
     up in time.
     """
     server = urlunsplit(urlsplit(url)._replace(path="/postgres"))
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             with connect(server, "fleet up") as connection:
-                found = connection.execute(
-                    "SELECT FROM pg_database WHERE datname = %s", [DATABASE]
-                ).fetchone()
-                if found is None:
-                    connection.execute(f"CREATE DATABASE {DATABASE}")
+                _make_database(connection, database)
         except psycopg.OperationalError as exc:
-            refused = "password authentication failed" in str(exc)
-            if refused or time.monotonic() > deadline:
+            is_refused = "password authentication failed" in str(exc)
+            if is_refused or time.monotonic() > deadline:
                 reason = (
-                    "it refuses the password kept in the home" if refused else "it does not answer"
+                    "refuses the password kept in the home" if is_refused else "does not answer"
                 )
-                raise StackError(f"PostgreSQL did not start: {reason}\n{explain()}") from exc
+                raise StackError(f"PostgreSQL {reason}; its log ends so:\n{explain()}") from exc
         else:
             return
-        time.sleep(0.05)
+        time.sleep(POLL_SECONDS)
+
+
+def _make_database(connection: Connection, name: str) -> None:
+    found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
+    if found is None:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

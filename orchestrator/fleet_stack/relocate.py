@@ -9,9 +9,12 @@ unpacked folder under that number before it becomes the program.
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet_stack.errors import StackError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROGRAM = "usr/bin/prometheus-alertmanager"
 TEMPLATES = "usr/share/prometheus/alertmanager"

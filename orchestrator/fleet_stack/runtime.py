@@ -55,8 +55,12 @@ def find_memory(environ: Mapping[str, str]) -> Path | None:
 
 
 def prepare(home: Home, environ: Mapping[str, str]) -> Path:
-    """Make the folder and return it. Raises HomeError when it belongs to somebody else."""
-    base = decide_base(home, find_memory(environ), Path(tempfile.gettempdir()))
+    """Make the folder and return it."""
+    return make_base(decide_base(home, find_memory(environ), Path(tempfile.gettempdir())))
+
+
+def make_base(base: Path) -> Path:
+    """Make the folder. Raises HomeError when something of somebody else is there."""
     if base.exists() or base.is_symlink():
         found = base.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():

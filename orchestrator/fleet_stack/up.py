@@ -77,7 +77,8 @@ def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool)
 def start(base: Ground, *, wants_first_job: bool) -> Decision:
     """Start what is missing: programs, model and database at the same time, then all services."""
     with ThreadPoolExecutor(max_workers=3) as pool:
-        programs = pool.submit(find_programs, base.environ, base.progress)
+        externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
+        programs = pool.submit(find_programs, {**base.environ, **externals}, base.progress)
         model = pool.submit(find_model, base.environ, base.progress)
         node = pool.submit(database.start, base)
         whole = launch.assemble(base, node.result(), programs.result(), model.result())

@@ -1,0 +1,48 @@
+"""Secrets: made once, readable by their owner alone."""
+
+from __future__ import annotations
+
+import pytest
+from fleet_stack.errors import HomeError
+from fleet_stack.secrets import Secrets
+
+
+def test_secret_is_made_once(tmp_path):
+    """A second start finds the password that the database already has."""
+    secrets = Secrets(tmp_path / "secrets")
+
+    assert secrets.ensure("a") == secrets.ensure("a") == secrets.read("a")
+    assert secrets.ensure("a") != secrets.ensure("b")
+
+
+def test_secret_is_long_and_plain(tmp_path):
+    """At least 192 bits, and nothing that a URL, a shell or Grafana would expand."""
+    value = Secrets(tmp_path / "secrets").ensure("a")
+
+    assert len(value) == 32
+    assert value.replace("-", "").replace("_", "").isalnum()
+
+
+def test_modes(tmp_path):
+    """0600 files in a 0700 folder."""
+    secrets = Secrets(tmp_path / "secrets")
+    secrets.put("a", "x")
+
+    assert secrets.folder.stat().st_mode & 0o777 == 0o700
+    assert secrets.path("a").stat().st_mode & 0o777 == 0o600
+
+
+def test_missing_secret_names_itself(tmp_path):
+    """The sentence says which one and what makes it."""
+    with pytest.raises(HomeError, match="admin_token is missing"):
+        Secrets(tmp_path).read("admin_token")
+
+
+def test_known_value_is_not_written_again(tmp_path):
+    """An unchanged file keeps its time, so that programs that watch it stay quiet."""
+    secrets = Secrets(tmp_path / "secrets")
+    secrets.put("a", "x")
+    before = secrets.path("a").stat().st_ino
+    secrets.put("a", "x")
+
+    assert before == secrets.path("a").stat().st_ino
