@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fleet_stack.stack import Stack
 
 SCENARIO, COUNT = "mixed", 20
+KEY = "first-job"  # an interrupted first start does not order twice
 TIMEOUT_SECONDS = 10.0
 WAIT_SECONDS = 240.0
 POLL_SECONDS = 0.25
@@ -32,7 +33,7 @@ def submit(whole: Stack) -> None:
     """Order the first job. Raises StartError when the control API refuses."""
     request = urllib.request.Request(  # noqa: S310 - our own loopback address
         f"{whole.url('control-api')}/jobs",
-        data=json.dumps({"scenario": SCENARIO, "count": COUNT}).encode(),
+        data=json.dumps({"scenario": SCENARIO, "count": COUNT, "idempotency_key": KEY}).encode(),
         headers={
             "Content-Type": "application/json",
             "Authorization": f"Bearer {whole.secrets.read('admin_token')}",

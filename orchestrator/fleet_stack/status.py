@@ -94,7 +94,7 @@ def find_worker(processes: Mapping[str, Process]) -> int | None:
         return None
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(agent.pid).children():
-            if "worker" in child.cmdline():
+            if any("worker" in word for word in child.cmdline()):
                 return child.pid
     return None
 
