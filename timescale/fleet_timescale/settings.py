@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet_timescale.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def text(environ: Mapping[str, str], name: str, default: str | None = None) -> str:
@@ -26,7 +29,11 @@ def number(environ: Mapping[str, str], name: str, default: float) -> float:
 
 
 def secret(environ: Mapping[str, str], name: str) -> str:
-    """Return the content of the file that <name>_FILE names. Raises SettingsError when there is none."""
+    """
+    Return the content of the file that <name>_FILE names.
+
+    Raises SettingsError when there is none.
+    """
     path = Path(text(environ, f"{name}_FILE"))
     try:
         value = path.read_text().strip()
@@ -35,3 +42,16 @@ def secret(environ: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingsError(f"{name}_FILE names {path}, which is empty")
     return value
+
+
+def address(environ: Mapping[str, str], name: str) -> tuple[str, int]:
+    """
+    Return host and port of a variable like 127.0.0.1:9100.
+
+    Raises SettingsError when it is not of that form.
+    """
+    value = text(environ, name)
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit():
+        raise SettingsError(f"{name} must be HOST:PORT, not {value!r}")
+    return host, int(port)

@@ -29,30 +29,31 @@ WITH recent AS (
     SELECT extract(epoch FROM finished_at - lag(finished_at) OVER (ORDER BY finished_at))::double precision AS gap
     FROM (SELECT finished_at FROM fleet.tasks WHERE finished_at > now() - interval '1 hour' AND state IN ('done', 'failed')
           ORDER BY finished_at DESC LIMIT 51) f) g
-), counts AS (
-  SELECT j.job_id,
-    (SELECT count(*) FROM fleet.tasks t WHERE t.job_id = j.job_id AND t.state IN ('done', 'failed', 'cancelled')) AS ended,
-    (SELECT count(*) FROM fleet.tasks t WHERE t.job_id = j.job_id AND t.state = 'failed') AS failed,
-    (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'accepted') AS done,
-    (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'rejected') AS rejected,
-    (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'unjudged') AS unjudged
-  FROM fleet.jobs j
 ), ahead AS (
-  SELECT j.job_id, j.wanted - c.ended AS remaining,
+  SELECT j.job_id, j.remaining,
     -- Jobs before this one in the queue are written first.
-    sum(j.wanted - c.ended) OVER (ORDER BY j.priority DESC, j.rank) AS queued
-  FROM fleet.jobs j JOIN counts c USING (job_id) WHERE j.state IN ('pending', 'running') AND NOT j.is_paused
+    sum(j.remaining) OVER (ORDER BY j.priority DESC, j.rank) AS queued
+  FROM (SELECT o.job_id, o.priority, o.rank, o.wanted - (
+          SELECT count(*) FROM fleet.tasks t
+          WHERE t.job_id = o.job_id AND t.state IN ('done', 'failed', 'cancelled')) AS remaining
+        FROM fleet.jobs o WHERE o.state IN ('pending', 'running') AND NOT o.is_paused) j
 )
+-- Counts stand in the select list, so that a reader who names a few jobs pays for those only.
 SELECT j.job_id, CASE WHEN j.is_paused AND j.state IN ('pending', 'running') THEN 'paused' ELSE j.state::text END AS state,
   CASE WHEN (SELECT count(*) FROM jsonb_object_keys(j.mix)) = 1
        THEN (SELECT * FROM jsonb_object_keys(j.mix)) ELSE 'mixed' END AS scenario,
-  j.wanted, c.done, c.rejected, c.failed, c.unjudged,
-  least(1, c.ended::double precision / j.wanted) AS progress_ratio,
+  j.wanted,
+  (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'accepted') AS done,
+  (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'rejected') AS rejected,
+  (SELECT count(*) FROM fleet.tasks t WHERE t.job_id = j.job_id AND t.state = 'failed') AS failed,
+  (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'unjudged') AS unjudged,
+  (SELECT least(1, count(*)::double precision / j.wanted) FROM fleet.tasks t
+   WHERE t.job_id = j.job_id AND t.state IN ('done', 'failed', 'cancelled')) AS progress_ratio,
   CASE WHEN r.gaps >= 3 AND a.remaining > 0 THEN now() + make_interval(secs => a.queued * r.mean) END AS eta_p50_at,
   CASE WHEN r.gaps >= 3 AND a.remaining > 0
        THEN now() + make_interval(secs => a.queued * r.mean + 1.2816 * sqrt(a.queued) * r.deviation) END AS eta_p90_at,
   j.priority, j.rank, j.min_turns, j.max_turns, j.requested_by, j.created_at, j.finished_at
-FROM fleet.jobs j JOIN counts c USING (job_id) LEFT JOIN ahead a USING (job_id) CROSS JOIN recent r;
+FROM fleet.jobs j LEFT JOIN ahead a USING (job_id) CROSS JOIN recent r;
 
 CREATE VIEW analytics.tasks AS
 SELECT t.task_id, t.job_id, t.node, t.state::text AS state, t.attempt, t.failures, t.scenario, t.position,

@@ -30,7 +30,7 @@ TO fleet_worker;
 GRANT EXECUTE ON FUNCTION
   fleet.lead(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.settle_jobs(), fleet.setting(text, text)
 TO fleet_master;
-GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes TO fleet_master;
+GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes, fleet.jobs, fleet.tasks TO fleet_master;
 
 GRANT USAGE ON SCHEMA control TO fleet_control;
 GRANT SELECT ON control.users, control.sessions, control.tokens, control.audit, fleet.nodes, fleet.scenarios TO fleet_control;

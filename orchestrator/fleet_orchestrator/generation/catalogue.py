@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
 from fleet_orchestrator.errors import ScenarioError
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from fleet_timescale.connection import Connection
 
 FOLDER = Path(__file__).parent
-REQUIRED = ("companies", "agent_role", "goal", "customers", "facts", "phases")
+REQUIRED = ("companies", "agent_role", "goal", "customers", "facts", "phases", "closing", "example")
 
 
 def parse_scenario(name: str, text: str) -> dict[str, Any]:
@@ -32,14 +34,20 @@ def parse_scenario(name: str, text: str) -> dict[str, Any]:
             "weight": entry.get("weight", 1),
         }
     except (ValueError, KeyError, TypeError) as exc:
-        raise ScenarioError(f"scenario {name} cannot be read: {exc!r}; compare with a shipped one") from exc
+        raise ScenarioError(
+            f"scenario {name} cannot be read: {exc!r}; compare with a shipped one"
+        ) from exc
     if missing:
         raise ScenarioError(f"scenario {name} lacks {', '.join(missing)}")
     return row
 
 
 def load(connection: Connection, folder: Path = FOLDER) -> None:
-    """Put every scenario file and every prompt template into the database; a changed prompt becomes a new version."""
+    """
+    Put every scenario file and every prompt template into the database.
+
+    A changed prompt becomes a new version.
+    """
     with connection.transaction():
         for path in sorted((folder / "scenarios").glob("*.json")):
             connection.execute(

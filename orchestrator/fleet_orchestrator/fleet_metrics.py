@@ -1,0 +1,152 @@
+"""
+The series about the whole fleet, published by the leading master.
+
+A standby publishes only that it does not lead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fleet_timescale.connection import Connection
+    from prometheus_client.metrics_core import Metric
+
+JOB_STATES = ("pending", "running", "done", "failed", "cancelled")
+TASK_STATES = ("pending", "claimed", "running", "done", "failed", "cancelled")
+NODE_STATES = ("online", "stale", "offline")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the fleet stands at one moment."""
+
+    jobs: dict[str, int]
+    tasks: dict[str, int]
+    nodes: dict[str, int]
+    heartbeats: dict[str, float]
+    expected: dict[str, bool]
+    is_paused: bool
+    thresholds: dict[str, float]
+
+
+def read_standing(connection: Connection) -> Standing:
+    """Read all numbers in one transaction."""
+    with connection.transaction():
+        return Standing(
+            jobs=_counts(
+                connection, "SELECT state::text, count(*) AS n FROM fleet.jobs GROUP BY 1"
+            ),
+            tasks=_counts(
+                connection, "SELECT state::text, count(*) AS n FROM fleet.tasks GROUP BY 1"
+            ),
+            nodes=_counts(
+                connection, "SELECT state, count(*) AS n FROM analytics.nodes GROUP BY 1"
+            ),
+            heartbeats={
+                row["node"]: row["at"]
+                for row in connection.execute(
+                    "SELECT node, extract(epoch FROM last_heartbeat_at)::float AS at "
+                    "FROM analytics.nodes WHERE last_heartbeat_at IS NOT NULL"
+                )
+            },
+            expected={
+                row["node"]: row["is_expected"]
+                for row in connection.execute("SELECT node, is_expected FROM analytics.nodes")
+            },
+            is_paused=connection.execute("SELECT state FROM fleet.state").fetchall()[0]["state"]
+            == "paused",
+            thresholds={
+                row["key"]: row["value"]
+                for row in connection.execute(
+                    "SELECT key, fleet.setting(key) AS value FROM fleet.settings WHERE is_threshold"
+                )
+            },
+        )
+
+
+class FleetCollector(Collector):
+    """Serves the last standing; nothing but fleet_master_leading when there is none."""
+
+    def __init__(self) -> None:
+        self._standing: Standing | None = None
+
+    def publish(self, standing: Standing) -> None:
+        """Serve this from now on."""
+        self._standing = standing
+
+    def forget(self) -> None:
+        """Serve no numbers: another master leads, or the database is away."""
+        self._standing = None
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families for one scrape."""
+        standing = self._standing
+        yield GaugeMetricFamily(
+            "fleet_master_leading",
+            "1 on the master that leads (fleet.state).",
+            float(standing is not None),
+        )
+        if standing is None:
+            return
+        yield _by(
+            "fleet_jobs",
+            "Jobs by state (analytics.jobs).",
+            "state",
+            _fill(JOB_STATES, standing.jobs),
+        )
+        yield _by(
+            "fleet_tasks",
+            "Tasks by state (analytics.tasks).",
+            "state",
+            _fill(TASK_STATES, standing.tasks),
+        )
+        yield _by(
+            "fleet_nodes",
+            "Nodes by state of their heartbeat (analytics.nodes).",
+            "state",
+            _fill(NODE_STATES, standing.nodes),
+        )
+        yield _by(
+            "fleet_node_heartbeat_timestamp_seconds",
+            "Last heartbeat of the node agent (analytics.nodes).", "node", standing.heartbeats,
+        )  # fmt: skip
+        yield _by(
+            "fleet_node_expected",
+            "0 while a node is switched off on purpose.",
+            "node",
+            standing.expected,
+        )
+        yield _by(
+            "fleet_threshold",
+            "Thresholds that people set (analytics.config).",
+            "key",
+            standing.thresholds,
+        )
+        yield GaugeMetricFamily(
+            "fleet_paused", "1 while the fleet is paused.", float(standing.is_paused)
+        )
+
+
+def _counts(connection: Connection, sql: str) -> dict[str, int]:
+    return {row["state"]: row["n"] for row in connection.execute(sql.encode())}
+
+
+def _fill(states: tuple[str, ...], counts: dict[str, int]) -> dict[str, int]:
+    """Give every state a number, 0 included: a series that vanishes says nothing."""
+    return {state: counts.get(state, 0) for state in states}
+
+
+def _by(
+    name: str, text: str, label: str, values: dict[str, int] | dict[str, float] | dict[str, bool]
+) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], float(value))
+    return family

@@ -1,0 +1,119 @@
+"""
+One streamed call to an OpenAI-compatible server, measured here.
+
+Servers misreport, and a cut call reports nothing.
+
+Called by the worker; keeps nothing between calls.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import openai
+
+from fleet_orchestrator.errors import OrchestratorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Outcome = Literal["ok", "invalid", "aborted", "error"]
+CONNECT_SECONDS = 3.0
+FIRST_TOKEN_SECONDS = 120.0  # a cold server loads its model first
+
+
+class EndpointError(OrchestratorError):
+    """The model server did not answer, or answered with an error."""
+
+
+@dataclass
+class Call:
+    """What one call cost; filled in while the answer comes. Times in seconds."""
+
+    model: str
+    request_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    started: float = field(default_factory=time.monotonic)
+    duration: float = 0.0
+    time_to_first_token: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    outcome: Outcome = "error"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A chat, the schema of its answer, and the limits of the call."""
+
+    messages: list[dict[str, str]]
+    schema: dict[str, Any]
+    seed: int
+    temperature: float
+    seconds_max: float
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server and the model to ask it for."""
+
+    client: openai.OpenAI
+    model: str
+
+    def stream(self, request: Request, call: Call, keep_going: Callable[[], bool]) -> Iterator[str]:
+        """
+        Yield pieces of the answer; stop early when keep_going() turns false or the deadline passes.
+
+        `call` is complete when the iterator ends, however it ends. Raises EndpointError.
+        """
+        try:
+            with self._open(request) as chunks:
+                for chunk in chunks:
+                    yield from _read_chunk(chunk, call)
+                    if not keep_going() or time.monotonic() - call.started > request.seconds_max:
+                        call.outcome = "aborted"
+                        return
+            call.outcome = "ok"
+        except openai.OpenAIError as exc:
+            raise EndpointError(f"model server {self.client.base_url} failed: {exc}") from exc
+        finally:
+            call.duration = time.monotonic() - call.started
+
+    def _open(self, request: Request) -> openai.Stream[Any]:
+        # Plain dicts are what goes over the wire; the client's types want classes of its own.
+        create: Any = self.client.chat.completions.create
+        stream: openai.Stream[Any] = create(
+            model=self.model,
+            messages=request.messages,
+            stream=True,
+            stream_options={"include_usage": True},
+            temperature=request.temperature,
+            seed=request.seed % 2**31,
+            response_format={
+                "type": "json_schema",
+                "json_schema": {"name": "conversation", "strict": True, "schema": request.schema},
+            },
+        )
+        return stream
+
+
+def connect(url: str, model: str) -> Endpoint:
+    """Return the endpoint at an URL that ends in /v1; no call is made yet."""
+    timeout = openai.Timeout(FIRST_TOKEN_SECONDS, connect=CONNECT_SECONDS)
+    # No retries inside: each call is one row of telemetry.llm_requests, and the worker backs off
+    # itself.
+    client = openai.OpenAI(base_url=url, api_key="local", max_retries=0, timeout=timeout)
+    return Endpoint(client, model)
+
+
+def _read_chunk(chunk: Any, call: Call) -> Iterator[str]:
+    for choice in chunk.choices:
+        if piece := choice.delta.content:
+            if call.time_to_first_token is None:
+                call.time_to_first_token = time.monotonic() - call.started
+            call.completion_tokens += 1  # one chunk a token, until the server says better
+            yield piece
+    if chunk.usage is not None:
+        call.prompt_tokens = chunk.usage.prompt_tokens
+        call.completion_tokens = chunk.usage.completion_tokens

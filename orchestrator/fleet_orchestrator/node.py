@@ -1,0 +1,183 @@
+"""
+The node agent: keeps one worker running, says that the node lives, brings settings to it.
+
+It listens for NOTIFY and wakes its worker through the worker's standard input; when the agent dies,
+that input ends and the worker ends itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+import psycopg
+from fleet_timescale import __version__, log
+from fleet_timescale.connection import Connect, Connection
+from fleet_timescale.connection import connect as connect_database
+
+from fleet_orchestrator import runtime
+from fleet_orchestrator.settings import NodeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+CHANNELS = ("fleet_work", "fleet_judge", "fleet_settings")
+RESTART_MAX_SECONDS = 5.0
+STEADY_SECONDS = 30.0  # a worker that ran so long has not failed at its start
+RETRY_SECONDS = 2.0
+WORKER = (sys.executable, "-m", "fleet_orchestrator.worker")
+
+
+@dataclass
+class Child:
+    """The worker process; never more than one at a time."""
+
+    command: tuple[str, ...] = WORKER
+    process: subprocess.Popen[str] | None = None
+    restarts: int = 0
+    started_at: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        """Start the worker."""
+        logger.info("Starting the worker.", extra={"restarts": self.restarts})
+        with self.lock:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, text=True)
+        self.started_at = time.monotonic()
+
+    def wake(self) -> None:
+        """Tell the worker that there is something to look at."""
+        with self.lock:
+            pipe = self.process.stdin if self.process else None
+            _write_line(pipe)
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End the worker: politely, then by force."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            logger.warning("The worker did not end in time; killing it.")
+            self.process.kill()
+            self.process.wait()
+
+    @property
+    def state(self) -> str:
+        """running, restarting or stopped, as fleet.nodes has it."""
+        if self.process is None:
+            return "stopped"
+        return "running" if self.process.poll() is None else "restarting"
+
+
+def _write_line(pipe: IO[str] | None) -> None:
+    if pipe is None:
+        return
+    try:
+        pipe.write("wake\n")
+        pipe.flush()
+    except BrokenPipeError:
+        logger.debug("The worker is gone; it will be started again.")
+
+
+def decide_restart_delay(ran_seconds: float, restarts: int) -> float:
+    """
+    Return seconds to wait before a worker is started again.
+
+    At once after a steady run, then 0.2, 0.4 … 5.
+    """
+    if ran_seconds >= STEADY_SECONDS:
+        return 0.0
+    return float(min(RESTART_MAX_SECONDS, 0.2 * 2**restarts))
+
+
+def supervise(child: Child, stop: threading.Event) -> None:
+    """Keep the worker running until told to stop."""
+    while not stop.is_set():
+        child.start()
+        while child.state == "running" and not stop.wait(0.2):
+            pass
+        if stop.is_set():
+            return
+        ran = time.monotonic() - child.started_at
+        child.restarts = 0 if ran >= STEADY_SECONDS else child.restarts + 1
+        code = child.process.returncode if child.process else None
+        logger.warning("The worker ended.", extra={"exit_code": code, "ran_seconds": round(ran, 1)})
+        stop.wait(decide_restart_delay(ran, child.restarts))
+
+
+def beat(connection: Connection, child: Child, folder: Path) -> float:
+    """Send one heartbeat, write settings.json; return seconds until the next."""
+    row = connection.execute("SELECT * FROM fleet.node_settings()").fetchall()[0]
+    connection.execute(
+        "SELECT fleet.heartbeat(%s, %s, %s)", [__version__, child.state, row["version"]]
+    )
+    ours = [os.getpid()] + ([child.process.pid] if child.process else [])
+    content = {"settings_version": row["version"], "settings": row["settings"], "process_ids": ours}
+    runtime.write(folder / "settings.json", content)
+    return float(row["settings"]["heartbeat_seconds"])
+
+
+def listen(connection: Connection, child: Child, folder: Path, stop: threading.Event) -> None:
+    """Beat and wake until told to stop or the connection breaks."""
+    for channel in CHANNELS:
+        connection.execute(f"LISTEN {channel}".encode())
+    child.wake()  # what was notified before we listened
+    while not stop.is_set():
+        deadline = time.monotonic() + beat(connection, child, folder)
+        while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
+            for _ in connection.notifies(timeout=min(left, 0.5), stop_after=1):
+                child.wake()
+
+
+def run(settings: NodeSettings, connect: Connect, child: Child, stop: threading.Event) -> None:
+    """Run the agent until told to stop; the database may come and go."""
+    with _supervised(child, stop):
+        while not stop.is_set():
+            try:
+                with connect() as connection:
+                    listen(connection, child, settings.runtime_folder, stop)
+            except psycopg.OperationalError as exc:
+                logger.warning("The database is away.", extra={"error": str(exc)})
+                stop.wait(RETRY_SECONDS)
+
+
+@contextmanager
+def _supervised(child: Child, stop: threading.Event) -> Iterator[None]:
+    keeper = threading.Thread(target=supervise, args=(child, stop))
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join()
+        child.stop(timeout_seconds=4.0)
+
+
+def end_on_signal(stop: threading.Event) -> None:
+    """Make SIGTERM and SIGINT set the event."""
+    handler: Callable[..., None] = lambda *_: stop.set()  # noqa: E731 - two signals, one line
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def main(argv: list[str]) -> int:
+    """Run the node agent."""
+    del argv
+    log.configure()
+    settings = NodeSettings.from_environ(os.environ)
+    stop = threading.Event()
+    end_on_signal(stop)
+    run(settings, lambda: connect_database(settings.dsn, "fleet node"), Child(), stop)
+    return 0

@@ -1,0 +1,1 @@
+"""Judge finished conversations: mask personal values, check, decide."""

@@ -1,0 +1,44 @@
+"""
+From a stored conversation to its verdict.
+
+Gather what the checks need, run them. Called by the worker's quality thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet_orchestrator.generation.prompt import render_instruction, render_outline
+from fleet_orchestrator.quality.checks import Conversation
+from fleet_orchestrator.quality.scrub import render_value_patterns
+from fleet_orchestrator.quality.verdict import Verdict, decide_verdict
+
+if TYPE_CHECKING:
+    from fleet_orchestrator.store import Unjudged
+
+NAMES = ("company", "customer_name", "agent_name", "reference_number", "date_of_birth")
+PROOFS = ("date_of_birth", "reference_number")
+
+
+def judge(unjudged: Unjudged) -> Verdict:
+    """Return the verdict on one conversation; pure but for the regular expressions' time."""
+    values = unjudged.persona["values"]
+    outline = render_outline(unjudged.definition, values, len(unjudged.turns))
+    example = unjudged.definition["example"]["values"]
+    conversation = Conversation(
+        turns=unjudged.turns,
+        min_turns=unjudged.min_turns,
+        max_turns=unjudged.max_turns,
+        outline=[line.does for line in outline],
+        instruction=render_instruction(unjudged.template),
+        example_names=[
+            example[name] for name in NAMES if name in example and example[name] != values.get(name)
+        ],
+        proofs={
+            p
+            for name in PROOFS
+            if name in values
+            for p in render_value_patterns(name, values[name])
+        },
+    )
+    return decide_verdict(conversation, unjudged.persona)

@@ -1,0 +1,66 @@
+"""What quality says of one conversation. Pure: the caller stores it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fleet_orchestrator.quality.checks import CHECKS, Conversation, Finding
+from fleet_orchestrator.quality.scrub import scrub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JUDGE = "checks"  # no model looked; scores stay empty
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """finding is None for an accepted conversation; scrubbed texts stand in turn order."""
+
+    finding: Finding | None
+    scrubbed: list[str]
+    content_hash: bytes
+    checks_passed: int
+    checks_total: int
+    judge: str = JUDGE
+
+
+def decide_verdict(conversation: Conversation, persona: dict[str, Any]) -> Verdict:
+    """
+    Run all checks; the first that fails is the reason, its evidence scrubbed.
+
+    The duplicate check is the database's: it alone sees all conversations at once. It counts as one
+    check here.
+    """
+    findings = [finding for check in CHECKS if (finding := check(conversation))]
+    scrubbed = [scrub(turn["text"], persona) for turn in conversation.turns]
+    first = findings[0] if findings else None
+    if first:
+        first = Finding(first.reason, first.stage, scrub(first.evidence, persona))
+    return Verdict(
+        finding=first,
+        scrubbed=scrubbed,
+        content_hash=fingerprint(conversation.turns, scrubbed),
+        checks_passed=len(CHECKS) + 1 - len(findings),
+        checks_total=len(CHECKS) + 1,
+    )
+
+
+def fingerprint(turns: list[dict[str, str]], scrubbed: list[str]) -> bytes:
+    """
+    Return the sha256 of the role-tagged words.
+
+    Other names, case or punctuation do not make another conversation.
+    """
+    return hashlib.sha256("\n".join(_normalise(turns, scrubbed)).encode()).digest()
+
+
+def _normalise(turns: list[dict[str, str]], scrubbed: list[str]) -> Iterator[str]:
+    for turn, text in zip(turns, scrubbed, strict=True):
+        plain = unicodedata.normalize("NFKC", text).casefold()
+        words = re.findall(r"\w+", plain)
+        yield f"{turn['speaker']}: {' '.join(words)}"

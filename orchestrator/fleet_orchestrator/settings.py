@@ -1,0 +1,49 @@
+"""What the programs of this component are told by their launcher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_timescale import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """For node agent and worker."""
+
+    node: str
+    dsn: str
+    runtime_folder: Path
+    llm_url: str
+    llm_model: str
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> NodeSettings:
+        """Read FLEET_NODE, _DATABASE_URL_FILE, _RUNTIME_DIR, _LLM_URL and _LLM_MODEL."""
+        return cls(
+            node=settings.text(environ, "FLEET_NODE"),
+            dsn=settings.secret(environ, "FLEET_DATABASE_URL"),
+            runtime_folder=Path(settings.text(environ, "FLEET_RUNTIME_DIR")),
+            llm_url=settings.text(environ, "FLEET_LLM_URL"),
+            llm_model=settings.text(environ, "FLEET_LLM_MODEL"),
+        )
+
+
+@dataclass(frozen=True)
+class MasterSettings:
+    """For the master."""
+
+    dsn: str
+    host: str
+    port: int
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> MasterSettings:
+        """Read FLEET_DATABASE_URL_FILE and FLEET_LISTEN (host:port)."""
+        host, port = settings.address(environ, "FLEET_LISTEN")
+        return cls(settings.secret(environ, "FLEET_DATABASE_URL"), host, port)

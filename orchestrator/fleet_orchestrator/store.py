@@ -1,0 +1,221 @@
+"""
+The worker's, agent's and master's way to the database.
+
+One method a SQL function, reconnecting when the server was away.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from fleet_orchestrator.errors import OrchestratorError
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Callable
+
+    from fleet_timescale.connection import Connect, Connection
+
+    from fleet_orchestrator.generation.endpoint import Call
+    from fleet_orchestrator.quality.verdict import Verdict
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+LOST_LEASE = "FL001"  # the SQLSTATE of fleet.hold_task
+RETRY_SECONDS = 0.5  # between attempts while the database is away
+
+
+class LostLeaseError(OrchestratorError):
+    """The task belongs to somebody else now; the work is dropped."""
+
+
+class DatabaseAwayError(OrchestratorError):
+    """The database did not come back while the work was still wanted."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A claimed task with all that writing it needs; `turns` are those of earlier attempts."""
+
+    task_id: uuid.UUID
+    attempt: int
+    scenario: str
+    definition: dict[str, Any]
+    seed: int
+    min_turns: int
+    max_turns: int
+    persona: dict[str, Any] | None
+    turns: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """A conversation that waits for its verdict."""
+
+    conversation_id: uuid.UUID
+    scenario: str
+    definition: dict[str, Any]
+    persona: dict[str, Any]
+    min_turns: int
+    max_turns: int
+    template: str
+    turns: list[dict[str, str]]
+
+
+class Store:
+    """
+    One connection, made when it is needed and again after it broke.
+
+    Not to be shared between threads.
+    """
+
+    def __init__(self, connect: Connect, worker_id: uuid.UUID) -> None:
+        self._connect = connect
+        self._connection: Connection | None = None
+        self.worker_id = worker_id
+
+    def rows(self, sql: str, *params: Any) -> list[dict[str, Any]]:
+        """
+        Run one statement.
+
+        Return its rows. Raises LostLeaseError, psycopg.OperationalError (reconnects next time).
+        """
+        if self._connection is None or self._connection.closed:
+            self._connection = self._connect()
+        try:
+            return self._connection.execute(sql, params).fetchall()
+        except psycopg.OperationalError:
+            self._connection.close()
+            raise
+        except psycopg.Error as exc:
+            if exc.sqlstate == LOST_LEASE:
+                raise LostLeaseError(exc.diag.message_primary) from exc
+            raise
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def insist(self, action: Callable[[], Result], is_wanted: Callable[[], bool]) -> Result:
+        """
+        Repeat an action (all of ours may be repeated) until the database answers.
+
+        Raises DatabaseAwayError once the result is no longer wanted.
+        """
+        while True:
+            try:
+                return action()
+            except psycopg.OperationalError as exc:
+                if not is_wanted():
+                    raise DatabaseAwayError(f"the database is away: {exc}") from exc
+                logger.warning("The database is away; trying again.")
+                time.sleep(RETRY_SECONDS)
+
+    def claim(self) -> Task | None:
+        """Lease the next task of the queue."""
+        rows = self.rows("SELECT * FROM fleet.claim_tasks(%s, 1)", self.worker_id)
+        return Task(**rows[0]) if rows else None
+
+    def start(
+        self, task: Task, prompt_id: int, persona: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
+        """Mark a task as running; return the prompt and persona that its first attempt fixed."""
+        row = self.rows(
+            "SELECT * FROM fleet.start_task(%s, %s, %s, %s, %s)",
+            task.task_id, self.worker_id, task.attempt, prompt_id, Jsonb(persona),
+        )[0]  # fmt: skip
+        return row["prompt_id"], row["persona"]
+
+    def newest_prompt(self, method: str) -> tuple[int, str]:
+        """Return id and template of the prompt in use for a method."""
+        row = self.rows(
+            "SELECT prompt_id, template FROM fleet.prompts WHERE method = %s "
+            "ORDER BY version DESC LIMIT 1",
+            method,
+        )[0]
+        return row["prompt_id"], row["template"]
+
+    def prompt(self, prompt_id: int) -> str:
+        """Return a template."""
+        template: str = self.rows(
+            "SELECT template FROM fleet.prompts WHERE prompt_id = %s", prompt_id
+        )[0]["template"]
+        return template
+
+    def store_turn(self, task: Task, position: int, speaker: str, text: str) -> None:
+        """Keep one turn as a checkpoint."""
+        self.rows(
+            "SELECT fleet.store_turn(%s, %s, %s, %s, %s, %s)",
+            task.task_id, self.worker_id, task.attempt, position, speaker, text,
+        )  # fmt: skip
+
+    def finish(self, task: Task, model: str) -> uuid.UUID:
+        """Store the conversation; return its id."""
+        rows = self.rows(
+            "SELECT fleet.finish_task(%s, %s, %s, %s) AS id",
+            task.task_id,
+            self.worker_id,
+            task.attempt,
+            model,
+        )
+        conversation_id: uuid.UUID = rows[0]["id"]
+        return conversation_id
+
+    def release(self, task: Task, *, is_failure: bool, error: str) -> None:
+        """Give a task back; a failure counts towards giving it up."""
+        self.rows(
+            "SELECT fleet.release_task(%s, %s, %s, %s, %s)",
+            task.task_id, self.worker_id, task.attempt, is_failure, error,
+        )  # fmt: skip
+
+    def return_own_tasks(self) -> int:
+        """Give back what an earlier worker of this node held; return how many."""
+        count: int = self.rows("SELECT fleet.return_own_tasks(%s) AS n", self.worker_id)[0]["n"]
+        return count
+
+    def extend(self, task_ids: list[uuid.UUID]) -> set[uuid.UUID]:
+        """Renew leases; return those that are still ours."""
+        rows = self.rows("SELECT fleet.extend_lease(%s, %s) AS id", self.worker_id, task_ids)
+        return {row["id"] for row in rows}
+
+    def record(self, call: Call, task: Task) -> None:
+        """Store what one call to the model server cost."""
+        self.rows(
+            "SELECT fleet.record_llm_request(%s, %s, %s, %s, %s, %s, %s, %s)",
+            call.request_id, task.task_id, call.model, call.prompt_tokens, call.completion_tokens,
+            call.duration, call.time_to_first_token, call.outcome,
+        )  # fmt: skip
+
+    def claim_judgements(self, limit: int) -> list[Unjudged]:
+        """Lease conversations that wait for a verdict."""
+        rows = self.rows("SELECT * FROM fleet.claim_judgements(%s, %s)", self.worker_id, limit)
+        return [Unjudged(**row) for row in rows]
+
+    def store_verdict(self, conversation_id: uuid.UUID, verdict: Verdict) -> str:
+        """Store a verdict; return the state it led to (an exact duplicate is found only there)."""
+        finding = verdict.finding
+        row = self.rows(
+            "SELECT fleet.store_verdict(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)::text AS state",
+            conversation_id, self.worker_id,
+            finding and finding.reason, finding and finding.stage, finding and finding.evidence,
+            verdict.content_hash, verdict.scrubbed,
+            verdict.judge, verdict.checks_passed, verdict.checks_total,
+        )[0]  # fmt: skip
+        state: str = row["state"]
+        return state
+
+    def counters(self) -> list[dict[str, Any]]:
+        """Return all counters of this node as they stand."""
+        return self.rows("SELECT * FROM fleet.read_counters()")
+
+    def settings(self) -> tuple[int, dict[str, float]]:
+        """Return version and values of the settings in force here."""
+        row = self.rows("SELECT * FROM fleet.node_settings()")[0]
+        return row["version"], row["settings"]

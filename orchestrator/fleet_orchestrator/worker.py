@@ -1,0 +1,270 @@
+"""
+The worker: claims tasks, writes conversations, judges finished ones.
+
+A child of the node agent, which wakes it by a line on its standard input; the end of that input
+means that the agent is gone, and ends the worker too. A lock file keeps a second worker of the same
+node out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import psycopg
+from fleet_timescale import log
+from fleet_timescale.connection import connect as connect_database
+
+from fleet_orchestrator import runtime
+from fleet_orchestrator.errors import OrchestratorError
+from fleet_orchestrator.generation.conversation import (
+    BadAnswerError,
+    Limits,
+    StoppedError,
+    Writer,
+)
+from fleet_orchestrator.generation.endpoint import Endpoint, EndpointError, connect
+from fleet_orchestrator.lease import Lease
+from fleet_orchestrator.quality.judge import judge
+from fleet_orchestrator.settings import NodeSettings
+from fleet_orchestrator.store import DatabaseAwayError, LostLeaseError, Store, Task, Unjudged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+POLL_SECONDS = 5.0  # a wake-up usually comes earlier
+JUDGE_BATCH = 10
+BACKOFF_MAX_SECONDS = 30.0
+
+
+@dataclass
+class Worker:
+    """What the threads of one worker share."""
+
+    store: Callable[[], Store]
+    endpoint: Endpoint
+    runtime_folder: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+    wake: threading.Event = field(default_factory=threading.Event)
+    judge_wake: threading.Event = field(default_factory=threading.Event)
+
+    def generate(self) -> None:
+        """Write conversations until told to stop."""
+        store, failures = self.store(), 0
+        has_returned = False
+        while not self.stop.is_set():
+            try:
+                if not has_returned:
+                    store.return_own_tasks()
+                    has_returned = True
+                limits = read_limits(store)
+                task = store.claim() if self.throttle_factor() > 0 else None
+                if task is None:
+                    self.pause(self.wake, POLL_SECONDS)
+                    continue
+                started = time.monotonic()
+                failures = 0 if self.write(store, task, limits) else failures + 1
+                self.publish_counters(store)
+                rest = decide_rest(time.monotonic() - started, self.throttle_factor())
+                jitter = random.random()  # noqa: S311
+                self.stop.wait(rest + decide_backoff(failures, jitter))
+            except (psycopg.OperationalError, DatabaseAwayError) as exc:
+                logger.warning("The database is away.", extra={"error": str(exc)})
+                self.pause(self.wake, POLL_SECONDS)
+
+    def write(self, store: Store, task: Task, limits: Limits) -> bool:
+        """
+        Write one task's conversation, or give the task back.
+
+        False when the model server is at fault.
+        """
+        extra = {"task_id": task.task_id, "scenario": task.scenario, "attempt": task.attempt}
+        with Lease(self.store(), task, limits.lease_seconds) as lease:
+            writer = Writer(
+                store, self.endpoint, limits, lambda: lease.is_held and not self.stop.is_set()
+            )
+            try:
+                conversation_id = writer.write(task)
+            except LostLeaseError as exc:
+                logger.warning(
+                    "Dropped a task that is no longer ours.", extra=extra | {"error": str(exc)}
+                )
+            except (StoppedError, EndpointError, BadAnswerError) as exc:
+                logger.warning("Gave a task back.", extra=extra | {"error": str(exc)})
+                self.release(store, task, str(exc), is_failure=isinstance(exc, BadAnswerError))
+                return not isinstance(exc, EndpointError)
+            except psycopg.OperationalError:
+                raise
+            except (
+                Exception
+            ) as exc:  # a task that nobody can write must end as a dead letter, not end the worker
+                logger.exception("Failed to write a conversation.", extra=extra)
+                self.release(store, task, repr(exc), is_failure=True)
+            else:
+                logger.info(
+                    "Stored a conversation.", extra=extra | {"conversation_id": conversation_id}
+                )
+                self.judge_wake.set()
+        return True
+
+    def release(self, store: Store, task: Task, error: str, *, is_failure: bool) -> None:
+        """Give a task back; a failure counts towards giving it up."""
+        try:
+            store.insist(
+                lambda: store.release(task, is_failure=is_failure, error=error),
+                lambda: not self.stop.is_set(),
+            )
+        except LostLeaseError:
+            logger.info("The task was taken back already.", extra={"task_id": task.task_id})
+
+    def judge_all(self) -> None:
+        """
+        Judge finished conversations until told to stop.
+
+        Also while generation is paused or throttled.
+        """
+        store = self.store()
+        while not self.stop.is_set():
+            try:
+                batch = store.claim_judgements(JUDGE_BATCH)
+                for unjudged in batch:
+                    self.judge_one(store, unjudged)
+                self.publish_counters(store)
+                if not batch:
+                    self.pause(self.judge_wake, POLL_SECONDS)
+            except LostLeaseError:
+                logger.warning("Another worker judged this conversation.")
+            except psycopg.OperationalError:
+                self.pause(self.judge_wake, POLL_SECONDS)
+            except Exception:  # the next conversation is judged all the same
+                logger.exception("Failed to judge a conversation.")
+                self.pause(self.judge_wake, POLL_SECONDS)
+
+    def judge_one(self, store: Store, unjudged: Unjudged) -> None:
+        """Store the verdict on one conversation."""
+        verdict = judge(unjudged)
+        state = store.store_verdict(unjudged.conversation_id, verdict)
+        reason = verdict.finding and verdict.finding.reason
+        logger.info(
+            "Judged a conversation.",
+            extra={"conversation_id": unjudged.conversation_id, "state": state, "reason": reason},
+        )
+
+    def publish_counters(self, store: Store) -> None:
+        """Hand the exporter our counters as the database has them."""
+        runtime.write(self.runtime_folder / "counters.json", {"counters": store.counters()})
+
+    def throttle_factor(self) -> float:
+        """Return what the exporter says of activity and heat; 1 when it says nothing fresh."""
+        state = runtime.read(self.runtime_folder / "state.json", datetime.now(UTC))
+        return 1.0 if state is None else float(state["throttle_factor"])
+
+    def pause(self, event: threading.Event, seconds: float) -> None:
+        """Wait for a wake-up, with jitter so that a fleet does not poll in step."""
+        event.wait(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        event.clear()
+
+    def end(self) -> None:
+        """Stop all threads; the running task is given back."""
+        self.stop.set()
+        self.wake.set()
+        self.judge_wake.set()
+
+    def listen_to_agent(self) -> None:
+        """Wake up at each line from the agent; end when there is no agent any more."""
+        for _ in sys.stdin:
+            self.wake.set()
+            self.judge_wake.set()
+        logger.info("The node agent is gone; ending.")
+        self.end()
+
+
+def read_limits(store: Store) -> Limits:
+    """Return the settings in force for generation."""
+    values = store.settings()[1]
+    return Limits(
+        temperature=values["temperature"],
+        turn_characters_max=int(values["turn_characters_max"]),
+        request_seconds_max=values["request_seconds_max"],
+        lease_seconds=values["lease_seconds"],
+    )
+
+
+def decide_rest(busy_seconds: float, factor: float) -> float:
+    """
+    Return how long to rest after being busy so that the share of busy time is the throttle factor.
+
+    At most a minute.
+    """
+    if factor <= 0:
+        return 0.0  # the loop waits by itself
+    return min(60.0, busy_seconds * (1 / factor - 1))
+
+
+def decide_backoff(failures: int, jitter: float) -> float:
+    """
+    Return seconds to wait after failures in a row of the model server.
+
+    1, 2, 4 … 30, times 0.5 to 1.5.
+    """
+    if failures == 0:
+        return 0.0
+    return float(min(BACKOFF_MAX_SECONDS, 2 ** (failures - 1))) * (0.5 + jitter)
+
+
+def take_lock(path: Path) -> int:
+    """Return the locked file. Raises OrchestratorError when another worker of this node runs."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        os.close(handle)
+        raise OrchestratorError(
+            f"another worker of this node holds {path}; it ends by itself when its agent is gone"
+        ) from exc
+    return handle
+
+
+def main(argv: list[str]) -> int:
+    """Run the worker of this node until it is told to stop."""
+    del argv
+    log.configure()
+    settings = NodeSettings.from_environ(os.environ)
+    try:
+        take_lock(settings.runtime_folder / "worker.lock")
+    except OrchestratorError as exc:
+        logger.error("%s", exc)  # noqa: TRY400 - the sentence says it all
+        return 1
+    worker_id = uuid.uuid4()
+
+    def make_store() -> Store:
+        return Store(lambda: connect_database(settings.dsn, "fleet worker"), worker_id)
+
+    worker = Worker(
+        make_store, connect(settings.llm_url, settings.llm_model), settings.runtime_folder
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.end())
+    threading.Thread(target=worker.listen_to_agent, daemon=True).start()
+    threads = [threading.Thread(target=worker.judge_all), threading.Thread(target=worker.generate)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
