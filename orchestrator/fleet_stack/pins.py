@@ -43,7 +43,7 @@ def read_architecture() -> str | None:
 
 
 def parse_version(output: str) -> str | None:
-    """Return the version in what a program says of itself, e.g. `prometheus, version 2.42.0+ds (…)`."""
+    """Return the version in what a program says, e.g. `prometheus, version 2.42.0+ds (…)`."""
     found = _VERSION.search(output)
     return found.group(1) if found else None
 
