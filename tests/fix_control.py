@@ -4,10 +4,11 @@ Fixtures with a running control API, for tests/control_api and tests/grafana.
 Test folders are no packages here, so a conftest.py finds this module by path:
 
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: E402, F401
+    from fix_control import api_server, control_settings, grafana_double, grafana_proxy
 
-`api_server` is gunicorn against the test's `database`; `grafana_proxy` is the same behind a stand-in for Grafana's
-proxy: requests.post(grafana_proxy.proxy_url + "/fleet-pause", auth=("editor", "editor")).
+`api_server` is gunicorn against the test's `database`; `grafana_proxy` is the same behind a
+stand-in for Grafana's proxy: requests.post(grafana_proxy.proxy_url + "/fleet-pause",
+auth=("editor", "editor")).
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def control_settings(database, grafana_double) -> Settings:
 def start_api(
     settings: Settings, folder: Path, listen: str = ""
 ) -> tuple[subprocess.Popen, str, Path]:
-    """Start gunicorn as the launcher does and return it, its address and its log, once it answers."""
+    """Start gunicorn as the launcher does; return it, its address and its log, once it answers."""
     listen = listen or f"127.0.0.1:{free_port()}"
     files = {"FLEET_DATABASE_URL": settings.dsn, "FLEET_JWT_KEY": settings.jwt_key,
              "FLEET_PROXY_SECRET": settings.proxy_secret}  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
@@ -36,7 +36,9 @@ from fleet_control_api.routes import (
     sd,
 )
 from fleet_control_api.sessions import Sessions
-from fleet_control_api.settings import Settings
+
+if TYPE_CHECKING:
+    from fleet_control_api.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,15 @@ Declared once as Fields, parsed from JSON or from a query string, shown in the O
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from fleet_control_api.errors import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 INTEGER_MAX = 2**31 - 1  # PostgreSQL's integer
 TEXT_MAX = 500  # characters; a reason is a sentence, not a document

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import psycopg
 
-from fleet_control_api.database import Database
 from fleet_control_api.identity import NOBODY, Identity
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fleet_timescale.connection import Connection
+
+    from fleet_control_api.database import Database
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,12 @@ Read the JSON body of a request within limits: size, depth, one value a name, an
 from __future__ import annotations
 
 import json
-from typing import Any
-
-from flask import Request
+from typing import TYPE_CHECKING, Any
 
 from fleet_control_api.errors import MalformedError, MediaTypeError
+
+if TYPE_CHECKING:
+    from flask import Request
 
 SIZE_MAX = 64 * 1024  # bytes; the largest honest body is well under one kilobyte
 DEPTH_MAX = 16

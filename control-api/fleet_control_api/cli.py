@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from flask import Flask
+from fleet_timescale.errors import FleetError
 
 from fleet_control_api.app import create_app
 from fleet_control_api.settings import Settings
-from fleet_timescale.errors import FleetError
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 def application() -> Flask:

@@ -7,20 +7,24 @@ in one transaction, and writes down what failed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from flask import request
 
 from fleet_control_api import audit
-from fleet_control_api.arguments import Field
 from fleet_control_api.context import caller, services, source
 from fleet_control_api.database import translate
 from fleet_control_api.errors import ApiError, NotFoundError, TooManyError
-from fleet_control_api.identity import Identity, Role
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fleet_timescale.connection import Connection
+
+    from fleet_control_api.arguments import Field
+    from fleet_control_api.identity import Identity, Role
 
 Arguments = dict[str, Any]
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g, request
 
 from fleet_control_api.audit import Tally
-from fleet_control_api.database import Database
-from fleet_control_api.grafana import Door
-from fleet_control_api.identity import Identity
 from fleet_control_api.limits import RateLimit
 from fleet_control_api.metrics import Metrics
-from fleet_control_api.sessions import Sessions
-from fleet_control_api.settings import Settings
+
+if TYPE_CHECKING:
+    from fleet_control_api.database import Database
+    from fleet_control_api.grafana import Door
+    from fleet_control_api.identity import Identity
+    from fleet_control_api.sessions import Sessions
+    from fleet_control_api.settings import Settings
 
 STREAMS_MAX = 8  # of 32 threads: the rest answers while exports run
 

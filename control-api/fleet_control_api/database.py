@@ -7,9 +7,8 @@ by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -22,7 +21,11 @@ from fleet_control_api.errors import (
     NotFoundError,
     UnavailableError,
 )
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fleet_timescale.connection import Connection
 
 WAIT = 3.0  # seconds for a free connection; longer would let waiting requests eat every thread
 POOL_MAX = 16  # connections; 8 streams hold one each, the other 8 serve everything else

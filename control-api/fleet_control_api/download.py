@@ -11,13 +11,16 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import requests
 
 from fleet_control_api.errors import ClientError
-from fleet_control_api.remote import Remote
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fleet_control_api.remote import Remote
 
 PIECE = 64 * 1024  # bytes
 MANIFEST = "manifest.json"

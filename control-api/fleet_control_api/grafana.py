@@ -14,14 +14,16 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 import requests
-from werkzeug.datastructures import Headers
 
 from fleet_control_api.errors import RefusedError, UnavailableError
 from fleet_control_api.identity import Identity, Role
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import Headers
 
 log = logging.getLogger(__name__)
 

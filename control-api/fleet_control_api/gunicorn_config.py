@@ -11,7 +11,7 @@ from pathlib import Path
 workers = 1  # rate limits and tallies are kept in memory
 worker_class = "gthread"
 threads = 32
-graceful_timeout = 4  # seconds; the launcher gives 5
+graceful_timeout = 3  # seconds; the launcher gives 5
 keepalive = 5  # seconds
 header_map = "drop"  # X_Grafana_Id would otherwise stand in for X-Grafana-Id
 forwarded_allow_ips = ""  # nobody in front of us is believed about addresses

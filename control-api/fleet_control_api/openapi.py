@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from html import escape
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from flask import Flask
-from werkzeug.routing import Rule
-
-from fleet_control_api.arguments import Field
-from fleet_control_api.identity import Access
-from fleet_control_api.roles import Route, route_of
 from fleet_timescale import __version__
+
+from fleet_control_api.roles import Route, route_of
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from werkzeug.routing import Rule
+
+    from fleet_control_api.arguments import Field
+    from fleet_control_api.identity import Access
 
 PROBLEM = {
     "type": "object",

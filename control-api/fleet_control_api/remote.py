@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from fleet_control_api.errors import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 TIMEOUT = (5, 60)  # seconds to connect, and between two pieces of an answer
 

@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import g, request
 
 from fleet_control_api import audit
-from fleet_control_api.arguments import Field
 from fleet_control_api.commands import Command, note_attempt
 from fleet_control_api.context import services, source
 from fleet_control_api.errors import ApiError, RefusedError, UnauthenticatedError
 from fleet_control_api.identity import NOBODY, Access, Identity, Role
 from fleet_control_api.sessions import identify_bearer
+
+if TYPE_CHECKING:
+    from fleet_control_api.arguments import Field
 
 View = Callable[..., Any]
 

@@ -8,17 +8,20 @@ use.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import jwt
 
 from fleet_control_api.errors import UnauthenticatedError
 from fleet_control_api.identity import Identity, Role, digest
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fleet_timescale.connection import Connection
 
 ACCESS_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(days=7)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet_timescale import settings as read
 from fleet_timescale.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RUNBOOKS = Path(__file__).resolve().parents[2] / "prometheus" / "runbooks"
 KEY_LENGTH_MIN = 32  # bytes; HS256 wants a key as long as its hash (RFC 7518, 3.2)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
+import threading
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from fleet_control_api.app import create_app, make_services
+from werkzeug.serving import make_server
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import fix_control  # noqa: E402 - found through the line above
-from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: E402, F401
+import fix_control
+from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
 
-PASSWORD = "correct horse"
 SCRUBBED = (
     "Hello, this is [PII], how can I help you today?",
     "Hi, my number is [PII] and my bill is wrong.",
@@ -58,19 +59,33 @@ class Api:
 
     def call(self, who: str, method: str, path: str, **options):
         headers = {**self.headers(who), **options.pop("headers", {})}
+        options.setdefault("buffered", True)  # read and closed, as a server does
         return self.client.open(f"/api/v1{path}", method=method, headers=headers, **options)
 
     def audit(self) -> list[dict]:
         return self.owner.execute(
-            "SELECT actor, role, way, action, target, outcome, reason FROM control.audit ORDER BY audit_id"
+            "SELECT actor, role, way, action, target, outcome, reason FROM control.audit "
+            "ORDER BY audit_id"
         ).fetchall()
 
 
 @pytest.fixture
-def api(owner, control_settings, grafana_double):
+def api(owner, control_settings, grafana_double):  # noqa: F811 - pytest finds fixtures by name
     services = make_services(control_settings)
     yield Api(create_app(control_settings, services), owner, grafana_double)
     services.database.close()
+
+
+@pytest.fixture
+def served_url(api):
+    """The address of the application over real HTTP, from a thread of this process."""
+    server = make_server("127.0.0.1", 0, api.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}/api/v1"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """
 A stand-in for Grafana's data-source proxy, over real HTTP, with the header rules of Grafana 12.
 
-It signs X-Grafana-Id with an ES256 key whose public half it serves, strips and adds headers as the real proxy does,
-and passes paths on as they came.
+It signs X-Grafana-Id with an ES256 key whose public half it serves, strips and adds headers as the
+real proxy does, and passes paths on as they came.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ KEY_ID = "id-2026-11-es256"
 USERS = {"viewer": "Viewer", "editor": "Editor", "admin": "Admin"}  # the password is the name
 SERVICE = "robot"  # a service account with the role Admin
 HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-DROPPED = {"host", "authorization", "cookie", "x-grafana-user", "x-grafana-id", "content-length"}
+DROPPED = {
+    "host", "authorization", "cookie", "x-grafana-user", "x-grafana-id", "content-length",
+}  # fmt: skip
+NOT_RETURNED = {"set-cookie", "connection", "transfer-encoding", "content-length"}
 
 
 class GrafanaDouble:
-    """`url` is what browsers see; `upstream` and `secret` are what the data source is provisioned with."""
+    """`url` is what browsers see; `upstream` and `secret` are what the data source is given."""
 
     def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -71,6 +74,48 @@ class GrafanaDouble:
         return jwt.encode(claims, key or self.key, alg, headers={"kid": key_id or self.key_id})
 
 
+def find_user(authorization: str) -> str | None:
+    """Who logs in; as in Grafana's API, by basic authentication."""
+    kind, _, value = authorization.partition(" ")
+    if kind != "Basic":
+        return None
+    name, _, password = base64.b64decode(value).decode().partition(":")
+    return name if name == password and name in {*USERS, SERVICE} else None
+
+
+def outgoing(client_headers, grafana: GrafanaDouble, user: str) -> list[tuple[str, str]]:
+    """What the upstream sees, in the order in which Grafana's layers act."""
+    headers = [
+        ("Authorization" if name.lower() == "x-ds-authorization" else name, value)
+        for name, value in client_headers.items()
+        if name.lower() not in DROPPED | HOP_BY_HOP
+    ]
+    headers.append(("X-Grafana-Id", grafana.sign(grafana.claims(user))))
+    if user != SERVICE:
+        headers.append(("X-Grafana-User", user))
+    # What a client's Connection header names is taken out after Grafana's own headers went in ...
+    named = {name.strip().lower() for name in client_headers.get("Connection", "").split(",")}
+    named.add("x-fleet-proxy-secret")
+    headers = [(name, value) for name, value in headers if name.lower() not in named]
+    # ... but the data source's own header is set later, in the transport, over whatever was there.
+    return [*headers, ("X-Fleet-Proxy-Secret", grafana.secret)]
+
+
+def forward(upstream: str, method: str, path: str, headers, body: bytes):
+    """Send the request on, its path as it came; return status, headers and body."""
+    target = urllib.parse.urlsplit(upstream)
+    connection = http.client.HTTPConnection(target.netloc, timeout=10)
+    try:
+        connection.putrequest(method, target.path + path, skip_accept_encoding=True)
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        response = connection.getresponse()
+        return response.status, response.getheaders(), response.read()
+    finally:
+        connection.close()
+
+
 def _handler(grafana: GrafanaDouble) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -84,59 +129,22 @@ def _handler(grafana: GrafanaDouble) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815
 
-        def user(self) -> str | None:
-            kind, _, value = self.headers.get("Authorization", "").partition(" ")
-            if kind != "Basic":
-                return None
-            name, _, password = base64.b64decode(value).decode().partition(":")
-            return name if name == password and name in {*USERS, SERVICE} else None
-
         def proxy(self, path: str, query: str) -> None:
-            user = self.user()
+            user = find_user(self.headers.get("Authorization", ""))
             if user is None:
-                return self.reply(401, {}, '{"message":"Unauthorized"}')
-            headers = [
-                (k, v) for k, v in self.headers.items() if k.lower() not in DROPPED | HOP_BY_HOP
-            ]
-            headers = [
-                ("Authorization", v) if k.lower() == "x-ds-authorization" else (k, v)
-                for k, v in headers
-            ]
-            headers.append(("X-Grafana-Id", grafana.sign(grafana.claims(user))))
-            if user != SERVICE:
-                headers.append(("X-Grafana-User", user))
-            # What a client's Connection header names is taken out after Grafana's own headers went in ...
-            named = {n.strip().lower() for n in self.headers.get("Connection", "").split(",")}
-            headers = [(k, v) for k, v in headers if k.lower() not in named]
-            # ... but the data source's own header is set later, in the transport, over whatever was there.
-            headers = [(k, v) for k, v in headers if k.lower() != "x-fleet-proxy-secret"]
-            headers.append(("X-Fleet-Proxy-Secret", grafana.secret))
+                self.reply(401, {}, '{"message":"Unauthorized"}')
+                return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            target = urllib.parse.urlsplit(grafana.upstream)
-            upstream = http.client.HTTPConnection(target.netloc, timeout=10)
-            try:
-                upstream.putrequest(
-                    self.command,
-                    target.path + path + (f"?{query}" if query else ""),
-                    skip_accept_encoding=True,
-                )
-                for name, value in [*headers, ("Content-Length", str(len(body)))]:
-                    upstream.putheader(name, value)
-                upstream.endheaders(body)
-                response = upstream.getresponse()
-                data = response.read()
-            finally:
-                upstream.close()
-            kept = {
-                k: v
-                for k, v in response.getheaders()
-                if k.lower()
-                not in {"set-cookie", "connection", "transfer-encoding", "content-length"}
-            }
+            headers = [*outgoing(self.headers, grafana, user), ("Content-Length", str(len(body)))]
+            status, received, data = forward(
+                grafana.upstream, self.command, path + (f"?{query}" if query else ""), headers, body
+            )
+            kept = {k: v for k, v in received if k.lower() not in NOT_RETURNED}
             kept["Content-Security-Policy"] = "sandbox"
-            if response.status == 401:
-                return self.reply(400, kept, '{"message":"Authentication to data source failed"}')
-            return self.reply(response.status, kept, data)
+            if status == 401:
+                self.reply(400, kept, '{"message":"Authentication to data source failed"}')
+            else:
+                self.reply(status, kept, data)
 
         def reply(self, status: int, headers: dict, body: str | bytes) -> None:
             data = body.encode() if isinstance(body, str) else body

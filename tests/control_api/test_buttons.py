@@ -25,21 +25,34 @@ def test_button_does_what_the_route_does(api):
 
     assert (response.status_code, response.json["wanted"]) == (200, 3)
     [row] = api.audit()
-    assert (row["actor"], row["role"], row["way"], row["action"]) == ("editor", "operator", "grafana", "jobs.submit")
+    assert (row["actor"], row["role"], row["way"], row["action"]) == (
+        "editor",
+        "operator",
+        "grafana",
+        "jobs.submit",
+    )
 
 
 def test_buttons_steer_fleet_and_job(api):
     """Pause, resume and cancel work through the door as well."""
-    job = api.call("grafana:admin", "POST", "/buttons/job-submit", query_string=ORDER).json["job_id"]
+    job = api.call("grafana:admin", "POST", "/buttons/job-submit", query_string=ORDER).json[
+        "job_id"
+    ]
     answers = [
         api.call("grafana:editor", "POST", f"/buttons/{verb}", query_string=query).json["state"]
-        for verb, query in (("fleet-pause", {"reason": "noise"}), ("fleet-resume", {}), ("job-cancel", {"job_id": job}))
+        for verb, query in (
+            ("fleet-pause", {"reason": "noise"}),
+            ("fleet-resume", {}),
+            ("job-cancel", {"job_id": job}),
+        )
     ]
 
     assert answers == ["paused", "running", "cancelled"]
 
 
-@pytest.mark.parametrize("query", ["reason=$reason", "reason=", "reason=%20", "reason=a&reason=b", "why=x", "reason=$"])
+@pytest.mark.parametrize(
+    "query", ["reason=$reason", "reason=", "reason=%20", "reason=a&reason=b", "why=x", "reason=$"]
+)
 def test_untouched_prompt_is_refused(api, query):
     """A prompt left alone or cleared, a doubled or an unknown value: 422, and nothing happens."""
     response = api.call("grafana:editor", "POST", "/buttons/fleet-pause", query_string=query)
@@ -97,7 +110,10 @@ def test_wrong_proxy_secret_is_refused(api, secret):
 
 def test_expiry_has_a_small_leeway(api):
     """Clocks that differ by a few seconds refuse nobody."""
-    assert press(api, api.grafana.sign(api.grafana.claims(exp=int(time.time()) - 3))).status_code == 200
+    assert (
+        press(api, api.grafana.sign(api.grafana.claims(exp=int(time.time()) - 3))).status_code
+        == 200
+    )
 
 
 def test_unknown_role_is_a_viewer(api):
@@ -131,7 +147,14 @@ def test_only_post_presses(api, method):
 
 @pytest.mark.parametrize(
     "path",
-    ["/fleet-pause/", "//fleet-pause", "/x/../fleet-pause", "/x/%2e%2e/fleet-pause", "/Fleet-Pause", "/fleet-pause%00"],
+    [
+        "/fleet-pause/",
+        "//fleet-pause",
+        "/x/../fleet-pause",
+        "/x/%2e%2e/fleet-pause",
+        "/Fleet-Pause",
+        "/fleet-pause%00",
+    ],
 )
 def test_paths_match_exactly(api, path):
     """A path that merely resembles a button is none."""
@@ -153,7 +176,10 @@ def through(grafana, path, user="editor", method="POST", **headers):
 
 def test_click_through_the_proxy(grafana_proxy, api_server):
     """Through the proxy a Viewer gets 403, an Editor and an Admin are obeyed."""
-    codes = [through(grafana_proxy, "/fleet-pause?reason=noise", user).status_code for user in ("viewer", "editor", "admin")]
+    codes = [
+        through(grafana_proxy, "/fleet-pause?reason=noise", user).status_code
+        for user in ("viewer", "editor", "admin")
+    ]
 
     assert codes == [403, 200, 200]
     rows = api_server.call("GET", "/audit").json()["audit"]
@@ -176,19 +202,25 @@ def test_client_headers_cannot_pretend(grafana_proxy):
         {"X-Role": "admin", "X-WebAuth-Role": "Admin", "X-Grafana-User": "admin"},
         {"X-DS-Authorization": "Bearer whatever"},
     ]
-    assert {through(grafana_proxy, "/fleet-pause", "viewer", **trick).status_code for trick in tricks} == {403}
+    assert {
+        through(grafana_proxy, "/fleet-pause", "viewer", **trick).status_code for trick in tricks
+    } == {403}
 
 
 def test_stripped_identity_refuses_editors_too(grafana_proxy):
     """A Connection header that strips the identity leaves nobody."""
-    assert through(grafana_proxy, "/fleet-pause", Connection="close, X-Grafana-Id").status_code == 403
+    assert (
+        through(grafana_proxy, "/fleet-pause", Connection="close, X-Grafana-Id").status_code == 403
+    )
 
 
 def test_proxy_cannot_leave_the_buttons(grafana_proxy, api_server):
     """Paths are passed on unnormalised, and match nothing outside the buttons."""
     for path in ("/../fleet/pause", "/%2e%2e/fleet/pause", "/..%2Ffleet%2Fpause"):
         session = requests.Session()
-        prepared = requests.Request("POST", grafana_proxy.proxy_url, auth=("admin", "admin")).prepare()
+        prepared = requests.Request(
+            "POST", grafana_proxy.proxy_url, auth=("admin", "admin")
+        ).prepare()
         prepared.url = grafana_proxy.proxy_url + path
         with session:
             assert session.send(prepared, timeout=10).status_code in {404, 403}
@@ -203,4 +235,7 @@ def test_silent_grafana_fails_closed(api):
 
     response = press(api, token)
 
-    assert (response.status_code, response.json["detail"]) == (503, "Grafana's signing keys cannot be fetched.")
+    assert (response.status_code, response.json["detail"]) == (
+        503,
+        "Grafana's signing keys cannot be fetched.",
+    )

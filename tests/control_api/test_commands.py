@@ -89,7 +89,9 @@ def test_attempts_of_nobody_fill_no_table(api):
 
 def test_pause_twice_is_fine(api):
     """The second pause changes nothing, says so, and is audited as well."""
-    first, second = (api.call("operator", "POST", "/fleet/pause", json={"reason": "noise"}) for _ in range(2))
+    first, second = (
+        api.call("operator", "POST", "/fleet/pause", json={"reason": "noise"}) for _ in range(2)
+    )
 
     assert (first.json["changed"], second.json["changed"]) == (True, False)
     assert [row["outcome"] for row in api.audit()] == ["done", "done"]
@@ -119,7 +121,9 @@ def test_unknown_job_is_said(api, job, status):
 
 def test_change_and_audit_are_one_transaction(api):
     """When the audit row cannot be written, nothing was changed either."""
-    api.owner.execute("ALTER TABLE control.audit ADD CONSTRAINT no_room CHECK (action <> 'fleet.pause')")
+    api.owner.execute(
+        "ALTER TABLE control.audit ADD CONSTRAINT no_room CHECK (action <> 'fleet.pause')"
+    )
 
     response = api.call("operator", "POST", "/fleet/pause")
 
@@ -139,7 +143,9 @@ def test_chain_of_audit_holds(api):
 def test_repeated_key_makes_no_second_job(api):
     """The same Idempotency-Key gives the same job; another order under it is a conflict."""
     key = {"Idempotency-Key": "monday"}
-    first, again = (api.call("operator", "POST", "/jobs", json=ORDER, headers=key).json for _ in range(2))
+    first, again = (
+        api.call("operator", "POST", "/jobs", json=ORDER, headers=key).json for _ in range(2)
+    )
     other = api.call("operator", "POST", "/jobs", json={**ORDER, "count": 6}, headers=key)
     somebody = api.call("admin", "POST", "/jobs", json=ORDER, headers=key).json
 
@@ -153,10 +159,15 @@ def test_lists_are_bounded_and_filtered(api):
     made = [submit(api)["job_id"] for _ in range(3)]
     api.call("operator", "POST", f"/jobs/{made[0]}/cancel")
 
-    listed = api.call("viewer", "GET", "/jobs", query_string={"state": "pending", "limit": "1"}).json["jobs"]
+    listed = api.call(
+        "viewer", "GET", "/jobs", query_string={"state": "pending", "limit": "1"}
+    ).json["jobs"]
     assert [job["job_id"] for job in listed] == [made[2]]
     assert api.call("viewer", "GET", "/jobs", query_string={"limit": "0"}).status_code == 422
-    assert "Known: pending" in api.call("viewer", "GET", "/jobs", query_string={"state": "odd"}).json["remedy"]
+    assert (
+        "Known: pending"
+        in api.call("viewer", "GET", "/jobs", query_string={"state": "odd"}).json["remedy"]
+    )
 
 
 def test_nodes_and_targets(api):
@@ -173,7 +184,9 @@ def test_audit_pages_backwards(api):
     for _ in range(3):
         api.call("operator", "POST", "/fleet/pause")
     page = api.call("viewer", "GET", "/audit", query_string={"limit": "2"}).json["audit"]
-    older = api.call("viewer", "GET", "/audit", query_string={"before": page[-1]["audit_id"]}).json["audit"]
+    older = api.call("viewer", "GET", "/audit", query_string={"before": page[-1]["audit_id"]}).json[
+        "audit"
+    ]
 
     assert [row["audit_id"] for row in [*page, *older]] == [3, 2, 1]
 

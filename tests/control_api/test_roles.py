@@ -6,11 +6,10 @@ import re
 import uuid
 
 import pytest
-from fleet_control_api.app import create_app
-from fleet_control_api.errors import ControlApiError
-from fleet_control_api.app import check_routes
-from fleet_control_api.settings import Settings
 from flask import Flask
+from fleet_control_api.app import check_routes, create_app
+from fleet_control_api.errors import ControlApiError
+from fleet_control_api.settings import Settings
 
 PEOPLE = ("nobody", "viewer", "operator", "admin", "sd", "metrics", "webhook",
           "grafana:viewer", "grafana:editor", "grafana:admin", "grafana:robot")  # fmt: skip

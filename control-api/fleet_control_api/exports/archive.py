@@ -5,8 +5,11 @@ A zip that is sent while it is written: memory holds one file at a time, and the
 from __future__ import annotations
 
 import zipfile
-from datetime import datetime
 from io import RawIOBase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Chunks(RawIOBase):

@@ -7,12 +7,11 @@ Version 1.1.0, which is also input for Amazon Lex.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from jsonschema import Draft202012Validator
@@ -20,12 +19,15 @@ from referencing import Registry, Resource
 
 from fleet_control_api.errors import ExportError
 from fleet_control_api.exports.timing import (
+    Span,
     SpokenTurn,
     Turn,
     count_seconds,
     derive_timing,
-    Span,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SCHEMAS = Path(__file__).parent / "schemas"
 SCHEMA_NAMES = ("contact_lens_voice.json", "lex_input.json")

@@ -9,20 +9,23 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
-from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
+from fleet_control_api.errors import ExportError
 from fleet_control_api.exports.archive import Chunks, make_member
 from fleet_control_api.exports.contact_lens import Conversation, render_document, render_name
 from fleet_control_api.exports.manifest import NAME, Manifest
-from fleet_control_api.errors import ExportError
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from fleet_timescale.connection import Connection
 
 log = logging.getLogger(__name__)
 
-BATCH = 50  # conversations fetched at once, some 5 kB each
+BATCH = 10  # conversations fetched at once; few, since nothing bounds the length of a turn here
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 SELECT = """
 SELECT c.conversation_id, c.scenario, c.created_at,

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from fleet_timescale import __version__
 
 from fleet_control_api.exports.contact_lens import SCHEMA_NAMES, SCHEMAS
 from fleet_control_api.exports.timing import WORDS_PER_MINUTE
-from fleet_timescale import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
 
 NAME = "manifest.json"
 TURNS_MIN = 1000  # what Amazon Lex asks of an import

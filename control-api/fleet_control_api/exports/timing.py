@@ -8,9 +8,12 @@ the same bytes.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
 
 WORDS_PER_MINUTE = 150  # ordinary English on the phone
 PACE = (0.9, 1.1)  # how much slower or faster than that a speaker is

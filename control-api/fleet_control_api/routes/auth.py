@@ -6,7 +6,7 @@ Every attempt is in the audit log; those beyond the rate limit are counted there
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, request
 
@@ -19,7 +19,9 @@ from fleet_control_api.errors import InvalidError, TooManyError, Unauthenticated
 from fleet_control_api.identity import NOBODY, Identity, Role
 from fleet_control_api.passwords import is_password
 from fleet_control_api.roles import changes, note_nobody, public
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from fleet_timescale.connection import Connection
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 

@@ -9,16 +9,19 @@ answer what Grafana's graphite data source asks by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
 
 from fleet_control_api.arguments import parse_button
 from fleet_control_api.commands import Command, perform
 from fleet_control_api.roles import button, public
 from fleet_control_api.routes import fleet, jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask.typing import ResponseReturnValue
 
 blueprint = Blueprint("buttons", __name__, url_prefix="/buttons")
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from itertools import chain
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 
@@ -14,7 +13,12 @@ from fleet_control_api.errors import InvalidError, UnavailableError
 from fleet_control_api.exports.lex import stream_archive
 from fleet_control_api.roles import reads
 from fleet_control_api.routes.jobs import load_job
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from uuid import UUID
+
+    from fleet_timescale.connection import Connection
 
 blueprint = Blueprint("exports", __name__, url_prefix="/exports")
 

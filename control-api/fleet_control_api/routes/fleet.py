@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, request
 
@@ -13,7 +13,9 @@ from fleet_control_api.commands import Arguments, Command, Done, perform
 from fleet_control_api.context import services
 from fleet_control_api.identity import Identity, Role
 from fleet_control_api.roles import changes, reads
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from fleet_timescale.connection import Connection
 
 blueprint = Blueprint("fleet", __name__, url_prefix="/fleet")
 

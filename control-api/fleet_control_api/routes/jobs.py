@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, request
-from flask.typing import ResponseReturnValue
 
 from fleet_control_api.arguments import Field, Kind, parse
 from fleet_control_api.body import read_body
@@ -15,7 +13,12 @@ from fleet_control_api.context import services
 from fleet_control_api.errors import InvalidError, NotFoundError
 from fleet_control_api.identity import Identity, Role
 from fleet_control_api.roles import changes, reads
-from fleet_timescale.connection import Connection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask.typing import ResponseReturnValue
+    from fleet_timescale.connection import Connection
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Blueprint
-from flask.typing import ResponseReturnValue
 
 from fleet_control_api.context import services
 from fleet_control_api.roles import reads
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
 
 blueprint = Blueprint("sd", __name__, url_prefix="/sd")
 
