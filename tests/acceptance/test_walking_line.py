@@ -1,0 +1,181 @@
+"""
+From nothing to clean data and back: one home, the real programs, the real model.
+
+The tests build on each other in the order in which they stand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import zipfile
+from importlib import resources
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from jsonschema import Draft202012Validator
+
+pytestmark = pytest.mark.acceptance
+CONVERSATIONS = 4
+GENERATION = 300  # seconds; a small machine writes a conversation in 10 to 40
+BACK = 30  # seconds; ours come back within 5, a busy machine may need more
+OURS = ("exporter", "node", "worker", "master", "control-api")
+LOST_OR_DOUBLED = """
+SELECT count(*) FROM analytics.tasks t
+WHERE (SELECT count(*) FROM fleet.conversations c WHERE c.task_id = t.task_id)
+   <> (CASE WHEN t.state = 'done' THEN 1 ELSE 0 END)"""
+
+
+def tokens_of_server(fleet) -> float:
+    text = requests.get(fleet.services()["llm"]["url"].removesuffix("/v1") + "/metrics", timeout=5)
+    return float(re.search(r"^llamacpp:tokens_predicted_total (\S+)", text.text, re.M)[1])
+
+
+def workers_of(fleet) -> list[int]:
+    commands = fleet.processes()
+    return [pid for pid, command in commands.items() if "fleet_orchestrator.worker" in command]
+
+
+def test_up_brings_everything_up(fleet):
+    """`up` exits 0 and every part but Grafana, which may be absent, is up."""
+    fleet.run("up", "--no-first-job")
+
+    states = {name: part["state"] for name, part in fleet.services().items()}
+    assert states.pop("grafana") in {"up", "absent"}
+    assert set(states.values()) == {"up"}, states
+
+
+def test_model_writes_conversations(fleet):
+    """A job ends with a verdict on each conversation, and no two texts are equal."""
+    before = tokens_of_server(fleet)
+    job = fleet.submit("mixed", CONVERSATIONS)
+
+    fleet.wait_for("the job's end", lambda: fleet.finished(job), GENERATION)
+
+    texts = fleet.sql(
+        "SELECT string_agg(text, ' ' ORDER BY position) AS text FROM analytics.turns "
+        "GROUP BY conversation_id"
+    )
+    assert CONVERSATIONS == len({row["text"] for row in texts})
+    counted = fleet.number("SELECT sum(completion_tokens) FROM analytics.llm_requests")
+    assert counted == pytest.approx(tokens_of_server(fleet) - before, rel=0.01)
+
+
+def test_prometheus_counts_what_sql_counts(fleet):
+    """The judged conversations and the tokens in Prometheus are those of the database."""
+    pairs = {
+        "sum(fleet_conversations_total)": "SELECT count(*) FROM analytics.conversations",
+        'sum(fleet_llm_tokens_total{kind="completion"})': "SELECT sum(completion_tokens) FROM analytics.llm_requests",
+    }
+    for query, statement in pairs.items():
+        fleet.wait_for(
+            query,
+            lambda q=query, s=statement: fleet.prometheus(q) == fleet.number(s),
+            20,
+        )
+
+
+def test_pause_stops_claims_and_resume_goes_on(fleet):
+    """While the fleet is paused no task is claimed; after resume the work ends."""
+    assert fleet.api("POST", "/fleet/pause").status_code // 100 == 2
+    job = fleet.submit("healthcare_billing", 2)
+    query = "SELECT count(*) FROM analytics.tasks WHERE job_id = %s AND state = 'pending'"
+    fleet.wait_for("two waiting tasks", lambda: fleet.number(query, job) == 2, 20)
+    fleet.wait_for("fleet_paused", lambda: fleet.prometheus("fleet_paused") == 1, 20)
+    assert fleet.number("SELECT sum(attempt) FROM analytics.tasks WHERE job_id = %s", job) == 0
+
+    fleet.run("resume")
+
+    fleet.wait_for("the job's end", lambda: fleet.finished(job), GENERATION)
+    actions = fleet.sql(
+        "SELECT action, outcome FROM analytics.audit ORDER BY audit_id DESC LIMIT 3"
+    )
+    assert {"done"} == {row["outcome"] for row in actions}
+
+
+def test_frozen_exporter_sends_a_mail_and_a_resolved_one(fleet):
+    """An exporter that does not answer causes a mail with a runbook link; its return another."""
+    pid = fleet.pid("exporter")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        mails = fleet.wait_for("the mail", lambda: fleet.mails("ExporterSilent", "FIRING"), 90)
+        assert "runbooks/ExporterSilent" in mails[0]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    fleet.wait_for("the resolved mail", lambda: fleet.mails("ExporterSilent", "RESOLVED"), 120)
+
+
+@pytest.mark.parametrize("program", OURS)
+def test_killed_program_comes_back(fleet, program):
+    """kill -9 of one of our programs: it is up again, under another pid, with one worker."""
+    job = fleet.submit("order_status", 1)
+    before = fleet.pid(program)
+    os.kill(before, signal.SIGKILL)
+
+    def is_back() -> bool:
+        part = fleet.services()[program]
+        return part["state"] == "up" and part["pid"] != before
+
+    fleet.wait_for(f"{program} to come back", is_back, BACK)
+    fleet.wait_for("one worker", lambda: len(workers_of(fleet)) == 1, BACK)
+    fleet.wait_for("the job's end", lambda: fleet.finished(job), GENERATION)
+    assert fleet.number(LOST_OR_DOUBLED) == 0
+
+
+def test_killed_supervisor_is_told_and_mended(fleet):
+    """kill -9 of supervisord: `status` says so, `up` mends it, and there is one worker."""
+    (supervisor,) = [pid for pid, command in fleet.processes().items() if "supervisord" in command]
+    os.kill(supervisor, signal.SIGKILL)
+
+    told = fleet.run("status", check=False)
+    assert told.returncode != 0
+    assert "supervisor" in told.stdout + told.stderr
+
+    fleet.run("up")
+    fleet.wait_for("one worker", lambda: len(workers_of(fleet)) == 1, BACK)
+    job = fleet.submit("complaint", 1)
+    fleet.wait_for("the job's end", lambda: fleet.finished(job), GENERATION)
+    assert fleet.number(LOST_OR_DOUBLED) == 0
+
+
+def test_prometheus_still_counts_what_sql_counts(fleet):
+    """After all the kills no restart was a reset."""
+    statement = "SELECT count(*) FROM analytics.conversations"
+    fleet.wait_for(
+        "equal counts",
+        lambda: fleet.prometheus("sum(fleet_conversations_total)") == fleet.number(statement),
+        30,
+    )
+
+
+def test_export_is_valid(fleet, tmp_path):
+    """Every accepted conversation is in the export, in the form that Lex takes."""
+    out = tmp_path / "x.zip"
+    fleet.run("export", "lex", "--out", str(out))
+
+    schemas = resources.files("fleet_control_api") / "exports" / "schemas"
+    schema = json.loads((schemas / "lex_input.json").read_text())
+    with zipfile.ZipFile(out) as archive:
+        assert archive.testzip() is None
+        members = [name for name in archive.namelist() if name != "manifest.json"]
+        for name in members:
+            Draft202012Validator(schema).validate(json.loads(archive.read(name)))
+    accepted = "SELECT count(*) FROM analytics.conversations WHERE state = 'accepted'"
+    assert fleet.number(accepted) == len(members)
+
+
+def test_down_leaves_nothing(fleet):
+    """After `down` no process of the home runs and no port of it answers."""
+    ports = [urlsplit(part["url"]).port for part in fleet.services().values() if part.get("url")]
+    assert ports
+
+    fleet.run("down")
+
+    assert fleet.processes() == {}
+    for port in filter(None, ports):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
