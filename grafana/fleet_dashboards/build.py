@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet_dashboards import overview
-from fleet_dashboards.datasources import Json
+
+if TYPE_CHECKING:
+    from fleet_dashboards.datasources import Json
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
 

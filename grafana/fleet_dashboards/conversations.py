@@ -83,7 +83,8 @@ def latest() -> Json:
         SELECT c.created_at AS "Written", c.scenario AS "Scenario", c.state AS "Verdict",
           r.reason AS "Reason", c.node AS "Node", c.turns AS "Turns",
           c.completion_tokens AS "Tokens",
-          (SELECT left(string_agg(t.speaker || ': ' || t.text, '  ' ORDER BY t.position), 170)
+          (SELECT left(string_agg(t.speaker || ': ' || t.text, '  ' ORDER BY t.position), 130)
+              || ' ...'
            FROM analytics.turns t
            WHERE t.conversation_id = c.conversation_id AND t.position <= 3) AS "Begins"
         FROM (SELECT * FROM analytics.conversations ORDER BY created_at DESC LIMIT 20) c

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from fleet_dashboards.datasources import Json, instant, series
-from fleet_dashboards.panels import Head, bars, lines, thresholds
+from fleet_dashboards.panels import (
+    COLOURED,
+    GAUGE,
+    MERGED,
+    Head,
+    columns,
+    lines,
+    override,
+    sorted_by,
+    table,
+    thresholds,
+)
 
 # green < 70, yellow 70-80, red > 80. Grafana's steps begin at their number, so that 80 itself,
 # which is yellow still, needs a mapping.
@@ -70,26 +81,38 @@ def utilization() -> Json:
 
 
 def memory() -> Json:
-    """Return the share of memory in use; a machine without a GPU has no GPU bar."""
+    """Return the share of memory in use; a machine without a GPU has no row for one."""
     head = Head(
         13,
         "Memory in use",
         "Share of main memory, and of the memory of each GPU. Source: Prometheus, "
         "fleet_memory_used_bytes / fleet_memory_total_bytes, and fleet_gpu_memory_used_bytes / "
         "fleet_gpu_memory_total_bytes.",
-        "percentunit",
+        "string",
         "no reading to show",
     )
-    targets = [
-        instant("fleet_memory_used_bytes / fleet_memory_total_bytes", "{{node}}", ref="A"),
-        instant(
-            "fleet_gpu_memory_used_bytes / fleet_gpu_memory_total_bytes",
-            "{{node}} GPU {{gpu}}",
-            ref="B",
-        ),
-    ]
-    colours = thresholds("green", (0.85, "yellow"), (0.95, "red"))
-    return bars(head, *targets, min=0, max=1, decimals=0, thresholds=colours)
+    expr = """
+        max by (node, kind) (
+          label_replace(fleet_memory_used_bytes / fleet_memory_total_bytes, "kind", "main", "", "")
+          or label_replace(fleet_gpu_memory_used_bytes / fleet_gpu_memory_total_bytes,
+            "kind", "GPU $1", "gpu", "(.+)"))
+        """
+    in_use = override(
+        "In use",
+        unit="percentunit",
+        decimals=0,
+        min=0,
+        max=1,
+        custom__cellOptions=GAUGE,
+        thresholds=thresholds("green", (0.85, "yellow"), (0.95, "red")),
+    )
+    changes = [columns(node="Node", kind="Memory", Value="In use"), sorted_by("Node")]
+    return table(
+        head,
+        instant(expr, form="table"),
+        transformations=changes,
+        overrides=[override("Memory", custom__width=90), in_use],
+    )
 
 
 def disks() -> Json:
@@ -97,11 +120,38 @@ def disks() -> Json:
     head = Head(
         14,
         "Disk free",
-        "Free space of each mount; yellow below 20 GiB, red below 5 GiB. "
-        "Source: Prometheus, fleet_disk_free_bytes.",
-        "bytes",
+        "Free space of each mount: yellow below 20 GiB, red below 5 GiB. "
+        "Source: Prometheus, fleet_disk_free_bytes, and its share of fleet_disk_total_bytes.",
+        "string",
         "no reading to show",
     )
-    query = instant("min by (node, mount) (fleet_disk_free_bytes)", "{{node}} {{mount}}")
-    colours = thresholds("red", (5 * GIBIBYTE, "yellow"), (20 * GIBIBYTE, "green"))
-    return bars(head, query, min=0, decimals=1, thresholds=colours)
+    space, share = "fleet_disk_free_bytes", "fleet_disk_free_bytes / fleet_disk_total_bytes"
+    targets = [
+        instant(f"min by (node, mount) ({space})", ref="A", form="table"),
+        instant(f"min by (node, mount) ({share})", ref="B", form="table"),
+    ]
+    changes = [
+        MERGED,
+        columns(node="Node", mount="Mount", Value_A="Free", Value_B="Share"),
+        sorted_by("Node"),
+    ]
+    overrides = [
+        override(
+            "Free",
+            unit="bytes",
+            decimals=1,
+            custom__cellOptions=COLOURED,
+            custom__width=100,
+            thresholds=thresholds("red", (5 * GIBIBYTE, "yellow"), (20 * GIBIBYTE, "green")),
+        ),
+        override(
+            "Share",
+            unit="percentunit",
+            decimals=0,
+            min=0,
+            max=1,
+            custom__cellOptions=GAUGE,
+            thresholds=thresholds("blue"),
+        ),
+    ]
+    return table(head, *targets, transformations=changes, overrides=overrides)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fleet_dashboards import conversations, hardware, steering, work
-from fleet_dashboards.datasources import Json
 from fleet_dashboards.layout import Row, dashboard
+
+if TYPE_CHECKING:
+    from fleet_dashboards.datasources import Json
 
 UID = "fleet-overview"
 

@@ -6,11 +6,13 @@ Positions are given by `layout`, data by `datasources`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleet_dashboards.datasources import Json
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet_dashboards.datasources import Json
 
 GREY = "#8e8e8e"
 PLUGIN_VERSION = "12.4.0"  # older numbers make Grafana migrate the panel
@@ -74,7 +76,32 @@ def words(**looks: tuple[str, str]) -> list[Json]:
 def absent(text: str) -> list[Json]:
     """Return a mapping of no value to a grey text: absence must not have a low value's green."""
     result = {"index": 0, "text": text, "color": GREY}
-    return [{"type": "special", "options": {"match": "null", "result": result}}]
+    return [{"type": "special", "options": {"match": "null+nan", "result": result}}]
+
+
+def columns(**names: str) -> Json:
+    """
+    Return the change of a Prometheus table into these columns, in this order.
+
+    A key is a label, or Value for the figure (Value_A, Value_B where there are two).
+    """
+    keys = [key.replace("Value_", "Value #") for key in names]
+    return {
+        "id": "organize",
+        "options": {
+            "excludeByName": {"Time": True},
+            "indexByName": {key: place for place, key in enumerate(keys)},
+            "renameByName": dict(zip(keys, names.values(), strict=True)),
+        },
+    }
+
+
+def sorted_by(column: str) -> Json:
+    """Return the change that sorts the rows of a Prometheus table."""
+    return {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": column, "desc": False}]}}
+
+
+MERGED: Json = {"id": "merge", "options": {}}  # rows of several queries with the same labels
 
 
 # Looks of table cells.
@@ -113,23 +140,6 @@ def stat(head: Head, *targets: Json, fields: str = "", color: str = "value", **f
         "wideLayout": True,
     }
     return _panel("stat", head, targets, options, **field)
-
-
-def bars(head: Head, *targets: Json, **field: Any) -> Json:
-    """Return horizontal bars, one a series."""
-    options = {
-        "reduceOptions": _reduce(fields=""),
-        "displayMode": "basic",
-        "orientation": "horizontal",
-        "valueMode": "color",
-        "namePlacement": "left",
-        "showUnfilled": True,
-        "sizing": "auto",
-        "minVizHeight": 16,
-        "maxVizHeight": 28,
-        "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
-    }
-    return _panel("bargauge", head, targets, options, **field)
 
 
 def lines(head: Head, *targets: Json, legend: str = "bottom", **field: Any) -> Json:

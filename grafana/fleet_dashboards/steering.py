@@ -7,8 +7,11 @@ from fleet_dashboards.datasources import Json, instant, sql
 from fleet_dashboards.panels import (
     COLOURED,
     Head,
+    absent,
     canvas,
+    columns,
     override,
+    sorted_by,
     stat,
     table,
     thresholds,
@@ -31,7 +34,10 @@ RESUME = Button(
 
 STATES = words(running=("Running", "green"), paused=("Paused", "orange"))
 SEVERITIES = words(
-    critical=("critical", "red"), warning=("warning", "orange"), info=("info", "blue")
+    critical=("critical", "red"),
+    warning=("warning", "orange"),
+    info=("info", "blue"),
+    none=("-", "text"),
 )
 OUTCOMES = words(done=("done", "green"), refused=("refused", "orange"), failed=("failed", "red"))
 
@@ -91,25 +97,18 @@ def alerts() -> Json:
         "string",
         "no answer from Prometheus",
     )
-    # The last line makes a row of its own, so that silence of Prometheus never reads as calm.
+    # The second half makes a row of its own, so that silence of Prometheus never reads as calm.
     expr = """
         max by (alertname, severity, node) (
-          time() - ALERTS_FOR_STATE and ignoring (alertstate) ALERTS{alertstate="firing"})
-        or label_replace(absent(ALERTS{alertstate="firing"}), "alertname", "nothing fires", "", "")
+          time() - ALERTS_FOR_STATE and ignoring (alertstate) ALERTS{alertstate="firing"}
+          or label_replace(label_replace(
+            vector(NaN) unless on () ALERTS{alertstate="firing"},
+            "alertname", "nothing fires", "", ""), "severity", "none", "", ""))
         """
-    names = {"alertname": "Alert", "severity": "Severity", "node": "Node", "Value": "Active for"}
-    organize = {
-        "id": "organize",
-        "options": {
-            "excludeByName": {"Time": True},
-            "indexByName": {"severity": 0, "alertname": 1, "node": 2, "Value": 3},
-            "renameByName": names,
-        },
-    }
-    sort = {
-        "id": "sortBy",
-        "options": {"fields": {}, "sort": [{"field": "Severity", "desc": False}]},
-    }
+    changes = [
+        columns(severity="Severity", alertname="Alert", node="Node", Value="Active for"),
+        sorted_by("Severity"),
+    ]
     overrides = [
         override(
             "Severity",
@@ -117,10 +116,10 @@ def alerts() -> Json:
             custom__cellOptions=COLOURED,
             custom__width=90,
         ),
-        override("Active for", unit="s", decimals=0, custom__width=90),
+        override("Active for", unit="s", decimals=0, custom__width=90, mappings=absent("-")),
     ]
     query = instant(expr, form="table")
-    return table(head, query, transformations=[organize, sort], overrides=overrides)
+    return table(head, query, transformations=changes, overrides=overrides)
 
 
 def audit() -> Json:

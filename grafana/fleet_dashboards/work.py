@@ -106,7 +106,8 @@ def nodes() -> Json:
           jobs_done AS "Conversations", cpu_utilization_ratio AS "CPU",
           cpu_temperature_celsius AS "CPU temp.", gpu_temperature_celsius AS "GPU temp.",
           memory_used_bytes::double precision / memory_total_bytes AS "Memory",
-          worker_state AS "Worker", extract(epoch FROM now() - last_heartbeat_at) AS "Heartbeat"
+          worker_state AS "Worker",
+          round(extract(epoch FROM now() - last_heartbeat_at)) AS "Heartbeat"
         FROM analytics.nodes ORDER BY node
         """)
     heat = {

@@ -8,7 +8,7 @@ import re
 
 from fleet_dashboards import datasources, hardware
 
-CORE_PANELS = {"stat", "bargauge", "timeseries", "table", "canvas"}
+CORE_PANELS = {"stat", "timeseries", "table", "canvas"}
 UIDS = {"fleet-prometheus", "fleet-postgres"}  # fleet-control carries buttons, never a query
 
 

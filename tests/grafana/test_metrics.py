@@ -9,14 +9,14 @@ from fleet_exporters.catalogue import SPEC_BY_SERIES
 
 MASTER = {"fleet_jobs", "fleet_tasks"}  # of what the leading master publishes, those in use here
 OWN = {"ALERTS", "ALERTS_FOR_STATE"}  # Prometheus makes these itself
-FUNCTIONS = {"sum", "max", "min", "rate", "time", "absent", "label_replace"}
+FUNCTIONS = {"sum", "max", "min", "rate", "time", "vector", "label_replace"}
 FUNCTIONS |= {"max_over_time", "avg_over_time"}
-WORDS = {"by", "and", "or", "ignoring"}
+WORDS = {"by", "and", "or", "unless", "on", "ignoring", "NaN"}
 
 
 def names(expr):
     """The names of metrics in PromQL: words outside of braces, ranges, texts and label lists."""
-    for part in (r'"[^"]*"', r"\{[^}]*\}", r"\[[^\]]*\]", r"\b(by|ignoring) \([^)]*\)"):
+    for part in (r'"[^"]*"', r"\{[^}]*\}", r"\[[^\]]*\]", r"\b(by|on|ignoring) \([^)]*\)"):
         expr = re.sub(part, " ", expr)
     return set(re.findall(r"[A-Za-z_:]\w*", expr)) - FUNCTIONS - WORDS
 

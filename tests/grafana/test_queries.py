@@ -186,3 +186,23 @@ def test_queries_read_only_the_views(dashboard):
         for target in panel["targets"]:
             for table in re.findall(r"\b(?:FROM|JOIN) ([a-z]+\.[a-z_]+)", target.get("rawSql", "")):
                 assert table.startswith("analytics."), panel["title"]
+
+
+def test_calm_is_a_row(panels, prometheus):
+    """While nothing fires Prometheus says so itself; no row means that it does not answer."""
+    expr = panels["Firing alerts"]["targets"][0]["expr"]
+    rows = prometheus(expr.replace('alertstate="firing"', 'alertstate="never"'))
+
+    assert [(row["metric"]["alertname"], row["value"][1]) for row in rows] == [
+        ("nothing fires", "NaN")
+    ]
+
+
+def test_memory_has_a_row_for_each_kind(panels, prometheus):
+    """Main memory and each GPU of a node are told apart."""
+    rows = prometheus(panels["Memory in use"]["targets"][0]["expr"])
+
+    assert sorted((row["metric"]["kind"], row["value"][1]) for row in rows) == [
+        ("GPU 0", "0.5"),
+        ("main", "0.5"),
+    ]
