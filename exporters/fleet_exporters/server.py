@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +15,8 @@ from fleet_exporters.sinks.prometheus import CONTENT_TYPE, Exposition, Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
 
 STALE_TICKS = 4  # so many ticks without a reading, and the page says so instead of lying
 IDLE_SECONDS = 60  # a silent connection is closed; Prometheus asks every 5 s
@@ -91,6 +95,13 @@ class Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name = str(self.server_address[0])
         self.server_port = int(self.server_address[1])
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        """Log what went wrong with a connection; a client that hangs up is nothing to see."""
+        if isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            logger.debug("client hung up", extra={"client": client_address})
+        else:
+            logger.error("request failed", extra={"client": client_address}, exc_info=True)
 
     def fresh_page(self) -> Page | None:
         """Return the page, or None while readings are missing or too old to be shown as now."""

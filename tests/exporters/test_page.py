@@ -145,6 +145,19 @@ def test_connection_is_kept(served):
     assert len(sockets) == 1
 
 
+def test_client_that_hangs_up_is_no_error(served, caplog):
+    """A scrape that was given up leaves no traceback; a fault of ours does."""
+    for problem in (ConnectionResetError("gone"), ValueError("ours")):
+        try:
+            raise problem
+        except (OSError, ValueError):
+            served.server.handle_error(None, ("127.0.0.1", 1))
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "request failed"
+    ]
+
+
 def test_port_in_use_is_one_sentence():
     """A port that is taken is named, with what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

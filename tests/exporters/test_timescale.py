@@ -181,3 +181,18 @@ def test_last_rows_are_stored_at_the_end(ingest, spool, owner):
     ingest.run(wake, stop)
 
     assert count(owner, "hardware") == 1
+
+
+def test_unforeseen_failure_does_not_end_the_thread(spool, caplog):
+    """Whatever goes wrong, rows wait and the next try comes; nothing dies in silence."""
+    wake, stop = threading.Event(), threading.Event()
+
+    def connect():
+        stop.set()
+        raise RuntimeError("unforeseen")
+
+    spool.put(batch())
+    Ingest(connect, spool).run(wake, stop)
+
+    assert spool.rows == batch().size
+    assert set(caplog.messages) == {"storing readings failed; they wait"}

@@ -159,14 +159,23 @@ class Ingest:
         """Store whatever comes, until `stop`; then what is left, if the database takes it."""
         while not stop.is_set():
             wake.clear()
-            wait = self.step()
+            wait = self._step_or_wait()
             if wait is None:
                 wake.wait()
             elif wait:
                 stop.wait(wait)
-        while self.step() == 0:
+        while self._step_or_wait() == 0:
             pass
         self.close()
+
+    def _step_or_wait(self) -> float | None:
+        try:
+            return self.step()
+        except Exception:
+            # A thread that dies in silence would lose every reading from here on.
+            logger.exception("storing readings failed; they wait")
+            self.close()
+            return RETRY_MAX
 
     def close(self) -> None:
         """Let the connection go."""
