@@ -65,6 +65,11 @@ OFFERS_HELP = re.compile(
     r"|thanks for calling|what can I do for you|(?:I'm|I am) here to help)\b",
     re.IGNORECASE,
 )
+# How an outline line begins that says what is done rather than what is true.
+DIRECTIONS = {
+    "accepts", "adds", "agrees", "answers", "apologizes", "asks", "confirms", "explains", "has",
+    "is", "looks", "offers", "says", "takes", "thanks", "thinks", "understands", "wants",
+}  # fmt: skip
 ASKS_IDENTITY = re.compile(
     r"\b(?:what is|what's|tell me|give me|have|need|provide (?:me )?with) your "
     r"(?:date of birth|member number|customer number|order number|full name|telephone number)",
@@ -117,18 +122,15 @@ def check_assistant_talk(conversation: Conversation) -> Finding | None:
 
 
 def check_leaked_prompt(conversation: Conversation) -> Finding | None:
-    """No turn recites its line of the outline, the instruction, or a name of the example."""
+    """No turn speaks a stage direction, the instruction, or a name of the worked example."""
     told = _runs(conversation.instruction)
     for index, turn in enumerate(conversation.turns):
-        outline = (
-            " ".join(_words(conversation.outline[index]))
-            if index < len(conversation.outline)
-            else ""
-        )
-        spoken = " ".join(_words(turn["text"]))
-        recited = outline.count(" ") + 1 >= RUN and outline in spoken
-        borrowed = any(" ".join(_words(name)) in spoken for name in conversation.example_names)
-        if recited or borrowed or told & _runs(turn["text"]):
+        line = _words(conversation.outline[index]) if index < len(conversation.outline) else []
+        spoken = _words(turn["text"])
+        directed = line[:1] and line[0] in DIRECTIONS and spoken[:2] == line[:2]
+        text = " ".join(spoken)
+        borrowed = any(" ".join(_words(name)) in text for name in conversation.example_names)
+        if directed or borrowed or told & _runs(turn["text"]):
             return _quote("leaked_prompt", index, turn["text"])
     return None
 
