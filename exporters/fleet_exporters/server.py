@@ -8,6 +8,7 @@ import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
+from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
 from fleet_exporters.errors import ExporterError
@@ -91,8 +92,7 @@ class Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind without asking the name server who we are, which may take seconds."""
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
+        TCPServer.server_bind(self)  # also takes a port whose last connections still linger
         self.server_name = str(self.server_address[0])
         self.server_port = int(self.server_address[1])
 
