@@ -102,6 +102,8 @@ def describe(error: requests.RequestException) -> str:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection was cut"
     if isinstance(error, requests.ConnectionError):
         return "not reachable, or the connection was cut"
     return type(error).__name__

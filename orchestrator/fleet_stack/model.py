@@ -99,7 +99,7 @@ def _from_endpoint(endpoint: Endpoint) -> Model:
 
 
 def from_file(path: Path) -> Model:
-    """Return the model in a file of the user's. Raises ModelError when llama.cpp could not read it."""
+    """Return the model in a file of the user. Raises ModelError when it is none."""
     try:
         is_model = weights.is_gguf(path)
     except OSError as exc:

