@@ -101,7 +101,7 @@ class Server(ThreadingHTTPServer):
         if isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             logger.debug("client hung up", extra={"client": client_address})
         else:
-            logger.error("request failed", extra={"client": client_address}, exc_info=True)
+            logger.exception("request failed", extra={"client": client_address})
 
     def fresh_page(self) -> Page | None:
         """Return the page, or None while readings are missing or too old to be shown as now."""
