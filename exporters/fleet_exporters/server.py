@@ -101,7 +101,9 @@ class Server(ThreadingHTTPServer):
         if isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             logger.debug("client hung up", extra={"client": client_address})
         else:
-            logger.exception("request failed", extra={"client": client_address})
+            logger.exception(  # noqa: LOG004 - the server calls this while it handles one
+                "request failed", extra={"client": client_address}
+            )
 
     def fresh_page(self) -> Page | None:
         """Return the page, or None while readings are missing or too old to be shown as now."""
