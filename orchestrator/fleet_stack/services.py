@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # What our programs may need from the shell that called `up`; everything else stays outside.
 KEPT = ("PATH", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "LD_LIBRARY_PATH")
+MODEL_NICENESS = "5"
 RETENTION = "30d"  # of Prometheus; the database keeps hours for ever
 
 
@@ -93,11 +94,10 @@ def postgres(place: Placement) -> Service:
 
 
 def llm(stack: Stack) -> Service:
-    """The local model server."""
+    """The local model server; it takes what the desktop and our small programs leave over."""
     arguments = (str(stack.model.path), str(stack.ports["llm"]))
-    return Service(
-        "llm", command("fleet_stack.llm_server", *arguments), stack.placement.programs.name
-    )
+    modest = ("nice", "-n", MODEL_NICENESS, *command("fleet_stack.llm_server", *arguments))
+    return Service("llm", modest, stack.placement.programs.name)
 
 
 def mail(stack: Stack) -> Service:
