@@ -77,6 +77,13 @@ ASKS_IDENTITY = re.compile(
 )
 
 
+ASKS_PROOF = re.compile(r"\b(?:birth|birthday|born|number|account|id|name)\b", re.IGNORECASE)
+REFUSES = re.compile(
+    r"\b(?:can(?:no|')t|unable to|not able to) (?:help|assist)(?: you)? with (?:that|this)\b",
+    re.IGNORECASE,
+)
+
+
 def check_turn_count(conversation: Conversation) -> Finding | None:
     """The order's turn limits hold."""
     count = len(conversation.turns)
@@ -121,6 +128,11 @@ def check_assistant_talk(conversation: Conversation) -> Finding | None:
     return _first_match("assistant_talk", ASSISTANT, conversation.turns)
 
 
+def check_refusal(conversation: Conversation) -> Finding | None:
+    """The agent does not turn the customer away, as a model does that refuses its task."""
+    return _first_match("refusal", REFUSES, conversation.turns)
+
+
 def check_leaked_prompt(conversation: Conversation) -> Finding | None:
     """No turn speaks a stage direction, the instruction, or a name of the worked example."""
     told = _runs(conversation.instruction)
@@ -153,6 +165,17 @@ def check_disclosure(conversation: Conversation) -> Finding | None:
     return None
 
 
+def check_identity(conversation: Conversation) -> Finding | None:
+    """The customer proves who they are, and does so because the agent has asked."""
+    if not conversation.proofs:
+        return None
+    for index, turn in enumerate(conversation.turns):
+        if mentions(turn["text"], conversation.proofs):
+            asked = index > 0 and ASKS_PROOF.search(conversation.turns[index - 1]["text"])
+            return None if asked else _quote("identity_not_asked", index, turn["text"])
+    return Finding("identity_not_asked", "checks", "nobody says the proof of identity")
+
+
 def check_repetition(conversation: Conversation) -> Finding | None:
     """No sentence of four words or more is said twice."""
     seen: set[str] = set()
@@ -173,9 +196,11 @@ CHECKS: tuple[Check, ...] = (
     check_cut_off,
     check_placeholder,
     check_assistant_talk,
+    check_refusal,
     check_leaked_prompt,
     check_roles,
     check_disclosure,
+    check_identity,
     check_repetition,
 )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fleet_orchestrator.store import Unjudged
 
 NAMES = ("company", "customer_name", "agent_name", "reference_number", "date_of_birth")
-PROOFS = ("date_of_birth", "reference_number")
+PROOFS = ("date_of_birth", "reference_number", "phone_number")
 
 
 def judge(unjudged: Unjudged) -> Verdict:
@@ -37,7 +37,7 @@ def judge(unjudged: Unjudged) -> Verdict:
         proofs={
             p
             for name in PROOFS
-            if name in values
+            if any(values[name] in line.does for line in outline)
             for p in render_value_patterns(name, values[name])
         },
     )
