@@ -37,16 +37,20 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def stop(home: Home, base: Path) -> None:
+    """End every process of the home, also those of a killed supervisor, and what they met in."""
+    supervisor.stop(base / runtime.SOCKET, LAST)
+    orphans.end(orphans.find(home))
+    runtime.remove(base)
+
+
 def down(home: Home, progress: Progress, *, purges: bool) -> None:
     """Stop all processes of the home and remove its runtime folder."""
     record = homes.load(home)
     with homes.lock(home):
         decision = stack.load(home)
         if decision is not None:
-            supervisor.stop(Path(decision.runtime) / runtime.SOCKET, LAST)
-        orphans.end(orphans.find(home))
-        if decision is not None:
-            runtime.remove(Path(decision.runtime))
+            stop(home, Path(decision.runtime))
         progress("everything is down")
         if purges:
             note = placement.purge(home, record.postgres_folder)

@@ -14,8 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet_timescale.errors import FleetError
+
 from fleet_stack import (
     database,
+    down,
     first_job,
     ground,
     launch,
@@ -27,6 +30,7 @@ from fleet_stack import (
     table,
 )
 from fleet_stack import home as homes
+from fleet_stack.errors import StartError
 from fleet_stack.model import find_model
 from fleet_stack.programs import find_programs
 from fleet_stack.progress import Progress, begin
@@ -72,6 +76,23 @@ def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool)
                 ground.prepare(home, externals, environ, progress), wants_first_job=wants_first_job
             )
     progress.plain(table.render(home, decision))
+
+
+def start_or_undo(base: Ground, *, wants_first_job: bool) -> Decision:
+    """
+    Start what is missing; when that cannot even begin, end what this start has begun.
+
+    A StartError says that a program did not become healthy: the others go on, to be looked at.
+    """
+    was_running = supervisor.read_pid(base.places.socket) is not None
+    try:
+        return start(base, wants_first_job=wants_first_job)
+    except StartError:
+        raise
+    except FleetError:
+        if not was_running:
+            down.stop(base.home, base.runtime)
+        raise
 
 
 def start(base: Ground, *, wants_first_job: bool) -> Decision:
