@@ -21,8 +21,8 @@ FILES = (
     "requirements-dev.txt",
     "requirements-llm.txt",
 )
-TOOLS = ("cat", "cksum", "date", "dirname", "flock", "grep", "id", "ls", "mkdir", "mktemp", "mv",
-         "readlink", "rm", "sed", "sh", "sleep", "tail")  # fmt: skip
+TOOLS = ("cat", "cksum", "cut", "date", "dirname", "flock", "grep", "id", "ls", "mkdir", "mktemp",
+         "mv", "readlink", "rm", "sed", "sh", "sleep", "tail")  # fmt: skip
 STAMPED = ("fleet", "pyproject.toml", "requirements.txt", "requirements-llm.txt")
 
 
