@@ -36,7 +36,8 @@ WITH recent AS (
   FROM (SELECT o.job_id, o.priority, o.rank, o.wanted - (
           SELECT count(*) FROM fleet.tasks t
           WHERE t.job_id = o.job_id AND t.state IN ('done', 'failed', 'cancelled')) AS remaining
-        FROM fleet.jobs o WHERE o.state IN ('pending', 'running') AND NOT o.is_paused) j
+        FROM fleet.jobs o WHERE o.state IN ('pending', 'running') AND NOT o.is_paused
+          AND (SELECT f.state FROM fleet.state f) = 'running') j
 )
 -- Counts stand in the select list, so that a reader who names a few jobs pays for those only.
 SELECT j.job_id, CASE WHEN j.is_paused AND j.state IN ('pending', 'running') THEN 'paused' ELSE j.state::text END AS state,

@@ -23,6 +23,7 @@ CREATE UNIQUE INDEX conversations_content_hash_key ON fleet.conversations (conte
 CREATE INDEX conversations_unjudged ON fleet.conversations (created_at) WHERE state = 'unjudged';
 CREATE INDEX conversations_job_id_idx ON fleet.conversations (job_id);
 CREATE INDEX conversations_created_at_idx ON fleet.conversations (created_at);
+CREATE INDEX conversations_node_idx ON fleet.conversations (node);
 COMMENT ON TABLE fleet.conversations IS 'Finished conversations; two accepted ones never share a content hash.';
 COMMENT ON COLUMN fleet.conversations.content_hash IS 'sha256 of the normalised, scrubbed, role-tagged text.';
 
