@@ -87,16 +87,20 @@ def grafana_double():
     grafana.close()
 
 
-@pytest.fixture
-def control_settings(database, grafana_double) -> Settings:
+def make_settings(dsn: str, grafana) -> Settings:
     return Settings(
-        dsn=database.dsn("fleet_control"),
+        dsn=dsn,
         jwt_key=KEY,
         proxy_secret=SECRET,
-        grafana_url=grafana_double.url,
-        grafana_issuer=f"{grafana_double.url}/",
+        grafana_url=grafana.url,
+        grafana_issuer=f"{grafana.url}/",
         public_url="http://127.0.0.1:1",
     )
+
+
+@pytest.fixture
+def control_settings(database, grafana_double) -> Settings:
+    return make_settings(database.dsn("fleet_control"), grafana_double)
 
 
 def start_api(

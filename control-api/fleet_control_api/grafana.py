@@ -162,7 +162,7 @@ def decide_identity(claims: Mapping[str, Any]) -> Identity:
     Raises RefusedError for service accounts, anonymous and nameless ones.
     """
     kind, name = claims.get("type"), claims.get("username") or claims.get("sub")
-    if kind != "user" or not isinstance(name, str) or not name:
+    if kind != "user" or not isinstance(name, str) or not name.isprintable() or not name:
         raise RefusedError(
             f"buttons are for people, not for a {kind or 'caller of no type'}",
             remedy="Programs use an API token on the REST addresses.",

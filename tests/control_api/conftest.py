@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fleet_control_api.app import create_app, make_services
+from fleet_timescale.connection import connect
 from werkzeug.serving import make_server
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import fix_control
 from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
 
+GRANTS = Path(__file__).parents[2] / "timescale" / "functions" / "090_grants.sql"
 SCRUBBED = (
     "Hello, this is [PII], how can I help you today?",
     "Hi, my number is [PII] and my bill is wrong.",
@@ -35,6 +37,7 @@ class Api:
     owner: object
     grafana: object
     tokens: dict = field(default_factory=dict)
+    audit_before: int = 0  # rows of earlier tests on the same database
 
     @property
     def client(self):
@@ -65,7 +68,8 @@ class Api:
     def audit(self) -> list[dict]:
         return self.owner.execute(
             "SELECT actor, role, way, action, target, outcome, reason FROM control.audit "
-            "ORDER BY audit_id"
+            "WHERE audit_id > %s ORDER BY audit_id",
+            [self.audit_before],
         ).fetchall()
 
 
@@ -73,6 +77,34 @@ class Api:
 def api(owner, control_settings, grafana_double):  # noqa: F811 - pytest finds fixtures by name
     services = make_services(control_settings)
     yield Api(create_app(control_settings, services), owner, grafana_double)
+    services.database.close()
+
+
+@pytest.fixture(scope="module")
+def lasting_owner(postgres_port, database_template):
+    """The owner's connection to a database that the tests of a module share."""
+    name, server = f"m{uuid.uuid4().hex[:12]}", f"host=127.0.0.1 port={postgres_port}"
+    with connect(f"{server} user=fleet_owner dbname=postgres", "tests") as postgres:
+        postgres.execute(f"CREATE DATABASE {name} TEMPLATE {database_template}")
+        with connect(f"{server} user=fleet_owner dbname={name}", "tests") as owner:
+            owner.execute(GRANTS.read_bytes())  # those on a database are not cloned with it
+            yield owner
+        postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def lasting_api(lasting_owner, grafana_double):  # noqa: F811 - as above
+    """An API as fresh as `api`, on a shared database: for tests of what is refused."""
+    info = lasting_owner.info
+    settings = fix_control.make_settings(
+        f"host=127.0.0.1 port={info.port} user=fleet_control dbname={info.dbname}", grafana_double
+    )
+    services = make_services(settings)
+    row = lasting_owner.execute(
+        "SELECT coalesce(max(audit_id), 0) AS last FROM control.audit"
+    ).fetchone()
+    app = create_app(settings, services)
+    yield Api(app, lasting_owner, grafana_double, audit_before=row["last"])
     services.database.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,9 +27,9 @@ README = Path(__file__).parents[2] / "control-api" / "README.md"
         ("GET", "/jobs/", 404),
     ],
 )
-def test_unknown_address_is_a_problem(api, method, path, status):
+def test_unknown_address_is_a_problem(lasting_api, method, path, status):
     """Also what Flask itself refuses is problem+json, with a remedy."""
-    response = api.call("admin", method, path)
+    response = lasting_api.call("admin", method, path)
 
     assert (response.status_code, response.mimetype) == (status, "application/problem+json")
     assert (
@@ -51,9 +52,9 @@ def test_fault_of_ours_shows_no_detail(control_settings):
     assert "division" not in response.text
 
 
-def test_large_body_is_refused(api):
+def test_large_body_is_refused(lasting_api):
     """A body over the limit is 413 before anybody parses it."""
-    response = api.call("admin", "POST", "/jobs", json={"scenario": "x" * SIZE_MAX})
+    response = lasting_api.call("admin", "POST", "/jobs", json={"scenario": "x" * SIZE_MAX})
 
     assert (response.status_code, response.mimetype) == (413, "application/problem+json")
 
@@ -71,17 +72,19 @@ def test_large_body_is_refused(api):
     ],
     ids=["open", "array", "number", "latin", "nan", "twice", "deep"],
 )
-def test_malformed_body_is_refused_and_audited(api, body):
+def test_malformed_body_is_refused_and_audited(lasting_api, body):
     """What is no JSON object is 400; the attempt is in the audit log."""
-    response = api.call("admin", "POST", "/jobs", data=body, content_type="application/json")
+    response = lasting_api.call(
+        "admin", "POST", "/jobs", data=body, content_type="application/json"
+    )
 
     assert response.status_code == 400
-    assert [row["outcome"] for row in api.audit()] == ["failed"]
+    assert [row["outcome"] for row in lasting_api.audit()] == ["failed"]
 
 
-def test_other_media_type_is_refused(api):
+def test_other_media_type_is_refused(lasting_api):
     """A form is not JSON."""
-    assert api.call("admin", "POST", "/jobs", data={"count": "5"}).status_code == 415
+    assert lasting_api.call("admin", "POST", "/jobs", data={"count": "5"}).status_code == 415
 
 
 def test_depth_is_measured_outside_of_strings():
@@ -93,9 +96,9 @@ def test_depth_is_measured_outside_of_strings():
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/jobs", "/nowhere"])
-def test_security_headers_are_everywhere(api, path):
+def test_security_headers_are_everywhere(lasting_api, path):
     """Answers and errors alike carry them."""
-    headers = api.call("nobody", "GET", path).headers
+    headers = lasting_api.call("nobody", "GET", path).headers
 
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-store"
@@ -140,11 +143,11 @@ def test_cut_connections_are_replaced(api):
     assert api.call("viewer", "GET", "/jobs").status_code == 200
 
 
-def test_metrics_count_by_route_not_by_path(api):
+def test_metrics_count_by_route_not_by_path(lasting_api):
     """Requests are counted under the rule, so that invented paths make no series."""
-    api.call("viewer", "GET", "/jobs/00000000-0000-4000-8000-000000000000")
-    api.call("viewer", "GET", "/invented/by/somebody")
-    text = api.call("metrics", "GET", "/metrics").text
+    lasting_api.call("viewer", "GET", "/jobs/00000000-0000-4000-8000-000000000000")
+    lasting_api.call("viewer", "GET", "/invented/by/somebody")
+    text = lasting_api.call("metrics", "GET", "/metrics").text
 
     assert 'route="/api/v1/jobs/<job_id>",status="404"} 1.0' in text
     assert "invented" not in text
@@ -177,16 +180,16 @@ def described_routes(app):
             )
 
 
-def test_openapi_lists_every_route(api):
+def test_openapi_lists_every_route(lasting_api):
     """The document has each route with its fields, its way in, and a summary."""
-    document = api.call("nobody", "GET", "/openapi.json").json
+    document = lasting_api.call("nobody", "GET", "/openapi.json").json
     listed = {
         (method.upper(), path)
         for path, operations in document["paths"].items()
         for method in operations
     }
 
-    assert listed == {(method, path) for method, path, _ in described_routes(api.app)}
+    assert listed == {(method, path) for method, path, _ in described_routes(lasting_api.app)}
     assert document["openapi"] == "3.1.0"
     operations = [o for operations in document["paths"].values() for o in operations.values()]
     assert all(operation["summary"].endswith(".") for operation in operations)
@@ -201,18 +204,30 @@ def test_openapi_lists_every_route(api):
     )
 
 
-def test_docs_page_lists_every_route(api):
+def test_docs_page_lists_every_route(lasting_api):
     """The page needs no script and no other server."""
-    page = api.call("nobody", "GET", "/docs").text
+    page = lasting_api.call("nobody", "GET", "/docs").text
 
-    assert all(f"{method} {path}</code>" in page for method, path, _ in described_routes(api.app))
+    assert all(
+        f"{method} {path}</code>" in page for method, path, _ in described_routes(lasting_api.app)
+    )
     assert "<script" not in page
     assert "http:" not in page
 
 
-def test_readme_lists_every_route_with_its_role(api):
+def test_readme_lists_every_route_with_its_role(lasting_api):
     """The table of the README is what the decorators say."""
     readme = README.read_text()
 
-    for method, path, route in described_routes(api.app):
+    for method, path, route in described_routes(lasting_api.app):
         assert f"| `{method} {path.removeprefix('/api/v1')}` | {describe(route.access)} |" in readme
+
+
+def test_readme_lists_every_setting():
+    """Each variable that the program reads is in the README's table."""
+    source = (README.parent / "fleet_control_api" / "settings.py").read_text()
+    names = set(re.findall(r"FLEET_[A-Z_]+", source)) - {"FLEET_"}
+    secrets = {"FLEET_DATABASE_URL", "FLEET_JWT_KEY", "FLEET_PROXY_SECRET"}
+
+    listed = {f"{name}_FILE" if name in secrets else name for name in names}
+    assert listed == set(re.findall(r"^\| `(FLEET_[A-Z_]+)`", README.read_text(), re.MULTILINE))

@@ -53,21 +53,23 @@ def test_buttons_steer_fleet_and_job(api):
 @pytest.mark.parametrize(
     "query", ["reason=$reason", "reason=", "reason=%20", "reason=a&reason=b", "why=x", "reason=$"]
 )
-def test_untouched_prompt_is_refused(api, query):
+def test_untouched_prompt_is_refused(lasting_api, query):
     """A prompt left alone or cleared, a doubled or an unknown value: 422, and nothing happens."""
-    response = api.call("grafana:editor", "POST", "/buttons/fleet-pause", query_string=query)
+    response = lasting_api.call(
+        "grafana:editor", "POST", "/buttons/fleet-pause", query_string=query
+    )
 
     assert response.status_code == 422
-    assert api.call("viewer", "GET", "/fleet").json["state"] == "running"
-    assert [row["outcome"] for row in api.audit()] == ["failed"]
+    assert lasting_api.call("viewer", "GET", "/fleet").json["state"] == "running"
+    assert [row["outcome"] for row in lasting_api.audit()] == ["failed"]
 
 
-def test_viewer_is_refused_with_403_and_a_row(api):
+def test_viewer_is_refused_with_403_and_a_row(lasting_api):
     """What a Viewer sends reaches the API, and ends there."""
-    response = api.call("grafana:viewer", "POST", "/buttons/fleet-pause")
+    response = lasting_api.call("grafana:viewer", "POST", "/buttons/fleet-pause")
 
     assert response.status_code == 403
-    [row] = api.audit()
+    [row] = lasting_api.audit()
     assert (row["actor"], row["role"], row["outcome"]) == ("viewer", "viewer", "refused")
 
 
@@ -86,26 +88,32 @@ FORGERIES = {
     "service account": lambda g: g.sign(g.claims("robot")),
     "anonymous": lambda g: g.sign(g.claims(type="anonymous")),
     "no type": lambda g: g.sign(g.claims(type=None)),
+    "unprintable name": lambda g: g.sign(g.claims(username="ed\x00itor")),
 }
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_forged_identity_is_refused(api, forgery):
+def test_forged_identity_is_refused(lasting_api, forgery):
     """Whatever is not Grafana's word for a person is 403, never 401, and changes nothing."""
-    response = press(api, FORGERIES[forgery](api.grafana))
+    response = press(lasting_api, FORGERIES[forgery](lasting_api.grafana))
 
     assert (response.status_code, response.mimetype) == (403, "application/problem+json")
-    assert api.call("viewer", "GET", "/fleet").json["state"] == "running"
-    assert [(row["way"], row["outcome"]) for row in api.audit()] == [("none", "refused")]
+    assert lasting_api.call("viewer", "GET", "/fleet").json["state"] == "running"
+    assert [(row["way"], row["outcome"]) for row in lasting_api.audit()] == [("none", "refused")]
 
 
 @pytest.mark.parametrize("secret", ["wrong", "", None, "ключ"])
-def test_wrong_proxy_secret_is_refused(api, secret):
+def test_wrong_proxy_secret_is_refused(lasting_api, secret):
     """A true identity without the data source's secret is a replay."""
     # WSGI carries header bytes as latin-1.
     sent = secret.encode().decode("latin-1") if secret else secret
 
-    assert press(api, api.grafana.sign(api.grafana.claims()), secret=sent).status_code == 403
+    assert (
+        press(
+            lasting_api, lasting_api.grafana.sign(lasting_api.grafana.claims()), secret=sent
+        ).status_code
+        == 403
+    )
 
 
 def test_expiry_has_a_small_leeway(api):
@@ -116,9 +124,14 @@ def test_expiry_has_a_small_leeway(api):
     )
 
 
-def test_unknown_role_is_a_viewer(api):
+def test_unknown_role_is_a_viewer(lasting_api):
     """A role that is neither Admin nor Editor may press nothing."""
-    assert press(api, api.grafana.sign(api.grafana.claims(role="Owner"))).status_code == 403
+    assert (
+        press(
+            lasting_api, lasting_api.grafana.sign(lasting_api.grafana.claims(role="Owner"))
+        ).status_code
+        == 403
+    )
 
 
 def test_keys_are_fetched_once(api):
@@ -130,19 +143,19 @@ def test_keys_are_fetched_once(api):
     assert api.grafana.keys_served == 1
 
 
-def test_logins_do_not_open_the_door(api):
+def test_logins_do_not_open_the_door(lasting_api):
     """An admin's token presses no button, and Grafana's identity opens no REST route."""
-    assert api.call("admin", "POST", "/buttons/fleet-pause").status_code == 403
-    assert api.call("grafana:admin", "POST", "/fleet/pause").status_code == 401
+    assert lasting_api.call("admin", "POST", "/buttons/fleet-pause").status_code == 403
+    assert lasting_api.call("grafana:admin", "POST", "/fleet/pause").status_code == 401
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
-def test_only_post_presses(api, method):
+def test_only_post_presses(lasting_api, method):
     """Nothing happens on any other method."""
-    response = api.call("grafana:admin", method, "/buttons/fleet-pause")
+    response = lasting_api.call("grafana:admin", method, "/buttons/fleet-pause")
 
     assert response.status_code == 405
-    assert api.call("viewer", "GET", "/fleet").json["state"] == "running"
+    assert lasting_api.call("viewer", "GET", "/fleet").json["state"] == "running"
 
 
 @pytest.mark.parametrize(
@@ -156,16 +169,16 @@ def test_only_post_presses(api, method):
         "/fleet-pause%00",
     ],
 )
-def test_paths_match_exactly(api, path):
+def test_paths_match_exactly(lasting_api, path):
     """A path that merely resembles a button is none."""
-    assert api.call("grafana:admin", "POST", f"/buttons{path}").status_code == 404
+    assert lasting_api.call("grafana:admin", "POST", f"/buttons{path}").status_code == 404
 
 
-def test_graphite_questions_are_answered(api):
+def test_graphite_questions_are_answered(lasting_api):
     """What Grafana's data source asks by itself gets harmless answers."""
-    assert api.call("nobody", "POST", "/buttons/render").json == []
-    assert api.call("nobody", "GET", "/buttons/events/get_data").json == []
-    assert "version" in api.call("nobody", "GET", "/buttons/version").json
+    assert lasting_api.call("nobody", "POST", "/buttons/render").json == []
+    assert lasting_api.call("nobody", "GET", "/buttons/events/get_data").json == []
+    assert "version" in lasting_api.call("nobody", "GET", "/buttons/version").json
 
 
 def through(grafana, path, user="editor", method="POST", **headers):
@@ -228,12 +241,12 @@ def test_proxy_cannot_leave_the_buttons(grafana_proxy, api_server):
     assert api_server.call("GET", "/fleet").json()["state"] == "running"
 
 
-def test_silent_grafana_fails_closed(api):
+def test_silent_grafana_fails_closed(lasting_api):
     """While Grafana's keys cannot be fetched nobody gets in, and the answer says why."""
-    token = api.grafana.sign(api.grafana.claims())
-    api.grafana.close()
+    token = lasting_api.grafana.sign(lasting_api.grafana.claims())
+    lasting_api.grafana.close()
 
-    response = press(api, token)
+    response = press(lasting_api, token)
 
     assert (response.status_code, response.json["detail"]) == (
         503,

@@ -47,44 +47,46 @@ def test_submitted_job_is_answered_and_audited(api):
         ({**ORDER, "scenario": "x" * 501}, 422, "scenario has 501 characters"),
     ],
 )
-def test_unusable_order_is_named_and_audited(api, order, status, detail):
+def test_unusable_order_is_named_and_audited(lasting_api, order, status, detail):
     """A value that cannot be used is named in the answer and in the log; nothing is made."""
-    response = api.call("operator", "POST", "/jobs", json=order)
+    response = lasting_api.call("operator", "POST", "/jobs", json=order)
 
     assert (response.status_code, response.mimetype) == (status, "application/problem+json")
     assert detail in response.json["detail"]
-    [row] = api.audit()
+    [row] = lasting_api.audit()
     assert (row["outcome"], row["reason"]) == ("failed", response.json["detail"])
-    assert api.owner.execute("SELECT count(*) FROM fleet.jobs").fetchone() == {"count": 0}
+    assert lasting_api.owner.execute("SELECT count(*) FROM fleet.jobs").fetchone() == {"count": 0}
 
 
-def test_remedy_comes_from_the_database(api):
+def test_remedy_comes_from_the_database(lasting_api):
     """The hint of the SQL function is what the caller is told to do."""
-    response = api.call("operator", "POST", "/jobs", json={"scenario": "nonsense", "count": 1})
+    response = lasting_api.call(
+        "operator", "POST", "/jobs", json={"scenario": "nonsense", "count": 1}
+    )
 
     assert response.json["remedy"].startswith("Known: mixed, ")
 
 
-def test_refused_attempt_is_audited(api):
+def test_refused_attempt_is_audited(lasting_api):
     """A viewer who tries to pause is refused and written down; the fleet goes on."""
-    response = api.call("viewer", "POST", "/fleet/pause")
+    response = lasting_api.call("viewer", "POST", "/fleet/pause")
 
     assert response.status_code == 403
-    [row] = api.audit()
+    [row] = lasting_api.audit()
     assert (row["actor"], row["role"], row["action"], row["outcome"]) == (
         "viewer-token", "viewer", "fleet.pause", "refused",
     )  # fmt: skip
     assert row["reason"] == "the role operator is needed, viewer-token has viewer"
-    assert api.call("viewer", "GET", "/fleet").json["state"] == "running"
+    assert lasting_api.call("viewer", "GET", "/fleet").json["state"] == "running"
 
 
-def test_attempts_of_nobody_fill_no_table(api):
+def test_attempts_of_nobody_fill_no_table(lasting_api):
     """A hundred attempts without a login leave one row within a minute."""
-    statuses = {api.call("nobody", "POST", "/fleet/pause").status_code for _ in range(100)}
+    statuses = {lasting_api.call("nobody", "POST", "/fleet/pause").status_code for _ in range(100)}
 
     assert statuses == {401}
-    assert len(api.audit()) <= 3  # one a minute that began meanwhile, and its sum
-    assert {(row["way"], row["outcome"]) for row in api.audit()} == {("none", "refused")}
+    assert len(lasting_api.audit()) <= 3  # one a minute that began meanwhile, and its sum
+    assert {(row["way"], row["outcome"]) for row in lasting_api.audit()} == {("none", "refused")}
 
 
 def test_pause_twice_is_fine(api):
@@ -112,11 +114,11 @@ def test_cancelled_job_cannot_be_cancelled_again(api):
 
 
 @pytest.mark.parametrize(("job", "status"), [(MISSING, 404), ("seven", 422)])
-def test_unknown_job_is_said(api, job, status):
+def test_unknown_job_is_said(lasting_api, job, status):
     """A job that is none is 404, an id that is none is 422; both attempts are audited."""
-    assert api.call("operator", "POST", f"/jobs/{job}/cancel").status_code == status
-    assert api.call("viewer", "GET", f"/jobs/{job}").status_code == status
-    assert [row["outcome"] for row in api.audit()] == ["failed"]
+    assert lasting_api.call("operator", "POST", f"/jobs/{job}/cancel").status_code == status
+    assert lasting_api.call("viewer", "GET", f"/jobs/{job}").status_code == status
+    assert [row["outcome"] for row in lasting_api.audit()] == ["failed"]
 
 
 def test_change_and_audit_are_one_transaction(api):
@@ -170,10 +172,10 @@ def test_lists_are_bounded_and_filtered(api):
     )
 
 
-def test_nodes_and_targets(api):
+def test_nodes_and_targets(lasting_api):
     """Nodes are listed for people, and as scrape targets for Prometheus."""
-    nodes = api.call("viewer", "GET", "/nodes").json["nodes"]
-    targets = api.call("sd", "GET", "/sd/nodes").json
+    nodes = lasting_api.call("viewer", "GET", "/nodes").json["nodes"]
+    targets = lasting_api.call("sd", "GET", "/sd/nodes").json
 
     assert [node["node"] for node in nodes] == ["alpha", "beta"]
     assert targets[0] == {"targets": ["127.0.0.1:1"], "labels": {"node": "alpha"}}

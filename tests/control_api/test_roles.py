@@ -62,7 +62,7 @@ def test_table_has_every_route():
 
 
 @pytest.mark.parametrize("route", TABLE, ids=" ".join)
-def test_route_lets_in_whom_the_table_names(api, route):
+def test_route_lets_in_whom_the_table_names(lasting_api, route):
     """Whom the table does not name is refused with 401 or 403; whom it names gets past the door."""
     method, rule = route
     path = re.sub("<.*?>", str(uuid.uuid4()), rule)
@@ -71,7 +71,7 @@ def test_route_lets_in_whom_the_table_names(api, route):
         who
         for who in PEOPLE
         # A body that no route takes: those who get in change nothing.
-        if not _is_refused(api.call(who, method, path, query_string={"no": "thing"}), who)
+        if not _is_refused(lasting_api.call(who, method, path, query_string={"no": "thing"}), who)
     }
 
     assert got_in == TABLE[route]
