@@ -3,11 +3,15 @@ CREATE OR REPLACE FUNCTION fleet.enroll_node(
   p_node_id uuid, p_host text, p_roles text[], p_scrape_address text, p_password_verifier text
 ) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
-  v_base text := left(regexp_replace(lower(split_part(p_host, '.', 1)), '[^a-z0-9-]', '-', 'g'), 50);
+  v_base text := left(ltrim(regexp_replace(lower(split_part(p_host, '.', 1)), '[^a-z0-9-]', '-', 'g'), '-'), 50);
   v_node text;
   v_login name;
   v_number integer := 1;
 BEGIN
+  IF v_base = '' THEN
+    RAISE EXCEPTION 'host name % has no letter or digit to name a node by', quote_literal(p_host)
+      USING ERRCODE = 'check_violation', HINT = 'Give the machine a host name.';
+  END IF;
   SELECT n.node, n.login INTO v_node, v_login FROM fleet.nodes n WHERE n.node_id = p_node_id;
   IF v_node IS NULL THEN
     PERFORM pg_advisory_xact_lock(hashtext('fleet.enroll_node'));

@@ -3,10 +3,12 @@ CREATE OR REPLACE FUNCTION fleet.setting(p_key text, p_node text DEFAULT NULL) R
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
   SELECT coalesce(
     (SELECT c.value FROM fleet.config c WHERE c.key = p_key AND c.valid_to IS NULL AND c.scope = 'node:' || p_node),
+    (SELECT c.value FROM fleet.nodes n JOIN fleet.config c ON c.scope = ANY (SELECT 'role:' || r FROM unnest(n.roles) r)
+     WHERE n.node = p_node AND c.key = p_key AND c.valid_to IS NULL ORDER BY c.version DESC LIMIT 1),
     (SELECT c.value FROM fleet.config c WHERE c.key = p_key AND c.valid_to IS NULL AND c.scope = 'fleet'),
     (SELECT s.default_value FROM fleet.settings s WHERE s.key = p_key));
 $$;
-COMMENT ON FUNCTION fleet.setting(text, text) IS 'The value in force: node scope before fleet scope before the default.';
+COMMENT ON FUNCTION fleet.setting(text, text) IS 'The value in force: node scope before role scope (the newest) before fleet scope before the default.';
 
 CREATE OR REPLACE FUNCTION fleet.node_settings() RETURNS TABLE (version bigint, settings jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -29,7 +31,12 @@ BEGIN
   END IF;
   IF p_value NOT BETWEEN v_setting.minimum AND v_setting.maximum THEN
     RAISE EXCEPTION '% must be between % and %, not %', p_key, v_setting.minimum, v_setting.maximum, p_value
-      USING ERRCODE = 'check_violation';
+      USING ERRCODE = 'check_violation', HINT = v_setting.description;
+  END IF;
+  IF p_scope NOT IN ('fleet', 'role:generate', 'role:quality')
+      AND NOT EXISTS (SELECT FROM fleet.nodes n WHERE 'node:' || n.node = p_scope AND n.removed_at IS NULL) THEN
+    RAISE EXCEPTION 'unknown scope %', p_scope USING ERRCODE = 'check_violation',
+      HINT = 'Use fleet, role:generate, role:quality, or node: and the name of an enrolled node.';
   END IF;
   UPDATE fleet.config SET valid_to = now() WHERE scope = p_scope AND key = p_key AND valid_to IS NULL;
   INSERT INTO fleet.config (scope, key, value, author, reason)
@@ -38,13 +45,16 @@ BEGIN
   RETURN v_version;
 END $$;
 COMMENT ON FUNCTION fleet.set_config(text, text, double precision, text, text) IS
-  'Put a new version of a value in force for a scope; returns the version. Errors: unknown key, out of bounds.';
+  'Put a new version of a value in force for a scope; returns the version. Errors: unknown key or scope, out of bounds.';
 
 CREATE OR REPLACE FUNCTION fleet.set_fleet_state(p_state text, p_by text, p_reason text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
   v_changed boolean;
 BEGIN
+  IF p_state NOT IN ('running', 'paused') THEN
+    RAISE EXCEPTION 'unknown fleet state %', p_state USING ERRCODE = 'check_violation', HINT = 'Use running or paused.';
+  END IF;
   UPDATE fleet.state SET state = p_state, changed_at = now(), changed_by = p_by, reason = p_reason
   WHERE state <> p_state;
   v_changed := FOUND;

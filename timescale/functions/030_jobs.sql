@@ -23,10 +23,11 @@ BEGIN
   END IF;
   IF p_min_turns < 2 OR p_max_turns < p_min_turns OR p_max_turns > 40 THEN
     RAISE EXCEPTION 'turn limits must be 2 <= min_turns <= max_turns <= 40, not % and %', p_min_turns, p_max_turns
-      USING ERRCODE = 'check_violation';
+      USING ERRCODE = 'check_violation', HINT = 'Leave them out for 6 to 8 turns.';
   END IF;
   IF p_priority NOT BETWEEN 0 AND 10 THEN
-    RAISE EXCEPTION 'priority must be between 0 and 10, not %', p_priority USING ERRCODE = 'check_violation';
+    RAISE EXCEPTION 'priority must be between 0 and 10, not %', p_priority USING ERRCODE = 'check_violation',
+      HINT = 'Higher is written first; 5 is usual.';
   END IF;
   INSERT INTO fleet.jobs (mix, wanted, min_turns, max_turns, priority, seed, requested_by)
   VALUES (v_mix, p_count, p_min_turns, p_max_turns, p_priority, (random() * 1e15)::bigint, p_by)
@@ -104,7 +105,7 @@ DECLARE
 BEGIN
   SELECT j.state INTO v_state FROM fleet.jobs j WHERE j.job_id = p_job FOR UPDATE;
   IF v_state IS NULL THEN
-    RAISE EXCEPTION 'no job %', p_job USING ERRCODE = 'no_data_found';
+    RAISE EXCEPTION 'no job %', p_job USING ERRCODE = 'no_data_found', HINT = 'See analytics.jobs.';
   ELSIF v_state NOT IN ('pending', 'running') THEN
     RAISE EXCEPTION 'job % is already %', p_job, v_state USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;

@@ -24,7 +24,8 @@ BEGIN
   SELECT c.task_id, c.attempt, c.scenario, s.definition, c.seed, j.min_turns, j.max_turns, c.persona,
     coalesce((SELECT jsonb_agg(jsonb_build_object('speaker', u.speaker, 'text', u.text) ORDER BY u.position)
               FROM fleet.turns u WHERE u.task_id = c.task_id), '[]')
-  FROM claimed c JOIN fleet.jobs j USING (job_id) JOIN fleet.scenarios s ON s.scenario = c.scenario;
+  FROM claimed c JOIN fleet.jobs j USING (job_id) JOIN fleet.scenarios s ON s.scenario = c.scenario
+  ORDER BY j.priority DESC, j.rank, c.position;
 END $$;
 COMMENT ON FUNCTION fleet.claim_tasks(uuid, integer) IS
   'Lease up to p_limit tasks in queue order, with the turns that an earlier attempt stored; none while the fleet is paused.';

@@ -7,6 +7,18 @@ DO $$ BEGIN
 END $$;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fleet, control FROM PUBLIC;
+-- Whoever holds our advisory locks stops orders and the audit log; large objects are a way to write.
+DO $$
+DECLARE
+  v_function regprocedure;
+BEGIN
+  FOR v_function IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+    AND (p.proname LIKE 'pg%advisory%' OR p.proname IN ('lo_creat', 'lo_create', 'lo_from_bytea'))
+    AND (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
+  LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', v_function);
+  END LOOP;
+END $$;
 GRANT USAGE ON SCHEMA analytics TO fleet_control, fleet_master, fleet_grafana, fleet_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO fleet_control, fleet_master, fleet_grafana, fleet_analyst;
 
