@@ -72,6 +72,11 @@ def main(argv: list[str] | None = None) -> int:
         # The reader (head, a pager) has seen enough; Python must not complain at its exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as exc:
+        if name in PROGRAMS:
+            raise  # nobody sits before it: the log wants the whole story
+        sys.stderr.write(f"fleet: {exc}; free or unlock that place and run the command again\n")
+        return 1
 
 
 def run(name: str, arguments: list[str]) -> int:

@@ -34,7 +34,10 @@ class Secrets:
 
     def has(self, name: str) -> bool:
         """True when the secret was made before."""
-        return self.path(name).exists()
+        try:
+            return self.path(name).exists()
+        except OSError as exc:
+            raise self._closed(name) from exc
 
     def read(self, name: str) -> str:
         """Return a secret that must exist."""
@@ -45,10 +48,13 @@ class Secrets:
                 f"the secret {name} is missing in {self.folder}; run `./fleet up`"
             ) from exc
         except OSError as exc:
-            raise HomeError(
-                f"the secret {name} in {self.folder} cannot be read; "
-                "use the user that started the fleet, or root"
-            ) from exc
+            raise self._closed(name) from exc
+
+    def _closed(self, name: str) -> HomeError:
+        return HomeError(
+            f"the secret {name} in {self.folder} cannot be read; "
+            "use the user that started the fleet, or root"
+        )
 
     def ensure(self, name: str) -> str:
         """Return a secret, made now when there is none."""

@@ -74,12 +74,11 @@ def is_healthy(home: Home, decision: Decision) -> bool:
 def read(home: Home, decision: Decision) -> dict[str, ServiceStatus]:
     """Ask supervisor and every part; return the state of each of NAMES."""
     processes = supervisor.read_processes(Path(decision.runtime) / runtime.SOCKET)
-    dsn = (
-        Secrets(home.path("secrets")).read("owner.dsn")
-        if home.path("secrets", "owner.dsn").exists()
-        else ""
-    )
-    problems = health.run(health.plan(decision, ports.load(home), dsn, processes or {}))
+    secrets, chosen = Secrets(home.path("secrets")), ports.load(home)
+    # An interrupted first start has no login yet: the server then answers by refusing us.
+    without_login = stack.render_url("postgres", chosen["postgres"])
+    dsn = secrets.read("owner.dsn") if secrets.has("owner.dsn") else without_login
+    problems = health.run(health.plan(decision, chosen, dsn, processes or {}))
     worker = find_worker(processes or {})
     return {
         name: decide(name, decision.parts[name], processes, problems.get(name, ""), worker)

@@ -72,9 +72,8 @@ def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool)
             progress("everything is up already")
         else:
             end_orphans(home, decision, progress)
-            decision = start(
-                ground.prepare(home, externals, environ, progress), wants_first_job=wants_first_job
-            )
+            base = ground.prepare(home, externals, environ, progress)
+            decision = start_or_undo(base, wants_first_job=wants_first_job)
     progress.plain(table.render(home, decision))
 
 
