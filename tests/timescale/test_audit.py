@@ -11,6 +11,11 @@ WRITE = (
 )
 VERIFY = "SELECT control.verify_audit() AS value"
 
+WITH_ITS_OWN_HASH = (
+    "UPDATE control.audit SET actor = 'eve', hash = control.audit_hash(audit_id, time, 'eve', role,"
+    " way, action, target, outcome, reason, source, previous_hash) WHERE audit_id = 3"
+)
+
 
 @pytest.fixture
 def chain(fleet):
@@ -54,12 +59,7 @@ def test_nobody_changes_what_was_logged(chain, user, sql):
         ("UPDATE control.audit SET time = time + interval '1 us' WHERE audit_id = 2", 2),
         ("DELETE FROM control.audit WHERE audit_id = 2", 3),
         ("DELETE FROM control.audit WHERE audit_id = 1", 2),
-        (
-            "UPDATE control.audit a SET actor = 'eve', hash = control.audit_hash(audit_id, time, "
-            "'eve', role, way, action, target, outcome, reason, source, previous_hash) "
-            "WHERE audit_id = 3",
-            4,
-        ),
+        (WITH_ITS_OWN_HASH, 4),
     ],
     ids=["actor", "outcome", "source", "time", "row gone", "first row gone", "with its own hash"],
 )

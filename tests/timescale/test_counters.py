@@ -24,7 +24,7 @@ def test_call_is_counted_once(fleet):
 
 
 def test_counters_equal_the_table(fleet):
-    """Tokens, calls by outcome, sums and counts of durations are those of analytics.llm_requests."""
+    """Tokens, calls by outcome, sums and counts of durations are those of the view."""
     calls = [(100, 20, 0.05, 0.01, "ok"), (100, 7, 9.9, None, "error"), (90, 40, 300.0, 81.0, "ok")]
     for call in calls:
         fleet.rows(RECORD, uuid.uuid4(), *call, user="alpha")

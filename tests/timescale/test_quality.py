@@ -16,7 +16,7 @@ def claim(fleet, worker, limit=10, node="alpha"):
     return fleet.rows("SELECT * FROM fleet.claim_judgements(%s, %s)", worker, limit, user=node)
 
 
-def judge(fleet, conversation, worker, reason=None, content_hash=b"x", node="alpha"):
+def judge(fleet, conversation, worker, reason=None, *, content_hash=b"x", node="alpha"):
     """Store a verdict on a claimed conversation; return the state that it led to."""
     finding = (reason, "checks", "turn 1: [PII]") if reason else (None, None, None)
     return fleet.value(STORE, conversation, worker, *finding, content_hash, SCRUBBED, user=node)

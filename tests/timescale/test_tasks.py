@@ -13,7 +13,7 @@ LOST = "FL001"  # not held by this worker at this attempt
 
 
 def test_higher_priority_is_claimed_first(fleet):
-    """Priority goes before rank (the order of submission), and rank before the position in the job."""
+    """Priority goes before the rank of submission, and rank before the position in the job."""
     early = fleet.submit(count=2)
     urgent = fleet.submit(priority=9)
     late = fleet.submit()
