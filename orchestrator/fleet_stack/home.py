@@ -111,12 +111,13 @@ def parse_record(text: str, root: Path) -> Record:
 
 
 def exists(home: Home) -> bool:
-    """True when a fleet was ever started in this home. Raises HomeError when nobody lets us look."""
+    """True when a fleet was ever started here. Raises HomeError when nobody lets us look."""
     try:
         return home.path("home.json").exists()
     except OSError as exc:
         raise HomeError(
-            f"{home.root} cannot be entered ({exc.strerror}); use another user or another FLEET_HOME"
+            f"{home.root} cannot be entered ({exc.strerror}); "
+            "use another user or another FLEET_HOME"
         ) from exc
 
 
