@@ -53,6 +53,12 @@ class Cache:
         """Return a place in the cache."""
         return self.root / name
 
+    @property
+    def _other_place(self) -> str:
+        if self.root == SYSTEM_CACHE:
+            return f"make {self.root} a link to a folder on another disk"
+        return "set XDG_CACHE_HOME to a folder on another disk"
+
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Let one process at a time make `name`. Raises CacheError where we cannot write."""
@@ -66,7 +72,7 @@ class Cache:
         except OSError as exc:
             raise CacheError(
                 f"the cache {self.root} cannot be written ({exc.strerror}); "
-                "make it writable, or set XDG_CACHE_HOME to a folder that is"
+                f"make it writable, or {self._other_place}"
             ) from exc
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -81,7 +87,7 @@ class Cache:
             raise CacheError(
                 f"no disk space for {what}: {self.root} has {free // MEGABYTE} MB free and "
                 f"{size_bytes // MEGABYTE} MB are needed; "
-                "free some, or set XDG_CACHE_HOME to a larger disk"
+                f"free some, or {self._other_place}"
             )
 
     @contextmanager

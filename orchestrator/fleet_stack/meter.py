@@ -74,5 +74,6 @@ class Meter:
 
     def _draw(self) -> None:
         text = "  ".join(render_bar(label, *amounts) for label, amounts in self._active.items())
-        self.stream.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
+        # Back to the start of the line, so that the next line of text is written over it.
+        self.stream.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}\r")
         self.stream.flush()

