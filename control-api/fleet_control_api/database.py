@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 WAIT = 3.0  # seconds for a free connection; longer would let waiting requests eat every thread
 POOL_MAX = 16  # connections; 8 streams hold one each, the other 8 serve everything else
-START_OPTIONS = "-c statement_timeout=30s -c lock_timeout=5s -c timezone=UTC"
+START_OPTIONS = (
+    "-c statement_timeout=30s -c lock_timeout=5s -c timezone=UTC "
+    # A stream whose reader stalls gives its snapshot back after this.
+    "-c idle_in_transaction_session_timeout=10min"
+)
 DOWN = "Is PostgreSQL running? `./fleet status` says so; `./fleet up` starts it."
 
 
@@ -52,6 +56,9 @@ class Database:
                 "prepare_threshold": None,
                 "application_name": "fleet control-api",
                 "connect_timeout": 3,
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 2,
                 "options": START_OPTIONS,
             },
         )
