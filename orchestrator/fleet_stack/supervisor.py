@@ -54,7 +54,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 PROGRAM = """
 [program:{name}]
 command={command}
-directory={directory}
+directory=/
 environment={environment}
 user={user}
 priority={priority}
@@ -124,7 +124,6 @@ def render(services: Iterable[Service], places: Places, user: str) -> str:
         text += PROGRAM.format(
             name=service.name,
             command=escape(shlex.join(service.command)),
-            directory=escape(str(places.folder.parent)),
             environment=",".join(
                 f'{key}="{escape(value)}"' for key, value in sorted(service.environment.items())
             ),

@@ -27,7 +27,7 @@ POSTGRES = Service(
 GOLDEN = """
 [program:postgres]
 command=/pg/postgres -D '/srv/my data'
-directory=/srv/my fleet
+directory=/
 environment=
 user=fleet
 priority=1
