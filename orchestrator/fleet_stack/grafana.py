@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grafana_client import GrafanaApi
-from grafana_client.client import GrafanaException
+from grafana_client.client import GrafanaException, GrafanaUnauthorizedError
 
 from fleet_stack.errors import StartError
 from fleet_stack.home import CHECKOUT
 from fleet_stack.supervisor import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fleet_stack.stack import Stack
@@ -106,11 +107,11 @@ def service(stack: Stack) -> Service:
     )
 
 
-def add_people(url: str, passwords: dict[str, str]) -> None:
+def add_people(url: str, passwords: Mapping[str, str]) -> str:
     """
-    Make the people that Grafana lacks, with their passwords and roles; who exists is left as it is.
+    Make the people that Grafana lacks, with their passwords and roles; who exists is left as is.
 
-    Raises StartError when Grafana refuses.
+    Return what people should know, if anything. Raises StartError when Grafana refuses otherwise.
     """
     api = GrafanaApi.from_url(url, credential=(ADMIN, passwords[ADMIN]))
     try:
@@ -118,11 +119,13 @@ def add_people(url: str, passwords: dict[str, str]) -> None:
         for login, role in PEOPLE.items():
             if login in known:
                 continue
-            made = api.admin.create_user(
-                {"name": login, "login": login, "password": passwords[login]}
-            )
-            api.organization.update_organization_user(1, made["id"], {"role": role})
+            person = {"name": login, "login": login, "password": passwords[login]}
+            made = api.admin.create_user(person)
+            api.organization.update_user_current_organization(made["id"], {"role": role})
+    except GrafanaUnauthorizedError:
+        return "its admin has another password by now; people there are left as they are"
     except GrafanaException as exc:
         raise StartError(
             f"Grafana at {url} refuses to add people: {exc}; see `./fleet logs grafana`"
         ) from exc
+    return ""

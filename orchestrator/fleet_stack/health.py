@@ -35,7 +35,7 @@ CHECK_PATHS = {
     "control-api": "/healthz",
 }
 # A page that must contain this is looked at, not only fetched.
-CONTENTS = {"exporter": b"fleet_node_info", "master": b"fleet_"}
+CONTENTS = {"exporter": b"fleet_activity_mode", "master": b"fleet_"}
 
 Check = Callable[[], str]
 # Loopback is never behind a proxy, whatever the environment says.

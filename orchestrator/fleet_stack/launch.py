@@ -79,11 +79,11 @@ def launch(ground: Ground, whole: Stack) -> None:
         )
     wait_until_healthy(ground, whole)
     if whole.decision.parts["grafana"].state == MANAGED:
-        names = {
-            login: ground.secrets.read(f"user_{login}_password")
-            for login in (grafana.ADMIN, *grafana.PEOPLE)
-        }
-        grafana.add_people(whole.url("grafana"), names)
+        logins = (grafana.ADMIN, *grafana.PEOPLE)
+        passwords = {login: ground.secrets.read(f"user_{login}_password") for login in logins}
+        note = grafana.add_people(whole.url("grafana"), passwords)
+        if note:
+            ground.progress(f"grafana       {note}")
 
 
 def wait_until_healthy(ground: Ground, whole: Stack) -> None:

@@ -18,6 +18,11 @@ TITLES = {
     "postgres": "PostgreSQL",
     "llm": "Model server",
 }
+CONFIGURED = (
+    "grafana",
+    "prometheus",
+    "alertmanager",
+)  # by files that only their owner can put there
 
 
 def render(home: Home, decision: Decision) -> str:
@@ -25,9 +30,10 @@ def render(home: Home, decision: Decision) -> str:
     lines = [""]
     for name, title in TITLES.items():
         part = decision.parts[name]
-        remark = {ABSENT: f"absent: {part.reason}", EXTERNAL: f"{part.url}  (your own)"}.get(
-            part.state, part.url
-        )
+        remark = {
+            ABSENT: f"absent: {part.reason}",
+            EXTERNAL: f"{part.url}  (your own{_configuration(home, name)})",
+        }.get(part.state, part.url)
         if name == "llm" and part.state != ABSENT:
             remark += f"  {part.reason}"
         lines.append(f"  {title:<14}{remark}")
@@ -36,6 +42,11 @@ def render(home: Home, decision: Decision) -> str:
         "  Logins: ./fleet logins   State: ./fleet status   Logs: ./fleet logs   Stop: ./fleet down"
     ]
     return "\n".join(lines)
+
+
+def _configuration(home: Home, name: str) -> str:
+    """Say where the configuration stands that an external program needs from us."""
+    return f"; its configuration: {home.path(name)}" if name in CONFIGURED else ""
 
 
 def render_status(rows: dict[str, dict[str, object]]) -> str:
