@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from typing import TYPE_CHECKING
 
@@ -79,11 +80,17 @@ def launch(ground: Ground, whole: Stack) -> None:
         )
     wait_until_healthy(ground, whole)
     if whole.decision.parts["grafana"].state == MANAGED:
-        logins = (grafana.ADMIN, *grafana.PEOPLE)
-        passwords = {login: ground.secrets.read(f"user_{login}_password") for login in logins}
-        note = grafana.add_people(whole.url("grafana"), passwords)
-        if note:
-            ground.progress(f"grafana       {note}")
+        add_people(ground, whole)
+
+
+def add_people(ground: Ground, whole: Stack) -> None:
+    """Make our first people known to Grafana as well."""
+    people = importlib.import_module("fleet_stack.people")
+    logins = (grafana.ADMIN, *people.PEOPLE)
+    passwords = {login: ground.secrets.read(f"user_{login}_password") for login in logins}
+    note = people.add_people(whole.url("grafana"), passwords)
+    if note:
+        ground.progress(f"grafana       {note}")
 
 
 def wait_until_healthy(ground: Ground, whole: Stack) -> None:

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from fleet_stack.errors import StartError
-from fleet_stack.grafana import add_people
+from fleet_stack.people import add_people
 
 PASSWORDS = {"admin": "a-secret", "operator": "o-secret", "viewer": "v-secret"}
 
