@@ -72,7 +72,7 @@ def test_entry_is_asked_of_the_kernel(tmp_path):
     assert can_enter(load_current(), [tmp_path])
 
 
-@pytest.mark.skipif("os.geteuid() != 0", reason="only root becomes another user; FLEET_TEST_ROOT")
+@pytest.mark.skipif("os.geteuid() != 0", reason="only root becomes another user")
 def test_closed_folder_cannot_be_entered_by_another_user(tmp_path):
     """0700 of root stops the user nobody."""
     tmp_path.chmod(0o700)
