@@ -1,16 +1,18 @@
 """
-Mask the personal values that we invented ourselves.
+Mask the personal values that we invented ourselves, in all the ways in which they may be written.
 
-Known values first, in all the ways they may be written.
+A value is found whatever its case, accents and the signs between its parts, never inside a word.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime
 from typing import Any
 
 MASK = "[PII]"
+SEPTEMBER = 9  # also written Sept
 _DATE = "%B %d, %Y"
 
 
@@ -27,29 +29,48 @@ def render_patterns(persona: dict[str, Any]) -> list[str]:
 def render_value_patterns(name: str, value: str) -> set[str]:
     """Return the ways in which one personal value may be written."""
     if name.endswith("_name"):
-        return {_loose(value), *(_loose(part) for part in value.split())}
+        parts = value.split()
+        return {_loose(value), *map(_loose, parts), *map(_spelled, parts)}
     if name == "date_of_birth":
         return {_loose(value), *_date_patterns(value)}
-    return {_loose(value), _digits(value), r"[\W_]*".join(re.findall(r"\w", value))}
+    if name == "phone_number":
+        return {rf"[+(]*(?:1[\W_]*)?{_digits(value)}", _digits(value[-8:])}
+    return {_digits(value), r"[\W_]*".join(re.findall(r"\w", value))}
 
 
 def mentions(text: str, patterns: set[str]) -> bool:
     """True when the text has a personal value in any of the given ways."""
-    return any(
-        re.search(rf"(?<!\w){pattern}(?!\w)", text, flags=re.IGNORECASE) for pattern in patterns
-    )
+    plain = _plain(text)
+    return any(_whole(pattern).search(plain) for pattern in patterns)
 
 
 def scrub(text: str, persona: dict[str, Any]) -> str:
     """Return the text with every personal value of the persona masked as [PII]."""
+    text = unicodedata.normalize("NFC", text)
     for pattern in render_patterns(persona):
-        text = re.sub(rf"(?<!\w){pattern}(?!\w)", MASK, text, flags=re.IGNORECASE)
+        for found in reversed(list(_whole(pattern).finditer(_plain(text)))):
+            text = text[: found.start()] + MASK + text[found.end() :]
     return text
+
+
+def _plain(text: str) -> str:
+    """Return the text without accents, each letter in its place."""
+    return "".join(unicodedata.normalize("NFD", sign)[0] for sign in text)
+
+
+def _whole(pattern: str) -> re.Pattern[str]:
+    """Match the pattern where it is no part of a word; _ is a sign here, as in _name_."""
+    return re.compile(rf"(?<![^\W_]){pattern}(?![^\W_])", re.IGNORECASE)
 
 
 def _loose(value: str) -> str:
     """Words in order, whatever spaces or signs stand between and around them."""
     return r"[\W_]{1,3}".join(re.escape(word) for word in re.findall(r"\w+", value))
+
+
+def _spelled(value: str) -> str:
+    """The letters of a value, one by one."""
+    return r"[\W_]+".join(value)
 
 
 def _digits(value: str) -> str:
@@ -60,14 +81,15 @@ def _digits(value: str) -> str:
 def _date_patterns(value: str) -> set[str]:
     day = datetime.strptime(value, _DATE)  # noqa: DTZ007 - a birthday has no time zone
     ordinal = rf"0?{day.day}(?:st|nd|rd|th)?"
-    month = f"(?:{day:%B}|{day:%b})"
-    separator = r"[\W_]{1,3}(?:of[\W_])?"
+    month = f"(?:{day:%B}|{day:%b}{'t?' if day.month == SEPTEMBER else ''})"
+    separator = r"[\W_]{1,3}(?:(?:of|the)[\W_])?"
     return {
         rf"{month}{separator}{ordinal}{separator}{day.year}",
         rf"{ordinal}{separator}{month}{separator}{day.year}",
         rf"{month}{separator}{ordinal}",
+        rf"{ordinal}{separator}{month}",
         rf"0?{day.month}[/.-]0?{day.day}[/.-](?:{day.year}|{day:%y})",
         rf"0?{day.day}[/.-]0?{day.month}[/.-](?:{day.year}|{day:%y})",
-        rf"{day.year}-{day.month:02d}-{day.day:02d}",
+        rf"{day.year}[/.-]0?{day.month}[/.-]0?{day.day}",
         str(day.year),
     }
