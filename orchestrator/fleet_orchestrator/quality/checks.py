@@ -62,7 +62,7 @@ ASSISTANT = re.compile(
 OFFERS_HELP = re.compile(
     r"\b(?:how (?:can|may|could) I (?:help|assist)|can I assist|I can (?:assist|help) you"
     r"|(?:anything|something) else I can (?:help|do|assist)|glad I could help|thank you for calling"
-    r"|thanks for calling|what can I do for you|(?:I'm|I am) here to help)\b",
+    r"|thanks for calling|what can I do for you|(?:I['\u2019]m|I am) here to help)\b",
     re.IGNORECASE,
 )
 # How an outline line begins that says what is done rather than what is true.
@@ -71,7 +71,7 @@ DIRECTIONS = {
     "is", "looks", "offers", "says", "takes", "thanks", "thinks", "understands", "wants",
 }  # fmt: skip
 ASKS_IDENTITY = re.compile(
-    r"\b(?:what is|what's|tell me|give me|have|need|provide (?:me )?with) your "
+    r"\b(?:what is|what['\u2019]s|tell me|give me|have|need|provide (?:me )?with) your "
     r"(?:date of birth|member number|customer number|order number|full name|telephone number)",
     re.IGNORECASE,
 )
@@ -79,7 +79,7 @@ ASKS_IDENTITY = re.compile(
 
 ASKS_PROOF = re.compile(r"\b(?:birth|birthday|born|number|account|id|name)\b", re.IGNORECASE)
 REFUSES = re.compile(
-    r"\b(?:can(?:no|')t|unable to|not able to) (?:help|assist)(?: you)? with (?:that|this)\b",
+    r"\b(?:can(?:no|['\u2019])t|unable to|not able to) (?:help|assist)(?: you)? with (?:that|this)\b",
     re.IGNORECASE,
 )
 
@@ -140,8 +140,8 @@ def check_leaked_prompt(conversation: Conversation) -> Finding | None:
         line = _words(conversation.outline[index]) if index < len(conversation.outline) else []
         spoken = _words(turn["text"])
         directed = line[:1] and line[0] in DIRECTIONS and spoken[:2] == line[:2]
-        text = " ".join(spoken)
-        borrowed = any(" ".join(_words(name)) in text for name in conversation.example_names)
+        text = f" {' '.join(spoken)} "
+        borrowed = any(f" {' '.join(_words(name))} " in text for name in conversation.example_names)
         if directed or borrowed or told & _runs(turn["text"]):
             return _quote("leaked_prompt", index, turn["text"])
     return None
