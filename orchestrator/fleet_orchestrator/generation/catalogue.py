@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 REQUIRED = ("companies", "agent_role", "goal", "customers", "facts", "phases", "closing", "example")
+PHASE = ("phase", "is_required", "agent", "customer")
+EXAMPLE = ("values", "texts")
 
 
 def parse_scenario(name: str, text: str) -> dict[str, Any]:
@@ -25,7 +27,7 @@ def parse_scenario(name: str, text: str) -> dict[str, Any]:
     """
     try:
         entry = json.loads(text)
-        missing = [key for key in REQUIRED if not entry["definition"].get(key)]
+        missing = find_missing(entry["definition"])
         row = {
             "scenario": name,
             "title": entry["title"],
@@ -33,13 +35,22 @@ def parse_scenario(name: str, text: str) -> dict[str, Any]:
             "definition": Jsonb(entry["definition"]),
             "weight": entry.get("weight", 1),
         }
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ScenarioError(
             f"scenario {name} cannot be read: {exc!r}; compare with a shipped one"
         ) from exc
     if missing:
         raise ScenarioError(f"scenario {name} lacks {', '.join(missing)}")
     return row
+
+
+def find_missing(definition: dict[str, Any]) -> list[str]:
+    """Return the names of the parts that a definition lacks, such as `phases[2].customer`."""
+    missing = [key for key in REQUIRED if not definition.get(key)]
+    for number, phase in enumerate(definition.get("phases") or ()):
+        missing += [f"phases[{number}].{key}" for key in PHASE if key not in phase]
+    example = definition.get("example") or {}
+    return missing + [f"example.{key}" for key in EXAMPLE if example and not example.get(key)]
 
 
 def load(connection: Connection, folder: Path = FOLDER) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import StrictUndefined, Template
@@ -66,14 +67,13 @@ def render_outline(definition: dict[str, Any], values: dict[str, str], turns: in
     does = [exchange[speaker] for exchange in exchanges for speaker in SPEAKERS][:turns]
     does[-1] = definition["closing"] if turns % 2 == 0 else f"{does[-1]}, says goodbye"
     return [
-        Line(SPEAKERS[index % 2], _ENVIRONMENT.from_string(text).render(values))
-        for index, text in enumerate(does)
+        Line(SPEAKERS[index % 2], _parse(text).render(values)) for index, text in enumerate(does)
     ]
 
 
 def render_instruction(template: str) -> str:
     """Return what the model is told before any call."""
-    return _render_block(_ENVIRONMENT.from_string(template), "instruction", {}, [])
+    return _render_block(_parse(template), "instruction", {}, [])
 
 
 def render_messages(
@@ -88,7 +88,7 @@ def render_messages(
 
     `written` are turns that an earlier attempt stored: they are given as the beginning of the call.
     """
-    parsed = _ENVIRONMENT.from_string(template)
+    parsed = _parse(template)
     example = definition["example"]
     example_outline = render_outline(definition, example["values"], len(example["texts"]))
     call = _render_block(parsed, "call", persona["values"], outline)
@@ -140,6 +140,11 @@ def render_schema(outline: list[Line], characters_max: int) -> dict[str, Any]:
         "required": ["turns"],
         "additionalProperties": False,
     }
+
+
+@lru_cache(maxsize=512)  # parsing costs more than rendering, and the same lines come again
+def _parse(text: str) -> Template:
+    return _ENVIRONMENT.from_string(text)
 
 
 def _render_block(
