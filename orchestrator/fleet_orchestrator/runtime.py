@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
     Not synced, since it means nothing after a crash.
     """
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    # Two threads of one program may write the same file.
+    temporary = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
     temporary.write_text(
         json.dumps({"version": VERSION, "time": datetime.now(UTC).isoformat(), **content})
     )
@@ -35,13 +37,12 @@ def read(path: Path, now: datetime, stale: timedelta | None = STALE) -> dict[str
     """
     Return the content.
 
-    None when the file is missing, older than `stale`, or of another version.
+    None when the file is missing, broken, older than `stale`, or of another version.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text())
-        written = datetime.fromisoformat(content["time"])
-    except (OSError, ValueError, KeyError):
+        age = now - datetime.fromisoformat(content["time"])
+        is_ours = content["version"] == VERSION
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    if content.get("version") != VERSION or (stale is not None and now - written > stale):
-        return None
-    return content
+    return content if is_ours and (stale is None or age <= stale) else None

@@ -1,0 +1,196 @@
+"""
+A small OpenAI-compatible server that speaks the outline it is given, and misbehaves when told to.
+
+Each request takes the next behaviour of `plan`; when that is empty, the answer is good.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+PIECE = 16  # characters a chunk
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One behaviour: what happens, and after how many turns."""
+
+    kind: str
+    turns: int = 0
+
+
+GOOD = Answer("good")
+
+
+@dataclass
+class ModelServer:
+    """What the tests plan, and what they look at afterwards."""
+
+    plan: collections.deque[Answer] = field(default_factory=collections.deque)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    go_on: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    url: str = ""
+
+    def count(self, prompt_tokens: int, completion_tokens: int) -> None:
+        with self.lock:
+            self.prompt_tokens += prompt_tokens
+            self.completion_tokens += completion_tokens
+
+
+def speak(request: dict[str, Any]) -> list[dict[str, str]]:
+    """Turns that do what the schema's positions want, in words that quality accepts."""
+    schema = request["response_format"]["json_schema"]["schema"]
+    positions = [item["properties"] for item in schema["properties"]["turns"]["prefixItems"]]
+    return [
+        {
+            "speaker": position["speaker"]["const"],
+            "does": position["does"]["const"],
+            "text": f"Well, {position['does']['const']}.",
+        }
+        for position in positions
+    ]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """POST /v1/chat/completions, streamed."""
+
+    protocol_version = "HTTP/1.1"
+    model_server: ModelServer
+
+    def do_POST(self):
+        server = self.model_server
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with server.lock:
+            server.requests.append(request)
+            answer = server.plan.popleft() if server.plan else GOOD
+        getattr(self, answer.kind)(request, answer)
+
+    def good(self, request, answer):
+        self.send_turns(request, speak(request))
+
+    def few(self, request, answer):
+        self.send_turns(request, speak(request)[: answer.turns])
+
+    def wrong_speaker(self, request, answer):
+        turns = speak(request)
+        turns[answer.turns]["speaker"] = turns[answer.turns - 1]["speaker"]
+        self.send_turns(request, turns)
+
+    def refusal(self, request, answer):
+        self.begin()
+        self.send_text("I cannot help with that.")
+        self.end(request, 7)
+
+    def cut(self, request, answer):
+        """Break the connection in the middle of an answer."""
+        self.begin()
+        self.send_text(self.beginning(request, answer.turns))
+        self.connection.close()
+        self.close_connection = True
+
+    def hang(self, request, answer):
+        """Say nothing more after some turns, until the test goes on."""
+        self.begin()
+        self.send_text(self.beginning(request, answer.turns))
+        self.model_server.go_on.wait()
+        self.close_connection = True
+
+    def silent(self, request, answer):
+        """Not even answer."""
+        self.model_server.go_on.wait()
+        self.close_connection = True
+
+    def not_json(self, request, answer):
+        self.begin()
+        self.send_line("data: <html>bad gateway</html>")
+        self.end(request, 1)
+
+    def broken(self, request, answer):
+        """A server error that quotes what it was sent, as some servers do."""
+        body = json.dumps({"error": {"message": json.dumps(request["messages"][-1])}}).encode()
+        self.send_response(500)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def beginning(self, request, turns):
+        """The answer up to the middle of the turn that follows so many complete ones."""
+        text = json.dumps({"turns": speak(request)})
+        ends = [i for i in range(len(text)) if text[i] == "}"]
+        start = ends[turns - 1] + 1 if turns else 0
+        return text[: start + 30]
+
+    def send_turns(self, request, turns):
+        self.begin()
+        pieces = self.send_text(json.dumps({"turns": turns}))
+        self.end(request, pieces)
+
+    def begin(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def send_text(self, text):
+        pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+        for piece in pieces:
+            choice = {"index": 0, "delta": {"content": piece}, "finish_reason": None}
+            self.send_line(f"data: {json.dumps(self.chunk(choices=[choice]))}")
+        return len(pieces)
+
+    def end(self, request, completion_tokens):
+        """Report usage: other numbers than one could guess from the chunks."""
+        prompt_tokens = sum(len(m["content"]) for m in request["messages"]) // 4
+        completion_tokens = completion_tokens * 2 + 1
+        usage = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens,
+                 "total_tokens": prompt_tokens + completion_tokens}  # fmt: skip
+        self.model_server.count(prompt_tokens, completion_tokens)
+        self.send_line(f"data: {json.dumps(self.chunk(choices=[], usage=usage))}")
+        self.send_line("data: [DONE]")
+        self.wfile.write(b"0\r\n\r\n")
+
+    @staticmethod
+    def chunk(**rest):
+        return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "tiny", **rest}
+
+    def send_line(self, line):
+        data = f"{line}\n\n".encode()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def log_message(self, *_):
+        """Quiet: the test says what it needs."""
+
+
+class QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """The worker hangs up when it wants no more; that is no error here."""
+
+
+@pytest.fixture
+def model_server():
+    """A running server; whatever hangs in it goes on when the test is over."""
+    state = ModelServer()
+    handler = type("BoundHandler", (Handler,), {"model_server": state})
+    server = QuietServer(("127.0.0.1", 0), handler)
+    state.url = f"http://127.0.0.1:{server.server_port}/v1"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield state
+    state.go_on.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
