@@ -85,7 +85,7 @@ def prepare(
         secrets.ensure(name)
     for name in ("logs", "supervisor"):
         make_folder(home.path(name))
-    for name in ("mail", "spool"):
+    for name in ("mail", "pycache", "spool"):
         make_folder(home.path(name), mode=0o700, owner=place.programs)
     externals = keep_externals(record, given, secrets)
     if place.note:

@@ -39,6 +39,7 @@ ENTRIES = (
     "mail",
     "node_id",
     "ports.json",
+    "pycache",
     "postgres",
     "programs",
     "prometheus",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet_stack import grafana
@@ -41,7 +42,6 @@ def render_base_environment(root: Path, environ: Mapping[str, str]) -> dict[str,
         "HOME": str(root),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     return {"PATH": os.defpath, **kept, **fixed, "FLEET_HOME": str(root), MARK: str(root)}
 
@@ -72,14 +72,19 @@ def plan(stack: Stack, checksums: Mapping[str, str]) -> list[Service]:
     services = [
         make(stack) for name, make in makers.items() if stack.decision.parts[name].state == MANAGED
     ]
-    return [_with_checksum(service, checksums.get(service.name)) for service in services]
+    return [_complete(stack, service, checksums.get(service.name)) for service in services]
 
 
-def _with_checksum(service: Service, checksum: str | None) -> Service:
-    if checksum is None:
-        return service
-    environment = {**service.environment, "FLEET_CONFIGURATION": checksum}
-    return Service(**{**vars(service), "environment": environment})
+def _complete(stack: Stack, service: Service, checksum: str | None) -> Service:
+    """Add what does not depend on the service's own nature."""
+    added = {}
+    if checksum is not None:
+        added["FLEET_CONFIGURATION"] = checksum
+    if service.command[0] == sys.executable and service.user != user():
+        # It cannot write beside its modules, and compiling them at each start takes seconds. Not
+        # for ourselves: what another user can write we must not run.
+        added["PYTHONPYCACHEPREFIX"] = str(stack.home.path("pycache"))
+    return replace(service, environment={**service.environment, **added})
 
 
 def user() -> str:

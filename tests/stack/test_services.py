@@ -157,3 +157,12 @@ def test_third_party_programs_listen_on_loopback(whole):
     assert "--web.local-assets=/x/web/" in found["prometheus"].command
     assert "--cluster.listen-address=" in found["alertmanager"].command
     assert found["grafana"].environment["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
+
+
+def test_compiled_modules_have_a_place(whole):
+    """Another user cannot write beside the modules; whoever calls `up` never runs what it wrote."""
+    environment = by_name(whole)["control-api"].environment
+    base = services.render_base_environment(Path("/srv/fleet"), {})
+
+    assert environment["PYTHONPYCACHEPREFIX"] == str(whole.home.path("pycache"))
+    assert "PYTHONPYCACHEPREFIX" not in base
