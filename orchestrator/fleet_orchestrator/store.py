@@ -90,12 +90,12 @@ class Store:
             self._connection = self._connect()
         try:
             return self._connection.execute(sql, params).fetchall()
-        except psycopg.OperationalError:
-            self._connection.close()
-            raise
         except psycopg.Error as exc:
+            # Looked at first: psycopg takes every state of class F for an operational error.
             if exc.sqlstate == LOST_LEASE:
                 raise LostLeaseError(exc.diag.message_primary) from exc
+            if isinstance(exc, psycopg.OperationalError):
+                self._connection.close()
             raise
 
     def close(self) -> None:
