@@ -7,6 +7,7 @@ Called by the worker with a task that it holds.
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,11 +98,12 @@ class Writer:
         """Make one call; store each of its turns as soon as it is complete, and what it cost."""
         call, stream, done = Call(self.endpoint.model), TurnStream(), 0
         try:
-            for piece in self.endpoint.stream(request, call, self.keep_going):
-                for turn in stream.feed(piece):
+            with closing(self.endpoint.stream(request, call, self.keep_going)) as pieces:
+                for turn in (turn for piece in pieces for turn in stream.feed(piece)):
                     if done == len(missing) or not _is_turn_of(turn, missing[done]):
                         call.outcome = "invalid"
-                        raise BadAnswerError(f"turn {done + 1} of the answer is no turn: {turn}")
+                        # Without its words: the message is shown to readers of analytics.
+                        raise BadAnswerError(f"turn {done + 1} of the answer is no turn asked for")
                     done += 1
                     self._store_turn(task, len(task.turns) + done, turn)
             if call.outcome == "ok" and done < len(missing):

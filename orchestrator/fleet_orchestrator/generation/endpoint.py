@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import openai
 
 from fleet_orchestrator.errors import OrchestratorError
+from fleet_orchestrator.generation.pump import pump
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 Outcome = Literal["ok", "invalid", "aborted", "error"]
 CONNECT_SECONDS = 3.0
+LOOK_SECONDS = 0.5  # how often we ask whether to go on while the server says nothing
 FIRST_TOKEN_SECONDS = 120.0  # a cold server loads its model first
 
 
@@ -61,24 +64,35 @@ class Endpoint:
     client: openai.OpenAI
     model: str
 
-    def stream(self, request: Request, call: Call, keep_going: Callable[[], bool]) -> Iterator[str]:
+    def stream(
+        self, request: Request, call: Call, keep_going: Callable[[], bool]
+    ) -> Generator[str, None, None]:
         """
         Yield pieces of the answer; stop early when keep_going() turns false or the deadline passes.
 
-        `call` is complete when the iterator ends, however it ends. Raises EndpointError.
+        Close it when you want no more: `call` is complete when it has ended, however it ended.
+        Raises EndpointError.
         """
         try:
-            with self._open(request) as chunks:
+            with closing(pump(lambda: self._read(request), LOOK_SECONDS)) as chunks:
                 for chunk in chunks:
                     yield from _read_chunk(chunk, call)
                     if not keep_going() or time.monotonic() - call.started > request.seconds_max:
                         call.outcome = "aborted"
                         return
             call.outcome = "ok"
-        except openai.OpenAIError as exc:
+        except GeneratorExit:
+            if call.outcome == "error":
+                call.outcome = "aborted"
+            raise
+        except (openai.OpenAIError, ValueError) as exc:  # ValueError: a chunk that is no JSON
             raise EndpointError(f"model server {self.client.base_url} failed: {exc}") from exc
         finally:
             call.duration = time.monotonic() - call.started
+
+    def _read(self, request: Request) -> Generator[Any, None, None]:
+        with self._open(request) as chunks:
+            yield from chunks
 
     def _open(self, request: Request) -> openai.Stream[Any]:
         # Plain dicts are what goes over the wire; the client's types want classes of its own.
@@ -108,7 +122,9 @@ def connect(url: str, model: str) -> Endpoint:
 
 
 def _read_chunk(chunk: Any, call: Call) -> Iterator[str]:
-    for choice in chunk.choices:
+    if chunk is None:
+        return
+    for choice in chunk.choices or ():
         if piece := choice.delta.content:
             if call.time_to_first_token is None:
                 call.time_to_first_token = time.monotonic() - call.started

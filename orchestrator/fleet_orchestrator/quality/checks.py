@@ -79,7 +79,8 @@ ASKS_IDENTITY = re.compile(
 
 ASKS_PROOF = re.compile(r"\b(?:birth|birthday|born|number|account|id|name)\b", re.IGNORECASE)
 REFUSES = re.compile(
-    r"\b(?:can(?:no|['\u2019])t|unable to|not able to) (?:help|assist)(?: you)? with (?:that|this)\b",
+    r"\b(?:can(?:no|['\u2019])t|unable to|not able to) (?:help|assist)(?: you)?"
+    r" with (?:that|this)\b",
     re.IGNORECASE,
 )
 
