@@ -34,8 +34,10 @@ from fleet_orchestrator.generation.conversation import (
     Writer,
 )
 from fleet_orchestrator.generation.endpoint import Endpoint, EndpointError, connect
+from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.quality.judge import judge
+from fleet_orchestrator.quality.scrub import scrub
 from fleet_orchestrator.settings import NodeSettings
 from fleet_orchestrator.store import DatabaseAwayError, LostLeaseError, Store, Task, Unjudged
 
@@ -43,10 +45,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("fleet_orchestrator.worker")  # also when run as __main__
 POLL_SECONDS = 5.0  # a wake-up usually comes earlier
 JUDGE_BATCH = 10
 BACKOFF_MAX_SECONDS = 30.0
+ERROR_CHARACTERS_MAX = 500  # a server may answer with a page
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Worker:
     stop: threading.Event = field(default_factory=threading.Event)
     wake: threading.Event = field(default_factory=threading.Event)
     judge_wake: threading.Event = field(default_factory=threading.Event)
+    publishing: threading.Lock = field(default_factory=threading.Lock)
 
     def generate(self) -> None:
         """Write conversations until told to stop."""
@@ -83,6 +87,9 @@ class Worker:
             except (psycopg.OperationalError, DatabaseAwayError) as exc:
                 logger.warning("The database is away.", extra={"error": str(exc)})
                 self.pause(self.wake, POLL_SECONDS)
+            except Exception:  # a worker that lives but writes no more would go unnoticed
+                logger.exception("Failed to look for work.")
+                self.pause(self.wake, POLL_SECONDS)
 
     def write(self, store: Store, task: Task, limits: Limits) -> bool:
         """
@@ -101,7 +108,7 @@ class Worker:
                 logger.warning(
                     "Dropped a task that is no longer ours.", extra=extra | {"error": str(exc)}
                 )
-            except (StoppedError, EndpointError, BadAnswerError) as exc:
+            except (StoppedError, EndpointError, BadAnswerError, DatabaseAwayError) as exc:
                 logger.warning("Gave a task back.", extra=extra | {"error": str(exc)})
                 self.release(store, task, str(exc), is_failure=isinstance(exc, BadAnswerError))
                 return not isinstance(exc, EndpointError)
@@ -120,10 +127,16 @@ class Worker:
         return True
 
     def release(self, store: Store, task: Task, error: str, *, is_failure: bool) -> None:
-        """Give a task back; a failure counts towards giving it up."""
+        """
+        Give a task back; a failure counts towards giving it up.
+
+        The error may quote a server that quotes our prompt, and people read it: it is scrubbed.
+        """
+        persona = task.persona or make_persona(task.definition, task.seed)
+        told = scrub(error, persona)[:ERROR_CHARACTERS_MAX]
         try:
             store.insist(
-                lambda: store.release(task, is_failure=is_failure, error=error),
+                lambda: store.release(task, is_failure=is_failure, error=told),
                 lambda: not self.stop.is_set(),
             )
         except LostLeaseError:
@@ -144,32 +157,43 @@ class Worker:
                 self.publish_counters(store)
                 if not batch:
                     self.pause(self.judge_wake, POLL_SECONDS)
-            except LostLeaseError:
-                logger.warning("Another worker judged this conversation.")
-            except psycopg.OperationalError:
+            except psycopg.OperationalError as exc:
+                logger.warning("The database is away.", extra={"error": str(exc)})
                 self.pause(self.judge_wake, POLL_SECONDS)
-            except Exception:  # the next conversation is judged all the same
-                logger.exception("Failed to judge a conversation.")
+            except Exception:  # as above
+                logger.exception("Failed to look for conversations.")
                 self.pause(self.judge_wake, POLL_SECONDS)
 
     def judge_one(self, store: Store, unjudged: Unjudged) -> None:
         """Store the verdict on one conversation."""
-        verdict = judge(unjudged)
-        state = store.store_verdict(unjudged.conversation_id, verdict)
-        reason = verdict.finding and verdict.finding.reason
-        logger.info(
-            "Judged a conversation.",
-            extra={"conversation_id": unjudged.conversation_id, "state": state, "reason": reason},
-        )
+        extra = {"conversation_id": unjudged.conversation_id}
+        try:
+            verdict = judge(unjudged)
+            state = store.store_verdict(unjudged.conversation_id, verdict)
+        except LostLeaseError:
+            logger.warning("Another worker judged this conversation.", extra=extra)
+        except psycopg.OperationalError:
+            raise
+        except Exception:  # the next conversation is judged all the same
+            logger.exception("Failed to judge a conversation.", extra=extra)
+        else:
+            reason = verdict.finding and verdict.finding.reason
+            logger.info("Judged a conversation.", extra=extra | {"state": state, "reason": reason})
 
     def publish_counters(self, store: Store) -> None:
-        """Hand the exporter our counters as the database has them."""
-        runtime.write(self.runtime_folder / "counters.json", {"counters": store.counters()})
+        """
+        Hand the exporter our counters as the database has them.
+
+        One thread at a time, so that no older values come after newer ones.
+        """
+        with self.publishing:
+            runtime.write(self.runtime_folder / "counters.json", {"counters": store.counters()})
 
     def throttle_factor(self) -> float:
         """Return what the exporter says of activity and heat; 1 when it says nothing fresh."""
-        state = runtime.read(self.runtime_folder / "state.json", datetime.now(UTC))
-        return 1.0 if state is None else float(state["throttle_factor"])
+        state = runtime.read(self.runtime_folder / "state.json", datetime.now(UTC)) or {}
+        factor = state.get("throttle_factor")
+        return float(factor) if isinstance(factor, int | float) else 1.0
 
     def pause(self, event: threading.Event, seconds: float) -> None:
         """Wait for a wake-up, with jitter so that a fleet does not poll in step."""
@@ -241,6 +265,7 @@ def main(argv: list[str]) -> int:
     """Run the worker of this node until it is told to stop."""
     del argv
     log.configure()
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # else a line for each call
     settings = NodeSettings.from_environ(os.environ)
     try:
         take_lock(settings.runtime_folder / "worker.lock")

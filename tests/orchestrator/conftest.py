@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fleet_orchestrator.generation import catalogue
+from fleet_orchestrator.generation.endpoint import connect
+from fleet_orchestrator.store import Store
+from fleet_orchestrator.worker import Worker, read_limits
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fix_fleet import fleet, module_database  # noqa: F401
-from model_server import model_server  # noqa: F401
+import fix_fleet
+import model_server as model_server_module
+
+fleet, module_database = fix_fleet.fleet, fix_fleet.module_database
+model_server = model_server_module.model_server
 
 SCENARIOS = sorted(path.stem for path in (catalogue.FOLDER / "scenarios").glob("*.json"))
 
@@ -40,3 +49,60 @@ def billing():
 @pytest.fixture
 def template():
     return (catalogue.FOLDER / "prompts" / "one_shot.j2").read_text()
+
+
+@pytest.fixture
+def worker(fleet, model_server, tmp_path):
+    """A worker of node alpha, its threads not started, asking the model server of the test."""
+    worker_id = uuid.uuid4()
+    made = Worker(
+        lambda: Store(lambda: fleet.database.connect("alpha"), worker_id),
+        connect(model_server.url, "tiny"),
+        tmp_path,
+    )
+    yield made
+    made.end()
+    made.endpoint.client.close()
+
+
+@pytest.fixture
+def store(worker):
+    """The worker's way to the database."""
+    store = worker.store()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def attempt(worker, store):
+    """Claim the next task and write it as the worker does; True unless the server is at fault."""
+
+    def run(**limits):
+        task = store.claim()
+        assert task is not None, "nothing to claim"
+        return worker.write(store, task, replace(read_limits(store), **limits))
+
+    return run
+
+
+@pytest.fixture
+def beside():
+    """Run something in a thread; its end is awaited, and it must not fail."""
+    threads, failures = [], []
+
+    def start(action, *args):
+        def run():
+            try:
+                action(*args)
+            except BaseException as exc:  # noqa: BLE001 - told below
+                failures.append(exc)
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+        return threads[-1]
+
+    yield start
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive(), "a thread of the test does not end"
+    assert failures == []
