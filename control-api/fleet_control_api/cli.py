@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from fleet_timescale.errors import FleetError
 
-from fleet_control_api.app import create_app
 from fleet_control_api.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 def application() -> Flask:
     """Return the application for gunicorn, from the environment."""
+    from fleet_control_api.app import create_app  # noqa: PLC0415 - main() need not wait for it
+
     return create_app(Settings.from_env(os.environ))
 
 
