@@ -38,19 +38,7 @@ PROGRAMS = {
     "master": "fleet_orchestrator.master:main",
     "control-api": "fleet_control_api.cli:main",
 }
-CLIENT = "fleet_control_api.client:main"
-NOUNS = (
-    "jobs",
-    "nodes",
-    "pause",
-    "resume",
-    "emergency-stop",
-    "config",
-    "export",
-    "audit",
-    "users",
-    "tokens",
-)
+NOUNS = ("jobs", "nodes", "pause", "resume", "export", "audit")
 INTERRUPTED = 130
 
 

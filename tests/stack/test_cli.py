@@ -74,3 +74,13 @@ def test_external_addresses_are_fixed_at_the_first_start(tmp_path):
 def test_tail_is_the_end():
     """The last lines, in order."""
     assert parse_tail("a\nb\nc\n", 2) == "b\nc"
+
+
+def test_nouns_are_those_of_the_client(capsys):
+    """The help promises nothing that the control API's client does not know."""
+    from fleet_control_api.client import make_parser  # noqa: PLC0415 - used by one test
+
+    for noun in cli.NOUNS:
+        with pytest.raises(SystemExit, match="0"):
+            make_parser().parse_args([noun, "--help"])
+    assert "usage" in capsys.readouterr().out
