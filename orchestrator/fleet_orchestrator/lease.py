@@ -24,7 +24,7 @@ class Lease:
         self._store, self._task, self._seconds = store, task, seconds
         self._done = threading.Event()
         self._valid_until = time.monotonic() + seconds
-        self._thread = threading.Thread(target=self._extend, daemon=True)
+        self._thread = threading.Thread(target=self._keep, daemon=True)
 
     @property
     def is_held(self) -> bool:
@@ -45,12 +45,16 @@ class Lease:
         self._thread.join()
         self._store.close()
 
-    def _extend(self) -> None:
-        while not self._done.wait(self._seconds / 3) and self.is_held:
-            asked_at = time.monotonic()
-            try:
-                held = self._store.extend([self._task.task_id])
-            except psycopg.OperationalError as exc:
-                logger.warning("Could not extend a lease.", extra={"error": str(exc)})
-                continue
+    def extend(self) -> None:
+        """Ask for more time once; what cannot be asked changes nothing."""
+        asked_at = time.monotonic()
+        try:
+            held = self._store.extend([self._task.task_id])
+        except psycopg.OperationalError as exc:
+            logger.warning("Could not extend a lease.", extra={"error": str(exc)})
+        else:
             self._valid_until = asked_at + self._seconds if held else 0.0
+
+    def _keep(self) -> None:
+        while not self._done.wait(self._seconds / 3) and self.is_held:
+            self.extend()

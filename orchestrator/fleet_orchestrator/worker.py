@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -66,30 +67,35 @@ class Worker:
 
     def generate(self) -> None:
         """Write conversations until told to stop."""
-        store, failures = self.store(), 0
-        has_returned = False
-        while not self.stop.is_set():
-            try:
-                if not has_returned:
-                    store.return_own_tasks()
-                    has_returned = True
-                limits = read_limits(store)
-                task = store.claim() if self.throttle_factor() > 0 else None
-                if task is None:
+        with closing(self.store()) as store:
+            has_returned, failures = False, 0
+            while not self.stop.is_set():
+                try:
+                    if not has_returned:
+                        store.return_own_tasks()
+                        has_returned = True
+                    failures = self.generate_one(store, failures)
+                except (psycopg.OperationalError, DatabaseAwayError) as exc:
+                    logger.warning("The database is away.", extra={"error": str(exc)})
                     self.pause(self.wake, POLL_SECONDS)
-                    continue
-                started = time.monotonic()
-                failures = 0 if self.write(store, task, limits) else failures + 1
-                self.publish_counters(store)
-                rest = decide_rest(time.monotonic() - started, self.throttle_factor())
-                jitter = random.random()  # noqa: S311
-                self.stop.wait(rest + decide_backoff(failures, jitter))
-            except (psycopg.OperationalError, DatabaseAwayError) as exc:
-                logger.warning("The database is away.", extra={"error": str(exc)})
-                self.pause(self.wake, POLL_SECONDS)
-            except Exception:  # a worker that lives but writes no more would go unnoticed
-                logger.exception("Failed to look for work.")
-                self.pause(self.wake, POLL_SECONDS)
+                except Exception:  # a worker that lives but writes no more would go unnoticed
+                    logger.exception("Failed to look for work.")
+                    self.pause(self.wake, POLL_SECONDS)
+
+    def generate_one(self, store: Store, failures: int) -> int:
+        """Write a task if there is one; return how often the server has failed in a row now."""
+        limits = read_limits(store)
+        task = store.claim() if self.throttle_factor() > 0 else None
+        if task is None:
+            self.pause(self.wake, POLL_SECONDS)
+            return failures
+        started = time.monotonic()
+        failures = 0 if self.write(store, task, limits) else failures + 1
+        self.publish_counters(store)
+        rest = decide_rest(time.monotonic() - started, self.throttle_factor())
+        jitter = random.random()  # noqa: S311
+        self.stop.wait(rest + decide_backoff(failures, jitter))
+        return failures
 
     def write(self, store: Store, task: Task, limits: Limits) -> bool:
         """
@@ -148,21 +154,21 @@ class Worker:
 
         Also while generation is paused or throttled.
         """
-        store = self.store()
-        while not self.stop.is_set():
-            try:
-                batch = store.claim_judgements(JUDGE_BATCH)
-                for unjudged in batch:
-                    self.judge_one(store, unjudged)
-                self.publish_counters(store)
-                if not batch:
+        with closing(self.store()) as store:
+            while not self.stop.is_set():
+                try:
+                    batch = store.claim_judgements(JUDGE_BATCH)
+                    for unjudged in batch:
+                        self.judge_one(store, unjudged)
+                    self.publish_counters(store)
+                    if not batch:
+                        self.pause(self.judge_wake, POLL_SECONDS)
+                except psycopg.OperationalError as exc:
+                    logger.warning("The database is away.", extra={"error": str(exc)})
                     self.pause(self.judge_wake, POLL_SECONDS)
-            except psycopg.OperationalError as exc:
-                logger.warning("The database is away.", extra={"error": str(exc)})
-                self.pause(self.judge_wake, POLL_SECONDS)
-            except Exception:  # as above
-                logger.exception("Failed to look for conversations.")
-                self.pause(self.judge_wake, POLL_SECONDS)
+                except Exception:  # as above
+                    logger.exception("Failed to look for conversations.")
+                    self.pause(self.judge_wake, POLL_SECONDS)
 
     def judge_one(self, store: Store, unjudged: Unjudged) -> None:
         """Store the verdict on one conversation."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fleet_orchestrator.generation import catalogue
 from fleet_orchestrator.generation.endpoint import connect
+from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.store import Store
 from fleet_orchestrator.worker import Worker, read_limits
 
@@ -83,6 +84,18 @@ def attempt(worker, store):
         return worker.write(store, task, replace(read_limits(store), **limits))
 
     return run
+
+
+@pytest.fixture
+def write_elsewhere(fleet):
+    """Have node beta write the next task, about the people that its seed gives."""
+
+    def write(texts=fix_fleet.TURNS):
+        held = fleet.claim_one("beta")
+        persona = make_persona(held.row["definition"], held.row["seed"])
+        return held.start(persona).store(texts).finish()
+
+    return write
 
 
 @pytest.fixture

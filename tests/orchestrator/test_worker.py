@@ -1,0 +1,196 @@
+"""The worker's two loops: writing and judging, pausing and going on, counting."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fix_fleet import wait_until
+from fleet_orchestrator import runtime
+from fleet_orchestrator.errors import OrchestratorError
+from fleet_orchestrator.worker import decide_backoff, decide_rest, take_lock
+from model_server import Answer
+
+JUDGED = "SELECT count(*) FROM analytics.conversations"
+STATES = "SELECT state FROM analytics.tasks ORDER BY position"
+
+
+@pytest.fixture
+def run(worker, beside):
+    """Start both loops of the worker."""
+
+    def start():
+        beside(worker.judge_all)
+        beside(worker.generate)
+
+    yield start
+    worker.end()
+
+
+def counters_file(worker):
+    """What the exporter would publish: value by name and labels."""
+    path = worker.runtime_folder / "counters.json"
+    rows = json.loads(path.read_text())["counters"] if path.exists() else []
+    return {(row["name"], *sorted(row["labels"].items())): row["value"] for row in rows}
+
+
+def test_job_is_written_and_judged(fleet, run, worker, model_server):
+    """One conversation of each scenario is stored, judged, accepted, and no two are equal."""
+    fleet.submit("mixed", 10)
+
+    run()
+
+    wait_until(lambda: fleet.value(JUDGED) == 10, "ten judged conversations", 30)
+    rows = fleet.rows(
+        "SELECT c.scenario, c.state, r.reason, r.evidence FROM analytics.conversations c"
+        " LEFT JOIN analytics.rejections r USING (conversation_id)"
+    )
+    assert [row for row in rows if row["state"] != "accepted"] == []
+    assert len({row["scenario"] for row in rows}) == 10
+    total = fleet.value("SELECT sum(completion_tokens)::int FROM analytics.llm_requests")
+    assert total == model_server.completion_tokens
+
+
+def test_counters_file_equals_the_database(fleet, run, worker):
+    """When all is written, the exporter is told exactly what SQL says."""
+    fleet.submit("mixed", 4)
+
+    run()
+
+    wait_until(lambda: fleet.value(JUDGED) == 4, "four judged conversations")
+    rows = fleet.rows("SELECT * FROM fleet.read_counters()", user="alpha")
+    wanted = {(row["name"], *sorted(row["labels"].items())): row["value"] for row in rows}
+    wait_until(lambda: counters_file(worker) == wanted, "counters.json is up to date")
+    outcomes = [value for key, value in wanted.items() if key[0] == "fleet_conversations_total"]
+    assert sum(outcomes) == fleet.value(JUDGED)
+
+
+def test_paused_fleet_claims_nothing_until_it_is_resumed(fleet, run, worker, model_server):
+    """While paused the worker waits; after a wake-up it claims at once."""
+    state = "SELECT fleet.set_fleet_state(%s, 'tests', 'why')"
+    fleet.rows(state, "paused")
+    fleet.submit()
+    run()
+    asks = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%claim_tasks%' AND usename ~ 'alpha'"
+    wait_until(lambda: fleet.value(asks), "the worker has asked for work")
+    assert model_server.requests == []
+
+    fleet.rows(state, "running")
+    worker.wake.set()
+
+    wait_until(lambda: fleet.value(JUDGED) == 1, "the conversation is judged")
+
+
+def test_throttled_worker_claims_nothing(fleet, worker, run, write_elsewhere):
+    """At factor 0 the machine is left alone, while judging goes on."""
+    runtime.write(worker.runtime_folder / "state.json", {"throttle_factor": 0})
+    fleet.submit(count=2)
+    write_elsewhere()
+
+    run()
+
+    wait_until(lambda: fleet.value(JUDGED) == 1, "the other node's conversation is judged")
+    assert fleet.value("SELECT max(attempt) FROM fleet.tasks WHERE position = 2") == 0
+    runtime.write(worker.runtime_folder / "state.json", {"throttle_factor": 1})
+    worker.wake.set()
+    wait_until(lambda: fleet.value(JUDGED) == 2, "the worker goes on")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', '{"throttle_factor": "much"}'])
+def test_unusable_state_file_does_not_throttle(worker, content):
+    """Without a fresh word of the exporter the worker works."""
+    (worker.runtime_folder / "state.json").write_text(content)
+
+    assert worker.throttle_factor() == 1.0
+
+
+def test_predecessors_tasks_are_returned_at_the_start(fleet, run):
+    """What a dead worker of this node held is written by the new one, without waiting."""
+    fleet.submit(min_turns=6, max_turns=6)
+    dead = fleet.claim_one()
+    dead.start().store()
+
+    run()
+
+    wait_until(lambda: fleet.value("SELECT max(failures) FROM analytics.tasks") == 1, "given back")
+    assert fleet.value("SELECT worker_id IS NULL OR state = 'pending' FROM fleet.tasks")
+
+
+def test_worker_goes_on_after_a_dead_server(fleet, run, worker, model_server):
+    """A failed call backs off; the next one writes the task."""
+    model_server.plan.append(Answer("broken"))
+    fleet.submit()
+
+    run()
+
+    wait_until(lambda: fleet.value(JUDGED) == 1, "the conversation is judged")
+    assert fleet.value("SELECT failures FROM analytics.tasks") == 0
+
+
+def test_stop_in_the_middle_releases_the_task(fleet, run, worker, model_server):
+    """Both loops end, the task is pending again with the turns that it has."""
+    model_server.plan.append(Answer("hang", 2))
+    fleet.submit()
+    run()
+    wait_until(lambda: fleet.value("SELECT count(*) FROM fleet.turns") == 2, "two turns are there")
+
+    worker.end()
+
+    wait_until(lambda: fleet.rows(STATES) == [{"state": "pending"}], "the task is given back", 4)
+    assert fleet.value("SELECT turns_written FROM analytics.tasks") == 2
+    assert fleet.value("SELECT failures FROM analytics.tasks") == 0
+
+
+def test_missing_folder_does_not_end_the_worker(fleet, run, worker):
+    """A counters file that cannot be written is logged; writing goes on."""
+    folder = worker.runtime_folder
+    worker.runtime_folder = folder / "later"
+    fleet.submit(count=2)
+    run()
+    wait_until(lambda: "done" in str(fleet.rows(STATES)), "the first is written")
+
+    worker.runtime_folder.mkdir()
+    worker.wake.set()
+
+    wait_until(lambda: fleet.rows(STATES) == [{"state": "done"}] * 2, "the second is written")
+
+
+def test_conversation_that_cannot_be_judged_holds_up_nobody(fleet, run, write_elsewhere):
+    """One that breaks the judge stays unjudged; those behind it get their verdicts."""
+    fleet.submit(count=4)
+    poison = write_elsewhere()
+    fleet.rows("UPDATE fleet.conversations SET persona = '{}'")
+    for _ in range(3):
+        write_elsewhere()
+
+    run()
+
+    wait_until(lambda: fleet.value(JUDGED) == 3, "the other three are judged")
+    unjudged = "SELECT conversation_id FROM fleet.conversations WHERE state = 'unjudged'"
+    assert fleet.value(unjudged) == poison
+
+
+def test_second_worker_of_a_node_is_kept_out(tmp_path):
+    """The lock is held until the first ends, and the sentence names the file."""
+    take_lock(tmp_path / "worker.lock")
+
+    with pytest.raises(OrchestratorError, match=r"another worker .* holds .*worker\.lock"):
+        take_lock(tmp_path / "worker.lock")
+
+
+@pytest.mark.parametrize(
+    ("busy", "factor", "rest"),
+    [(10, 1, 0), (10, 0.5, 10), (10, 0.25, 30), (300, 0.5, 60), (10, 0, 0)],
+)
+def test_rest_makes_the_share_of_busy_time(busy, factor, rest):
+    """The pause after work is such that work takes the share that the factor allows."""
+    assert decide_rest(busy, factor) == rest
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(0, 0), (1, 1), (2, 2), (3, 4), (6, 30), (5000, 30)]
+)
+def test_back_off_doubles_up_to_its_limit(failures, seconds):
+    """A dead server is asked less and less often, each worker at its own moments."""
+    assert decide_backoff(failures, 0.5) == seconds
+    assert decide_backoff(failures, 0.0) == seconds / 2
