@@ -13,6 +13,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from email import message_from_bytes, policy
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
@@ -30,7 +31,7 @@ def wait_for(what: str, condition, seconds: float):
         last = condition()
         if last:
             return last
-        time.sleep(0.25)
+        time.sleep(0.5)
     return pytest.fail(f"waited {seconds} s for {what}; last answer: {last!r}")
 
 
@@ -53,8 +54,9 @@ class Fleet:
         assert done.returncode == 0 or not check, f"{arguments}: {done.stdout}{done.stderr}"
         return done
 
+    @cached_property
     def exports(self) -> dict[str, str]:
-        """What `./fleet env` prints, as a shell understands it."""
+        """What `./fleet env` prints, as a shell understands it; the same for the life of a home."""
         script = 'eval "$("$0" env)" && env -0'
         text = subprocess.run(
             ["sh", "-c", script, CHECKOUT / "fleet"],
@@ -65,7 +67,7 @@ class Fleet:
         return dict(line.split("=", 1) for line in text.split("\0") if line.startswith("FLEET_"))
 
     def sql(self, query: str, *params) -> list[dict]:
-        dsn = self.exports()["FLEET_DATABASE_URL"]
+        dsn = self.exports["FLEET_DATABASE_URL"]
         with psycopg.connect(dsn, autocommit=True, row_factory=dict_row) as connection:
             return connection.execute(query, params).fetchall()
 
@@ -75,12 +77,12 @@ class Fleet:
         return float(value or 0)
 
     def prometheus(self, query: str) -> float | None:
-        url = self.exports()["FLEET_PROMETHEUS_URL"] + "/api/v1/query"
+        url = self.exports["FLEET_PROMETHEUS_URL"] + "/api/v1/query"
         result = requests.get(url, {"query": query}, timeout=5).json()["data"]["result"]
         return float(result[0]["value"][1]) if result else None
 
     def api(self, method: str, path: str) -> requests.Response:
-        exports = self.exports()
+        exports = self.exports
         headers = {"Authorization": f"Bearer {exports['FLEET_ADMIN_TOKEN']}"}
         return requests.request(
             method, exports["FLEET_CONTROL_URL"] + path, headers=headers, timeout=10
@@ -93,7 +95,7 @@ class Fleet:
         return self.services()[service].get("pid")
 
     def mails(self, *words: str) -> list[str]:
-        folder = Path(self.exports()["FLEET_MAIL_DIR"])
+        folder = Path(self.exports["FLEET_MAIL_DIR"])
         texts = [read_mail(path) for path in sorted(folder.glob("*.eml"))]
         return [text for text in texts if all(word in text for word in words)]
 
@@ -105,7 +107,9 @@ class Fleet:
         return wait_for(what, condition, seconds)
 
     def submit(self, scenario: str, count: int) -> str:
-        done = self.run("jobs", "submit", "--scenario", scenario, "--count", str(count), "--json")
+        """Order short conversations; return the job's id."""
+        order = ["--scenario", scenario, "--count", str(count), "--min-turns", "6"]
+        done = self.run("jobs", "submit", *order, "--max-turns", "6", "--json")
         return json.loads(done.stdout)["job_id"]
 
     def finished(self, job_id: str) -> bool:
