@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
@@ -52,6 +52,7 @@ class Child:
         """Start the worker."""
         logger.info("Starting the worker.", extra={"restarts": self.restarts})
         with self.lock:
+            _close(self.process.stdin if self.process else None)
             self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, text=True)
         self.started_at = time.monotonic()
 
@@ -72,6 +73,7 @@ class Child:
             logger.warning("The worker did not end in time; killing it.")
             self.process.kill()
             self.process.wait()
+        _close(self.process.stdin)
 
     @property
     def state(self) -> str:
@@ -91,15 +93,22 @@ def _write_line(pipe: IO[str] | None) -> None:
         logger.debug("The worker is gone; it will be started again.")
 
 
+def _close(pipe: IO[str] | None) -> None:
+    """Let go of a worker's input; what it did not read any more is of no use."""
+    if pipe is not None:
+        with suppress(BrokenPipeError):
+            pipe.close()
+
+
 def decide_restart_delay(ran_seconds: float, restarts: int) -> float:
     """
     Return seconds to wait before a worker is started again.
 
-    At once after a steady run, then 0.2, 0.4 … 5.
+    At once after a steady run; 0.2, 0.4 … 5 after the first, second … short one.
     """
     if ran_seconds >= STEADY_SECONDS:
         return 0.0
-    return float(min(RESTART_MAX_SECONDS, 0.2 * 2**restarts))
+    return float(min(RESTART_MAX_SECONDS, 0.2 * 2 ** min(restarts - 1, 10)))
 
 
 def supervise(child: Child, stop: threading.Event) -> None:
