@@ -12,6 +12,8 @@ from typing import TextIO
 
 import psutil
 
+CLEAR_TO_END = "\x1b[K"
+
 
 @dataclass
 class Progress:
@@ -29,12 +31,16 @@ class Progress:
     def __call__(self, text: str) -> None:
         """Print one fact."""
         with self.lock:
-            print(f"{self.seconds:6.1f} s  {text}", file=self.stream, flush=True)
+            print(f"{self.seconds:6.1f} s  {text}{self._rest()}", file=self.stream, flush=True)
 
     def plain(self, text: str = "") -> None:
         """Print a line without a time."""
         with self.lock:
-            print(text, file=self.stream, flush=True)
+            print(f"{text}{self._rest()}", file=self.stream, flush=True)
+
+    def _rest(self) -> str:
+        """Return what clears the rest of a terminal's line, where a bar may have stood."""
+        return CLEAR_TO_END if self.stream.isatty() else ""
 
 
 def say(text: str) -> None:
