@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from fleet_timescale.errors import MigrationError
 from fleet_timescale.migrate import ROOT, Script, decide_pending, migrate
@@ -41,3 +43,37 @@ def test_failed_migration_leaves_nothing(owner, tmp_path):
         migrate(owner, tmp_path)
 
     assert owner.execute("SELECT to_regclass('fleet.made') AS made").fetchone() == {"made": None}
+
+
+def test_two_runs_at_once_apply_once(database, tmp_path):
+    """The second waits for the first and finds nothing left to do."""
+    for folder in ("migrations", "functions", "data"):
+        (tmp_path / folder).mkdir()
+        for path in (ROOT / folder).iterdir():
+            (tmp_path / folder / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "migrations/9999_made.sql").write_text("CREATE TABLE fleet.made (x int)")
+    barrier, done = threading.Barrier(2), []
+
+    def run():
+        with database.connect() as connection:
+            barrier.wait(10)
+            done.append(migrate(connection, tmp_path))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(len(applied) for applied in done) == [0, 2]
+
+
+def test_old_server_is_refused():
+    """A PostgreSQL without what the functions use is named before anything is changed."""
+
+    class Old:
+        class info:  # noqa: N801 - as psycopg calls it
+            server_version = 140011
+
+    with pytest.raises(MigrationError, match="PostgreSQL 14 is too old; use 15 or newer"):
+        migrate(Old())
