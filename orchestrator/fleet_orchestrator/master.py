@@ -26,9 +26,7 @@ from fleet_orchestrator.node import end_on_signal
 from fleet_orchestrator.settings import MasterSettings
 
 logger = logging.getLogger(__name__)
-TICK_SECONDS = 1.0
 STANDING_SECONDS = 2.0  # how often the published numbers are read
-RETRY_SECONDS = 2.0
 
 
 @dataclass
@@ -63,18 +61,26 @@ class Master:
         return f"Made {row['split']} tasks, took {row['swept']} back, closed {row['settled']} jobs."
 
 
-def run(connect: Connect, master: Master, stop: threading.Event) -> None:
+@dataclass(frozen=True)
+class Pace:
+    """How often a master ticks, and how long it waits for an absent database; seconds."""
+
+    tick: float = 1.0
+    retry: float = 2.0
+
+
+def run(connect: Connect, master: Master, stop: threading.Event, pace: Pace = Pace()) -> None:
     """Tick until told to stop; the database may come and go."""
     while not stop.is_set():
         try:
             with connect() as connection:
-                while not stop.wait(TICK_SECONDS):
+                while not stop.wait(pace.tick):
                     if sentence := master.tick(connection):
                         logger.info(sentence)
         except psycopg.OperationalError as exc:
             logger.warning("The database is away.", extra={"error": str(exc)})
             master.collector.forget()
-            stop.wait(RETRY_SECONDS)
+            stop.wait(pace.retry)
 
 
 def main(argv: list[str]) -> int:

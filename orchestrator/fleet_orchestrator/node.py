@@ -150,7 +150,13 @@ def listen(connection: Connection, child: Child, folder: Path, stop: threading.E
                 child.wake()
 
 
-def run(settings: NodeSettings, connect: Connect, child: Child, stop: threading.Event) -> None:
+def run(
+    settings: NodeSettings,
+    connect: Connect,
+    child: Child,
+    stop: threading.Event,
+    retry_seconds: float = RETRY_SECONDS,
+) -> None:
     """Run the agent until told to stop; the database may come and go."""
     with _supervised(child, stop):
         while not stop.is_set():
@@ -159,7 +165,7 @@ def run(settings: NodeSettings, connect: Connect, child: Child, stop: threading.
                     listen(connection, child, settings.runtime_folder, stop)
             except psycopg.OperationalError as exc:
                 logger.warning("The database is away.", extra={"error": str(exc)})
-                stop.wait(RETRY_SECONDS)
+                stop.wait(retry_seconds)
 
 
 @contextmanager

@@ -16,9 +16,10 @@ import psycopg
 import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator.fleet_metrics import JOB_STATES, NODE_STATES, TASK_STATES, FleetCollector
-from fleet_orchestrator.master import Master, run
+from fleet_orchestrator.master import Master, Pace, run
 from prometheus_client import CollectorRegistry, generate_latest
 
+QUICK = Pace(tick=0.1, retry=0.1)
 SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 
@@ -78,7 +79,7 @@ def test_standby_takes_over_within_the_lease(fleet, beside):
     masters = [Master(FleetCollector()), Master(FleetCollector())]
     stops = [threading.Event(), threading.Event()]
     for master, stop in zip(masters, stops, strict=True):
-        beside(run, lambda: fleet.database.connect("fleet_master"), master, stop)
+        beside(run, lambda: fleet.database.connect("fleet_master"), master, stop, QUICK)
     try:
         wait_until(lambda: any(master.epoch for master in masters), "one leads")
         leading = 0 if masters[0].epoch else 1
@@ -162,7 +163,7 @@ def test_numbers_are_forgotten_while_the_database_is_away(fleet, beside):
         return fleet.database.connect("fleet_master")
 
     leading = ("fleet_master_leading", "")
-    beside(run, connect, master, stop)
+    beside(run, connect, master, stop, QUICK)
     try:
         wait_until(lambda: page(master)[leading] == 1, "it leads")
         away.set()

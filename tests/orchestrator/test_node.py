@@ -30,7 +30,7 @@ class Agent:
     def start(self, *command, connect=None):
         self.child = Child(command=command)
         connect = connect or (lambda: self.fleet.database.connect("alpha"))
-        self.thread = self.beside(run, self.settings, connect, self.child, self.stop)
+        self.thread = self.beside(run, self.settings, connect, self.child, self.stop, 0.2)
         return wait_until(lambda: self.child.process, "the worker is started").pid
 
     def end(self):
