@@ -6,7 +6,7 @@ One process, threads, loopback by default. Read by gunicorn itself.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 workers = 1  # rate limits and tallies are kept in memory
 worker_class = "gthread"
@@ -18,7 +18,8 @@ forwarded_allow_ips = ""  # nobody in front of us is believed about addresses
 limit_request_line = 4094
 limit_request_fields = 50
 control_socket_disable = True  # it would be made in the home folder of whoever runs us
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn's heartbeat file
+# gunicorn's heartbeat file belongs into memory; in some containers only root may write there.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
