@@ -53,8 +53,6 @@ def test_nothing_personal_is_in_analytics(fleet, attempt, judge_all, model_serve
     """
     fleet.set("task_attempts_max", 1)
     fleet.submit("healthcare_appointment", 2, min_turns=10, max_turns=10)
-    model_server.plan.append(Answer("broken"))
-    attempt()
     for _ in range(2):
         attempt()
     for task in fleet.rows("SELECT task_id, position, persona FROM fleet.tasks"):
@@ -64,9 +62,10 @@ def test_nothing_personal_is_in_analytics(fleet, attempt, judge_all, model_serve
             "UPDATE fleet.turns SET text = text || ' ' || %s WHERE task_id = %s AND position = 6",
             said + end, task["task_id"],
         )  # fmt: skip
-    fleet.submit("healthcare_appointment", 1, min_turns=10, max_turns=10)
-    model_server.plan.append(Answer("wrong_speaker", 5))
-    attempt()
+    fleet.submit("healthcare_appointment", 2, min_turns=10, max_turns=10)
+    model_server.plan.extend([Answer("wrong_speaker", 5), Answer("broken")])
+    for _ in range(2):
+        attempt()
     judge_all()
 
     personas = [row["persona"] for row in fleet.rows("SELECT persona FROM fleet.tasks")]
@@ -77,6 +76,7 @@ def test_nothing_personal_is_in_analytics(fleet, attempt, judge_all, model_serve
     assert states == {"accepted", "rejected"}
     assert fleet.rows("SELECT * FROM analytics.events WHERE kind = 'task_failed'")
     assert "[PII]" in fleet.value("SELECT string_agg(evidence, ' ') FROM analytics.rejections")
+    assert "[PII]" in fleet.value("SELECT error FROM analytics.tasks WHERE state = 'pending'")
     assert search(fleet, strings) == []
 
 
