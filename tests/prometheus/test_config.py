@@ -8,7 +8,16 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
+from fleet_exporters.sampler import LABEL_LENGTH_MAX
 
+LIMITS = {
+    "sample_limit",
+    "label_limit",
+    "label_name_length_limit",
+    "label_value_length_limit",
+    "body_size_limit",
+}
+SERIES_MAX = 400  # of a node, by the exporter's own budget
 ROOT = Path(__file__).parents[2] / "prometheus"
 
 
@@ -69,3 +78,13 @@ def test_master_keeps_the_nodes_it_tells_about(values):
     ]
 
     assert master["static_configs"] == [{"targets": ["127.0.0.1:8001"]}]
+
+
+def test_every_page_has_its_limits(values):
+    """A target gone wild is refused before it fills the database; hostile mount names still pass."""
+    jobs = yaml.safe_load(render(values))["scrape_configs"]
+
+    for job in jobs:
+        assert LIMITS <= job.keys(), job["job_name"]
+    assert min(job["label_value_length_limit"] for job in jobs) >= 4 * LABEL_LENGTH_MAX
+    assert jobs[0]["sample_limit"] >= 5 * SERIES_MAX
