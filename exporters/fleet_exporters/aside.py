@@ -1,0 +1,84 @@
+"""
+Read what may be slow, or hang, in a thread of its own: the tick only looks at the last answer.
+
+For sensor families and activity signals alike. A reading that hangs keeps its one thread and is
+told as an error once its deadline has passed; no second thread is ever started beside it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from fleet_exporters.errors import NoDevice, SensorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Value = TypeVar("Value")
+
+ABSENT_SECONDS = 60.0  # how often we look again for what this machine does not have
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Value]):
+    """What the last reading gave: a value or an error, neither before the first one ended."""
+
+    value: Value | None = None
+    error: Exception | None = None
+    seconds: float = 0.0
+
+
+class Aside(Generic[Value]):
+    """
+    Calls `read` every `period` seconds; `latest()` never waits.
+
+    An answer that is later than `deadline` seconds is an error until it comes. What raises NoDevice
+    is asked again after a minute.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Value],
+        period: float,
+        deadline: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read
+        self._period = period
+        self._deadline = deadline
+        self._clock = clock
+        # Replaced as a whole, so that no lock is needed.
+        self._outcome: Outcome[Value] = Outcome()
+        self._asked_at: float | None = None
+
+    def start(self, name: str, stop: threading.Event) -> None:
+        """Begin reading; ends with `stop`. A daemon: what hangs must not keep the program alive."""
+        threading.Thread(target=self._run, args=(stop,), name=name, daemon=True).start()
+
+    def latest(self) -> Outcome[Value]:
+        """Return what the last reading gave, or that the present one is overdue."""
+        asked_at = self._asked_at
+        waited = 0.0 if asked_at is None else self._clock() - asked_at
+        if waited > self._deadline:
+            return Outcome(error=SensorError(f"no answer for {waited:.0f} s"), seconds=waited)
+        return self._outcome
+
+    def read_once(self) -> Outcome[Value]:
+        """Read now, in the calling thread, and keep the outcome."""
+        self._asked_at = started = self._clock()
+        value, error = None, None
+        try:
+            value = self._read()
+        except Exception as exc:  # noqa: BLE001 - drivers raise what they like; told by latest()
+            error = exc
+        self._outcome = Outcome(value, error, self._clock() - started)
+        self._asked_at = None
+        return self._outcome
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            is_absent = isinstance(self.read_once().error, NoDevice)
+            stop.wait(max(self._period, ABSENT_SECONDS) if is_absent else self._period)
