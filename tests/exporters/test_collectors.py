@@ -7,7 +7,7 @@ import subprocess
 
 import fleet_timescale
 import pytest
-from fleet_exporters.collectors import disk, memory, network, temperatures
+from fleet_exporters.collectors import disk, memory, temperatures
 from fleet_exporters.collectors.cpu import (
     Cpu,
     find_frequency_files,
@@ -16,10 +16,8 @@ from fleet_exporters.collectors.cpu import (
 )
 from fleet_exporters.collectors.disk import Disk, Mount
 from fleet_exporters.collectors.memory import Memory
-from fleet_exporters.collectors.network import Traffic
 from fleet_exporters.collectors.node_info import NodeInfo, parse_cpu_model
 from fleet_exporters.errors import NoDevice
-from fleet_exporters.sample import Sample
 
 
 def values(samples):
@@ -45,12 +43,25 @@ def test_utilization_of_no_time_is_unknown():
 def test_cpu_has_no_utilization_at_first():
     """The first reading has nothing to compare with: the metric is absent, not 0."""
     times = iter([{"user": 0.0, "idle": 0.0}, {"user": 1.0, "idle": 3.0}])
-    cpu = Cpu(lambda: next(times), lambda: None, [])
+    cpu = Cpu(lambda: next(times), tuple, [])
 
-    first, second = list(cpu.read()), list(cpu.read())
+    first, second = values(cpu.read()), values(cpu.read())
 
-    assert first == []
-    assert [Sample("fleet_cpu_utilization_ratio", {}, 0.25)] == second
+    assert ("fleet_cpu_utilization_ratio",) not in first
+    assert second["fleet_cpu_utilization_ratio",] == 0.25
+
+
+def test_cpu_times_leave_guests_out():
+    """Time of guests is already inside user time; it would be counted twice."""
+    cpu = Cpu(lambda: {"user": 5.0, "idle": 7.0, "guest": 2.0}, lambda: (0.1, 0.2, 0.3), [])
+
+    assert values(cpu.read()) == {
+        ("fleet_cpu_seconds_total", "user"): 5,
+        ("fleet_cpu_seconds_total", "idle"): 7,
+        ("fleet_load_1m",): 0.1,
+        ("fleet_load_5m",): 0.2,
+        ("fleet_load_15m",): 0.3,
+    }
 
 
 def test_frequency_is_in_hertz(tmp_path):
@@ -70,6 +81,7 @@ def test_memory_used_is_what_is_not_available():
 
     assert found["fleet_memory_used_bytes",] == 40
     assert found["fleet_swap_used_bytes",] == 0
+    assert found["fleet_swap_total_bytes",] == 10
 
 
 def test_no_swap_is_absent():
@@ -124,31 +136,6 @@ def test_files_are_no_mounts(tmp_path):
     assert disk.read_mount(str(tmp_path / "gone")) is None
 
 
-def test_network_leaves_virtual_devices_out():
-    """Loopback and the host ends of containers are no network of the machine."""
-    found = values(
-        network.parse(
-            {
-                "lo": Traffic(1, 1),
-                "veth12ab": Traffic(2, 2),
-                "docker0": Traffic(3, 3),
-                "wlan0": Traffic(5, 6),
-            }
-        )
-    )
-
-    assert found == {
-        ("fleet_network_receive_bytes_total", "wlan0"): 5,
-        ("fleet_network_transmit_bytes_total", "wlan0"): 6,
-    }
-
-
-def test_only_loopback_is_no_network():
-    """A machine with nothing but loopback has no network device."""
-    with pytest.raises(NoDevice, match="loopback"):
-        list(network.parse({"lo": Traffic(1, 1)}))
-
-
 @pytest.mark.parametrize(
     ("sensors", "expected"),
     [
@@ -190,6 +177,13 @@ def test_other_sensors_keep_apart():
         ("fleet_temperature_celsius", "nvme Composite"): 40.0,
         ("fleet_temperature_celsius", "nvme Composite #2"): 45.0,
     }
+
+
+def test_gpus_are_left_to_their_families():
+    """A card's own sensor is not read twice under two names."""
+    found = values(temperatures.parse({"amdgpu": [("edge", 60.0)], "cpu_thermal": [("", 40.0)]}))
+
+    assert found == {("fleet_cpu_temperature_celsius", "cpu_thermal"): 40.0}
 
 
 def test_no_sensor_is_no_device():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors import memory, network, temperatures
+from fleet_exporters.collectors import memory, temperatures
 from fleet_exporters.collectors.cpu import Cpu
 from fleet_exporters.collectors.disk import Disk
+from fleet_exporters.collectors.disk_io import DiskIo
 from fleet_exporters.collectors.gpu import Gpu
+from fleet_exporters.collectors.network import Network
 from fleet_exporters.collectors.node_info import NodeInfo
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ def make_families(watched: Sequence[Path]) -> dict[str, Read]:
         "cpu": Cpu().read,
         "memory": memory.read,
         "disk": Disk(watched).read,
-        "network": network.read,
+        "disk_io": DiskIo().read,
+        "network": Network().read,
         "temperatures": temperatures.read,
         "gpu": Gpu().read,
         "node_info": NodeInfo().read,

@@ -1,5 +1,5 @@
 """
-Read the CPU: busy share, clock, load.
+Read the CPU: seconds by mode, busy share, clock, load.
 
 By hand: `head -1 /proc/stat`, `cat /proc/loadavg`,
 `cat /sys/devices/system/cpu/cpufreq/policy*/scaling_cur_freq`.
@@ -8,7 +8,7 @@ By hand: `head -1 /proc/stat`, `cat /proc/loadavg`,
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -18,6 +18,7 @@ from fleet_exporters.sample import Sample
 CPUFREQ = Path("/sys/devices/system/cpu/cpufreq")
 POLICIES_MAX = 8  # each read may wake a core; eight tell enough of a machine with 128
 KILOHERTZ = 1000.0
+LOADS = ("fleet_load_1m", "fleet_load_5m", "fleet_load_15m")
 
 # Already inside user and nice, so that counting them again would count guests twice.
 _GUEST = ("guest", "guest_nice")
@@ -31,9 +32,9 @@ def read_times() -> Times:
     return psutil.cpu_times()._asdict()
 
 
-def read_load() -> float | None:
-    """Return the one-minute load, or None where the system has none (Windows)."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+def read_load() -> Sequence[float]:
+    """Return the load of 1, 5 and 15 minutes; nothing where the system has none (Windows)."""
+    return os.getloadavg() if hasattr(os, "getloadavg") else ()
 
 
 def find_frequency_files(root: Path = CPUFREQ) -> list[Path]:
@@ -64,7 +65,7 @@ class Cpu:
     def __init__(
         self,
         times: Callable[[], Times] = read_times,
-        load: Callable[[], float | None] = read_load,
+        load: Callable[[], Sequence[float]] = read_load,
         frequency_files: list[Path] | None = None,
     ) -> None:
         self._times = times
@@ -73,14 +74,18 @@ class Cpu:
         self._before: Times | None = None
 
     def read(self) -> Iterator[Sample]:
-        """Yield utilisation (from the second reading on), load and frequency where they exist."""
+        """Yield times, load, clock, and from the second reading on utilisation; what there is."""
         now = self._times()
         ratio = None if self._before is None else parse_utilization(self._before, now)
         self._before = now
+        for mode, seconds in now.items():
+            if mode not in _GUEST:
+                yield Sample("fleet_cpu_seconds_total", {"mode": mode}, seconds)
+        for name, load in zip(LOADS, self._load(), strict=False):
+            yield Sample(name, {}, load)
         hertz = parse_frequency([path.read_text() for path in self._files])
         for name, value in (
             ("fleet_cpu_utilization_ratio", ratio),
-            ("fleet_load_1m", self._load()),
             ("fleet_cpu_frequency_hertz", hertz),
         ):
             if value is not None:

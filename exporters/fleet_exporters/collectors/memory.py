@@ -34,11 +34,12 @@ def read_memory() -> Memory:
 
 
 def parse(memory: Memory) -> Iterator[Sample]:
-    """Yield used and total memory, and used swap if there is any swap."""
+    """Yield used and total memory, and used and total swap if there is any swap."""
     yield Sample("fleet_memory_used_bytes", {}, memory.total - memory.available)
     yield Sample("fleet_memory_total_bytes", {}, memory.total)
     if memory.swap_total:
         yield Sample("fleet_swap_used_bytes", {}, memory.swap_used)
+        yield Sample("fleet_swap_total_bytes", {}, memory.swap_total)
 
 
 def read() -> Iterator[Sample]:

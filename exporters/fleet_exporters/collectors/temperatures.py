@@ -55,8 +55,12 @@ CPU_DRIVERS: dict[str, Callable[[list[tuple[str, float]]], list[tuple[str, float
     "zenpower": _choose_amd,
     "coretemp": _choose_intel,
     "cpu_thermal": _choose_first,
+    "cpu-thermal": _choose_first,  # the same, where the kernel shows it as a thermal zone only
     "acpitz": _choose_first,
 }
+
+# Read by the GPU families, with the number of the card.
+GPU_DRIVERS = ("amdgpu", "radeon", "i915", "xe")
 
 
 def parse(sensors: Sensors) -> Iterator[Sample]:
@@ -65,7 +69,11 @@ def parse(sensors: Sensors) -> Iterator[Sample]:
 
     Raises NoDevice when there is no sensor at all, as in most virtual machines.
     """
-    sensors = {driver: entries for driver, entries in sensors.items() if entries}
+    sensors = {
+        driver: entries
+        for driver, entries in sensors.items()
+        if entries and driver not in GPU_DRIVERS
+    }
     if not sensors:
         raise NoDevice("the kernel shows no temperature sensor; `sensors` shows what there is")
     best = next((driver for driver in CPU_DRIVERS if driver in sensors), None)
