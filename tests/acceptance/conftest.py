@@ -150,3 +150,15 @@ def fleet(tmp_path_factory):
         fleet.run("down", "--purge", check=False)
         for pid in processes_of(home):
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def other_home(tmp_path, fleet):
+    """A second home beside the first; it borrows the first one's model server."""
+    llm = fleet.services()["llm"]["url"] + "/v1"
+    other = Fleet(tmp_path / "other", {**os.environ, "FLEET_HOME": str(tmp_path / "other")})
+    other.environ["FLEET_LLM"] = llm
+    try:
+        yield other
+    finally:
+        other.run("down", "--purge", check=False)
