@@ -27,6 +27,7 @@ COMMANDS = {
     "logins": ("print the logins of people", "fleet_stack.logins:main"),
     "logs": ("print the logs, or those of one PROGRAM; -f follows", "fleet_stack.logs:main"),
     "env": ("print addresses as shell exports", "fleet_stack.environment:main"),
+    "doctor": ("say what this machine's sensors find; --json too", "fleet_stack.checkup:main"),
     "migrate": ("bring the database up to date", "fleet_stack.enrolment:main"),
     "test": ("run every test", "fleet_stack.testing:main"),
 }

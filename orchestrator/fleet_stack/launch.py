@@ -28,7 +28,8 @@ FAILING = frozenset({"BACKOFF", "FATAL", "EXITED"})
 def assemble(ground: Ground, node: str, programs: Mapping[str, Program], model: Model) -> Stack:
     """Return the stack that these findings make."""
     parts = stack.decide_parts(ground.ports, ground.externals, programs, model)
-    public_url = ground.environ.get("FLEET_PUBLIC_URL", "")
+    given_url = ground.environ.get("FLEET_PUBLIC_URL", "")
+    public_url = stack.decide_public_url(given_url, ground.ports["control-api"], "control-api")
     decision = Decision(
         parts=parts,
         node=node,
@@ -36,8 +37,9 @@ def assemble(ground: Ground, node: str, programs: Mapping[str, Program], model: 
         inputs=stack.digest_inputs(ground.environ),
         note=ground.placement.note,
         grafana_public_url=_grafana_public_url(
-            parts["grafana"], public_url, ground.ports["grafana"]
+            parts["grafana"], given_url, ground.ports["grafana"]
         ),
+        public_url=public_url,
     )
     return Stack(
         home=ground.home,
@@ -47,7 +49,7 @@ def assemble(ground: Ground, node: str, programs: Mapping[str, Program], model: 
         secrets=ground.secrets,
         programs=programs,
         model=model,
-        public_url=stack.decide_public_url(public_url, ground.ports["control-api"], "control-api"),
+        public_url=public_url,
     )
 
 

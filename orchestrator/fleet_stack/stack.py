@@ -85,6 +85,7 @@ class Decision:
     inputs: str = ""
     note: str = ""
     grafana_public_url: str = ""
+    public_url: str = ""  # of the control API, as people browse it
 
     @property
     def managed(self) -> list[str]:

@@ -1,0 +1,1 @@
+"""What `fleet doctor` finds out about a machine, and how it says so."""
