@@ -216,7 +216,21 @@ def test_every_family_has_a_command(tmp_path):
     """Whoever doubts a value can look for themselves."""
     families = make_families([tmp_path])
 
-    assert [name for name in families if not by_hand.choose(name, "linux")] == []
+    assert [name for name, read in families.items() if not by_hand.find(read)] == []
+
+
+@pytest.mark.parametrize(
+    ("docstring", "commands"),
+    [
+        ("Read.\n\nBy hand: `cat a.b`, or\n`grep . c`. Not `rm d`.", "cat a.b; grep . c"),
+        ("Read.\n\nBy hand: `free --bytes` (used is total minus free).", "free --bytes"),
+        ("By hand: `a\nb`", "a b"),
+        ("Read `x`.", ""),
+    ],
+)
+def test_commands_stand_in_the_docstring(docstring, commands):
+    """All of the sentence, none of the next; a point within a command ends nothing."""
+    assert by_hand.parse(docstring) == commands
 
 
 def test_doctor_needs_nothing_but_the_machine(capsys):

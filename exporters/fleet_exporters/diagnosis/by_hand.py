@@ -1,33 +1,31 @@
-"""The command that shows by hand what a sensor family reads."""
+"""
+Find the commands that show by hand what a sensor family reads.
+
+They stand where the family is read, in the docstring of its module, after `By hand:`.
+"""
 
 from __future__ import annotations
 
-import sys
+import importlib
+import re
+from typing import TYPE_CHECKING
 
-LINUX = {
-    "cpu": "head -1 /proc/stat; cat /proc/loadavg",
-    "memory": "free --bytes",
-    "disk": "df --block-size=1 --local",
-    "disk_io": "cat /proc/diskstats",
-    "network": "cat /proc/net/dev",
-    "temperatures": "sensors",
-    "gpu": (
-        "nvidia-smi --query-gpu=index,name,utilization.gpu,temperature.gpu,memory.used,power.draw "
-        "--format=csv"
-    ),
-    "node_info": "uname -srm; lscpu",
-}
-# What Linux shows through /proc, /sys and its own tools.
-WINDOWS = {
-    "cpu": 'typeperf -sc 1 "\\Processor(_Total)\\% Processor Time"',
-    "memory": "systeminfo",
-    "disk": "fsutil volume diskfree C:",
-    "network": "netstat -e",
-    "node_info": "systeminfo",
-    "gpu": LINUX["gpu"],
-}
+if TYPE_CHECKING:
+    from fleet_exporters.sample import Read
+
+# The sentence after the mark; a point within a command ends no sentence.
+SENTENCE = re.compile(r"By hand: ((?:`[^`]*`|[^`.]|\.(?!\s|$))*)")
+COMMAND = re.compile(r"`([^`]+)`")
 
 
-def choose(family: str, platform: str = sys.platform) -> str:
-    """Return the command for this system; empty where none is known."""
-    return (WINDOWS if platform == "win32" else LINUX).get(family, "")
+def parse(docstring: str) -> str:
+    """Return the commands, ready for a shell; empty when none are named."""
+    sentence = SENTENCE.search(docstring)
+    commands = COMMAND.findall(sentence[1]) if sentence else []
+    return "; ".join(" ".join(command.split()) for command in commands)
+
+
+def find(read: Read) -> str:
+    """Return the commands of the module that a family's function comes from."""
+    module = getattr(read, "__module__", "")
+    return parse(importlib.import_module(module).__doc__ or "") if module else ""

@@ -73,7 +73,7 @@ class _Examination:
             self._name,
             BROKEN,
             f"does not answer within {self._deadline:g} s",
-            by_hand=by_hand.choose(self._name),
+            by_hand=by_hand.find(self._read),
         )
 
 
@@ -96,4 +96,4 @@ def examine_family(name: str, read: Read) -> Finding:
         reason = "; ".join(
             filter(None, [reason, f"{dropped} impossible value{'s'[: dropped - 1]} left out"])
         )
-    return Finding(name, state, reason, kept, by_hand.choose(name))
+    return Finding(name, state, reason, kept, by_hand.find(read))
