@@ -29,12 +29,11 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parents[2]
 FORMAT = 1  # raised when a home made before cannot be used any more
 NEEDED_BYTES = 1_000_000_000  # a first start writes about half of it
-# Everything that a home may contain: what `down --purge` removes, and nothing else.
+# Everything that a home may contain: what `down --purge` removes, in this order, and nothing else.
+# home.json is last: until then it is a home, and an interrupted purge can be run again.
 ENTRIES = (
     "alertmanager",
     "grafana",
-    "home.json",
-    "lock",
     "logs",
     "mail",
     "node_id",
@@ -48,6 +47,8 @@ ENTRIES = (
     "spool",
     "stack.json",
     "supervisor",
+    "lock",
+    "home.json",
 )
 # These would need quoting in one of the configuration files that name the home.
 REFUSED_CHARACTERS = frozenset("\"'`;#$\\\n\r\t")
@@ -164,7 +165,7 @@ def create(home: Home, record: Record) -> Record:
             f"{home.root} has {free // 1_000_000} MB free and a first start needs "
             f"{NEEDED_BYTES // 1_000_000} MB; free some, or choose another FLEET_HOME"
         )
-    make_folder(home.root)
+    make_folder(home.root.resolve())
     store(home, record)
     return record
 

@@ -114,6 +114,19 @@ def test_purge_removes_the_folder_of_a_clean_home(tmp_path):
     assert not home.root.exists()
 
 
+def test_interrupted_purge_can_be_run_again(tmp_path):
+    """Whatever is left after any number of its steps is still a home."""
+    home = Home(tmp_path / "fleet")
+    homes.create(home, Record())
+    for name in homes.ENTRIES[:-1]:
+        home.path(name).touch()
+    for name in homes.ENTRIES[:-1]:
+        home.path(name).unlink()
+        assert homes.exists(home)
+
+    assert homes.purge(home) == []
+
+
 def test_every_entry_that_the_launcher_makes_is_purged(tmp_path):
     """The list of entries has no duplicates and names no path outside of the home."""
     assert len(homes.ENTRIES) == len(set(homes.ENTRIES))
