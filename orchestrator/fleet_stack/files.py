@@ -35,24 +35,28 @@ def store_text(path: Path, text: str, *, mode: int = 0o644, owner: Account | Non
 
 
 def make_folder(path: Path, *, mode: int = 0o755, owner: Account | None = None) -> Path:
-    """Make a folder and missing parents; only the folder itself gets the mode and the owner."""
+    """
+    Make a folder and missing parents; only the folder itself gets the mode and the owner.
+
+    Raises HomeError for a link in its place: mode and owner would go to wherever it leads. Whether
+    a parent is one is not looked at, so root must own the parents of what it gives away.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        path.chmod(mode)
-        if owner is not None and os.geteuid() == 0:
-            os.chown(path, owner.uid, owner.gid)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            os.fchmod(descriptor, mode)
+            if os.geteuid() == 0:
+                uid, gid = (owner.uid, owner.gid) if owner is not None else (0, 0)
+                os.fchown(descriptor, uid, gid)
+        finally:
+            os.close(descriptor)
     except OSError as exc:
+        if path.is_symlink():
+            raise HomeError(
+                f"{path} is a link; put a folder there, or choose another FLEET_HOME"
+            ) from exc
         raise HomeError(
             f"the folder {path} cannot be made ({exc.strerror}); choose another FLEET_HOME"
         ) from exc
     return path
-
-
-def give(path: Path, owner: Account) -> None:
-    """
-    Make `owner` the owner of a folder and all in it, when we are root and it is not so already.
-    """
-    if os.geteuid() != 0 or path.stat().st_uid == owner.uid:
-        return
-    for entry in (path, *path.rglob("*")):
-        os.lchown(entry, owner.uid, owner.gid)

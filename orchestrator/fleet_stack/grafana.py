@@ -39,14 +39,13 @@ ON = (
 )
 ACTIONS = "/api/datasources/proxy/uid/fleet-control/**"  # the only path that a button may post to
 # Grafana logs an error for each of these that is missing.
-FOLDERS = (
+READ = (
     "provisioning/plugins",
     "provisioning/alerting",
     "provisioning/datasources",
     "provisioning/dashboards",
-    "data",
-    "plugins",
 )
+WRITTEN = ("data", "plugins")
 DASHBOARDS = CHECKOUT / "grafana" / "dashboards"
 
 

@@ -81,6 +81,9 @@ def prepare(
     place = placement.settle(home, record.postgres_folder)
     homes.store(home, replace(record, postgres_folder=str(place.postgres_folder)))
     secrets = Secrets(home.path("secrets"), place.programs)
+    secrets.make()
+    if "postgres" not in record.externals and not secrets.has("owner_password"):
+        placement.refuse_leftover(home, place)
     for name in SECRETS:
         secrets.ensure(name)
     for name in ("logs", "supervisor"):

@@ -132,16 +132,32 @@ def find_blocked(account: Account, paths: list[Path]) -> Path | None:
     return next((path for path in paths if not can_enter(account, [path])), None)
 
 
+def refuse_leftover(home: Home, placement: Placement) -> None:
+    """Raise HomeError for the database of an earlier home: the password went with that home."""
+    if not placement.data.exists():
+        return
+    origin = (
+        f"of an earlier home at {home.root}"
+        if placement.is_moved
+        else "whose password is no longer in the home"
+    )
+    raise HomeError(
+        f"{placement.postgres_folder} holds the database {origin}; "
+        "`./fleet down --purge` removes it, or choose another FLEET_HOME"
+    )
+
+
 def prepare(home: Home, placement: Placement) -> None:
     """
-    Make PostgreSQL's folder.
+    Make PostgreSQL's folder; it stays ours, so that its user cannot put a link where we write.
 
     When moved, mark it with the name of its home and bring the programs along.
     """
-    if not placement.is_moved:
-        make_folder(placement.postgres_folder, owner=placement.postgres)
-        return
     folder = make_folder(placement.postgres_folder)
+    if placement.data.exists():
+        make_folder(placement.data, mode=0o700, owner=placement.postgres)
+    if not placement.is_moved:
+        return
     store_text(folder / "home", f"{home.root}\n")
     source = find_package()
     if not (folder / PACKAGE).exists():

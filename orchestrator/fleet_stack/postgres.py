@@ -20,7 +20,7 @@ from fleet_timescale.connection import Connection, connect
 from psycopg import sql
 
 from fleet_stack.errors import HomeError, StackError
-from fleet_stack.files import store_text
+from fleet_stack.files import make_folder, store_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,10 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %q%u@%d '
 """
+REFUSED = (
+    "refuses the password kept in the home; put back secrets/owner_password of the home, or remove "
+    "the database with `./fleet down --purge`"
+)
 INCLUDE = "include_if_exists = 'fleet.conf'\n"
 
 
@@ -89,7 +93,7 @@ def initialise(placement: Placement, password: str) -> None:
         store_text(file, password + "\n", mode=0o600, owner=placement.postgres)
         if os.geteuid() == 0:
             os.chown(folder, placement.postgres.uid, placement.postgres.gid)
-            _make_enterable(placement, scratch)
+        make_folder(scratch, mode=0o700, owner=placement.postgres)
         _run(
             placement.postgres,
             [
@@ -108,14 +112,21 @@ def initialise(placement: Placement, password: str) -> None:
                 "--data-checksums",
             ],
         )
-    with (scratch / "postgresql.conf").open("a") as conf:
-        conf.write("\n" + INCLUDE)
+    append_include(scratch / "postgresql.conf")
     scratch.rename(placement.data)
 
 
-def _make_enterable(placement: Placement, scratch: Path) -> None:
-    scratch.mkdir(mode=0o700)
-    os.chown(scratch, placement.postgres.uid, placement.postgres.gid)
+def append_include(path: Path) -> None:
+    """Let postgresql.conf read our settings. It is the server's file: a link is not followed."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+    except OSError as exc:
+        raise HomeError(
+            f"{path} cannot be written ({exc.strerror}); run `./fleet down --purge`, "
+            "then `./fleet up` again"
+        ) from exc
+    with os.fdopen(descriptor, "w") as file:
+        file.write("\n" + INCLUDE)
 
 
 def _run(account: Account, command: list[str | Path]) -> None:
@@ -166,9 +177,7 @@ def wait_until_ready(
         except psycopg.OperationalError as exc:
             is_refused = "password authentication failed" in str(exc)
             if is_refused or time.monotonic() > deadline:
-                reason = (
-                    "refuses the password kept in the home" if is_refused else "does not answer"
-                )
+                reason = REFUSED if is_refused else "does not answer"
                 raise StackError(f"PostgreSQL {reason}; its log ends so:\n{explain()}") from exc
         else:
             return

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet_stack.account import Account
+    from fleet_stack.home import Home
 
 MAIL_FROM, MAIL_TO = "fleet@localhost", "operator@localhost"
 
@@ -89,7 +90,7 @@ def store_all(stack: Stack) -> dict[str, str]:
     checksums = {}
     for name in ("prometheus", "alertmanager", "grafana"):
         owner = stack.placement.programs
-        _make_folders(stack, name, owner)
+        make_folders(stack.home, name, owner)
         content = ""
         for target, template in sorted(find_templates(name).items()):
             text = render_template(template, values)
@@ -99,9 +100,15 @@ def store_all(stack: Stack) -> dict[str, str]:
     return checksums
 
 
-def _make_folders(stack: Stack, name: str, owner: Account) -> None:
-    make_folder(stack.home.path(name), mode=0o700, owner=owner)
-    for folder in grafana.FOLDERS if name == "grafana" else ("data",):
-        for parent in reversed(Path(folder).parents[:-1]):
-            make_folder(stack.home.path(name, str(parent)), owner=owner)
-        make_folder(stack.home.path(name, folder), owner=owner)
+def make_folders(home: Home, name: str, owner: Account) -> None:
+    """
+    Make a program's folders; `owner`, who runs it, gets only those that it writes.
+
+    All others stay ours: where root writes a file, nobody else may have put a link.
+    """
+    make_folder(home.path(name))
+    for folder in grafana.READ if name == "grafana" else ():
+        for parent in (*reversed(Path(folder).parents[:-1]), folder):
+            make_folder(home.path(name, str(parent)))
+    for folder in grafana.WRITTEN if name == "grafana" else ("data",):
+        make_folder(home.path(name, folder), mode=0o700, owner=owner)

@@ -1,13 +1,15 @@
 """
 The secrets of a home.
 
-Made once, one 0600 file each in a 0700 folder, owned by the user that the servers run as.
+Made once, one 0600 file each, owned by the user that the servers run as, in a folder of whoever
+calls `up` that nobody else can list or change.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fleet_stack.errors import HomeError
@@ -32,6 +34,15 @@ class Secrets:
         """Return the file of a secret, for programs that read it themselves."""
         return self.folder / name
 
+    def make(self) -> None:
+        """
+        Make the folder. Another owner may open what it knows the name of, and change nothing.
+        """
+        if self.owner is None or self.owner.uid == os.geteuid():
+            make_folder(self.folder, mode=0o700)
+        else:
+            make_folder(self.folder, mode=0o710, owner=replace(self.owner, uid=os.geteuid()))
+
     def has(self, name: str) -> bool:
         """True when the secret was made before."""
         try:
@@ -42,7 +53,10 @@ class Secrets:
     def read(self, name: str) -> str:
         """Return a secret that must exist."""
         try:
-            return self.path(name).read_text().strip()
+            # Not a link: root must not read for the owner what the owner may not.
+            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW)
+            with os.fdopen(descriptor) as file:
+                return file.read().strip()
         except FileNotFoundError as exc:
             raise HomeError(
                 f"the secret {name} is missing in {self.folder}; run `./fleet up`"
@@ -65,6 +79,6 @@ class Secrets:
     def put(self, name: str, value: str) -> None:
         """Keep a value that was decided elsewhere."""
         if not self.folder.is_dir():
-            make_folder(self.folder, mode=0o700, owner=self.owner)
+            self.make()
         if not self.has(name) or self.read(name) != value.strip():
             store_text(self.path(name), value + "\n", mode=0o600, owner=self.owner)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from fleet_stack import placement
 from fleet_stack.account import Account, can_enter, load_current
+from fleet_stack.errors import HomeError
 from fleet_stack.home import Home
+from fleet_stack.placement import Placement
 
 HOME = Home(Path("/srv/fleet"))
 ROOT, FLEET, ANN = Account("root", 0, 0), Account("fleet", 990, 990), Account("ann", 1000, 1000)
@@ -60,6 +62,17 @@ def test_moved_folder_of_this_home_is_removed(tmp_path):
 
     assert placement.purge(HOME, str(folder), tmp_path) == ""
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("folder", ["moved", "inside"])
+def test_database_without_its_password_is_named_with_the_remedy(tmp_path, folder):
+    """A home removed by hand leaves its database; a new one must not fail at its password."""
+    place = Placement(ROOT, FLEET, tmp_path / folder)
+    placement.refuse_leftover(HOME, place)
+    place.data.mkdir(parents=True)
+
+    with pytest.raises(HomeError, match=rf"{folder} holds the database.*down --purge.*FLEET_HOME"):
+        placement.refuse_leftover(HOME, place)
 
 
 def test_data_inside_the_home_are_not_purged_here(tmp_path):

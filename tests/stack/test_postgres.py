@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 from fleet_stack import postgres
-from fleet_stack.errors import StackError
+from fleet_stack.errors import HomeError, StackError
 
 
 def test_settings_keep_the_server_on_loopback():
@@ -45,6 +45,17 @@ def test_database_is_made_once(database):
         owner.execute("DROP DATABASE made_by_test")
 
     assert found == 1
+
+
+def test_link_in_the_place_of_the_servers_settings_is_not_followed(tmp_path):
+    """The server's user may write there; whoever calls `up` may be root."""
+    victim = tmp_path / "victim"
+    victim.write_text("dear")
+    (tmp_path / "postgresql.conf").symlink_to(victim)
+
+    with pytest.raises(HomeError, match="cannot be written"):
+        postgres.append_include(tmp_path / "postgresql.conf")
+    assert victim.read_text() == "dear"
 
 
 def test_server_that_does_not_come_up_is_explained():
