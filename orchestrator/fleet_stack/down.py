@@ -32,6 +32,8 @@ def main(argv: list[str]) -> int:
     progress = begin()
     if not homes.exists(home):
         progress(f"there is no fleet in {home.root}")
+        if arguments.purge:
+            end_leftover(home, progress)
         return 0
     down(home, progress, purges=arguments.purge)
     return 0
@@ -39,9 +41,18 @@ def main(argv: list[str]) -> int:
 
 def stop(home: Home, base: Path) -> None:
     """End every process of the home, also those of a killed supervisor, and what they met in."""
+    runtime.check(home, base)
     supervisor.stop(base / runtime.SOCKET, LAST)
     orphans.end(orphans.find(home))
-    runtime.remove(base)
+    runtime.remove(home, base)
+
+
+def end_leftover(home: Home, progress: Progress) -> None:
+    """End and remove what lies outside of a home whose folder was deleted by hand."""
+    orphans.end(orphans.find(home))
+    note = placement.purge(home, "")
+    if note:
+        progress(note)
 
 
 def down(home: Home, progress: Progress, *, purges: bool) -> None:
@@ -51,6 +62,8 @@ def down(home: Home, progress: Progress, *, purges: bool) -> None:
         decision = stack.load(home)
         if decision is not None:
             stop(home, Path(decision.runtime))
+        else:
+            orphans.end(orphans.find(home))
         progress("everything is down")
         if purges:
             note = placement.purge(home, record.postgres_folder)

@@ -61,11 +61,17 @@ def prepare(home: Home, environ: Mapping[str, str]) -> Path:
 
 def make_base(base: Path) -> Path:
     """Make the folder. Raises HomeError when something of somebody else is there."""
-    if base.exists() or base.is_symlink():
-        found = base.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise HomeError(f"{base} belongs to another user; remove it, or use another FLEET_HOME")
+    if not _is_ours(base):
+        raise HomeError(f"{base} belongs to another user; remove it, or use another FLEET_HOME")
     return make_folder(base)
+
+
+def _is_ours(base: Path) -> bool:
+    """True for a folder of this user, and for none at all."""
+    if not os.path.lexists(base):
+        return True
+    found = base.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def prepare_node(base: Path, node: str, owner: Account) -> Path:
@@ -73,8 +79,27 @@ def prepare_node(base: Path, node: str, owner: Account) -> Path:
     return make_folder(base / node, owner=owner)
 
 
-def remove(base: Path) -> None:
+def is_possible(home: Home, base: Path) -> bool:
+    """True for a place that `decide_base` gives this home, whatever the environment was then."""
+    if base == home.path("run"):
+        return True
+    is_in_memory = base.name == home.key and base.parent.name == "fleet"
+    is_temporary = base.name == f"fleet-{os.geteuid()}-{home.key}"
+    return base.is_absolute() and ".." not in base.parts and (is_in_memory or is_temporary)
+
+
+def check(home: Home, base: Path) -> None:
+    """Raise HomeError when the folder is none of ours: its name comes out of a file."""
+    if not is_possible(home, base) or not _is_ours(base):
+        raise HomeError(
+            f"{home.path('stack.json')} names {base}, which is no runtime folder of this home; "
+            "remove that file and run the same command again"
+        )
+
+
+def remove(home: Home, base: Path) -> None:
     """Remove the folder, and `fleet` above it when no other home uses it."""
+    check(home, base)
     shutil.rmtree(base, ignore_errors=True)
     if base.parent.name == "fleet" and base.parent.is_dir() and not any(base.parent.iterdir()):
         base.parent.rmdir()

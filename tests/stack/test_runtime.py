@@ -34,13 +34,47 @@ def test_socket_path_stays_short():
 
 def test_node_folder_is_made_and_removed(tmp_path):
     """`down` leaves nothing, nor an empty folder above it."""
-    base = tmp_path / "fleet" / "key"
+    base = tmp_path / "fleet" / HOME.key
     base.mkdir(parents=True)
     folder = runtime.prepare_node(base, "alpha", load_current())
 
     assert folder.is_dir()
-    runtime.remove(base)
+    runtime.remove(HOME, base)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "named", ["precious", f"fleet/../fleet/{HOME.key}", "fleet/another", f"x/{HOME.key}"]
+)
+def test_folder_that_is_no_runtime_folder_of_the_home_is_never_removed(tmp_path, named):
+    """stack.json is a file that anything may have written to: it names no victim."""
+    base = tmp_path / named
+    base.mkdir(parents=True)
+
+    with pytest.raises(HomeError, match="no runtime folder of this home; remove that file"):
+        runtime.remove(HOME, base)
+    assert base.is_dir()
+
+
+def test_link_to_a_folder_is_never_removed_as_a_runtime_folder(tmp_path):
+    """The right name, but not what we made."""
+    (tmp_path / "precious").mkdir()
+    base = tmp_path / "fleet" / HOME.key
+    base.parent.mkdir()
+    base.symlink_to(tmp_path / "precious")
+
+    with pytest.raises(HomeError, match="no runtime folder of this home"):
+        runtime.remove(HOME, base)
+    assert (tmp_path / "precious").is_dir()
+
+
+@pytest.mark.parametrize("memory", [Path("/run"), Path("/run/user/7"), None])
+def test_every_place_that_is_chosen_can_be_removed_again(memory):
+    """Wherever `up` put it, and whatever the environment of `down` is."""
+    deep = Home(Path("/srv") / ("x" * 100))
+
+    for home in (HOME, deep):
+        assert runtime.is_possible(home, runtime.decide_base(home, memory, Path("/tmp")))
 
 
 def test_link_in_the_place_of_the_folder_is_refused(tmp_path):
