@@ -105,6 +105,12 @@ _NODE = (
                "1 for the mode that the machine is in, 0 for the others (state.json)."),
     MetricSpec("fleet_throttle_factor", "gauge", (), RATIO,
                "Share of full speed that the worker may use; 0 stops it (state.json)."),
+    MetricSpec("fleet_throttle_limit", "gauge", ("limit",), RATIO,
+               "1 for each thing that holds the worker back now: manual, heat, battery, gaming, "
+               "work (state.json)."),
+    MetricSpec("fleet_activity_signal_known", "gauge", ("signal",), RATIO,
+               "1 if this machine tells the signal of its owner's activity, 0 if it is unknown "
+               "(state.json)."),
     MetricSpec("fleet_collector_up", "gauge", ("collector",), RATIO,
                "1 if the sensor family could be read, 0 if it is broken; absent without a device."),
     MetricSpec("fleet_collector_duration_seconds", "gauge", ("collector",), COUNT,

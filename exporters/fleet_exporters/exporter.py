@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fleet_exporters.sample import MODES, Sample, Tick, Verdict
-from fleet_exporters.throttle import Heat, decide, decide_heat, read_temperatures
+from fleet_exporters.judge import Judge, describe
+from fleet_exporters.sample import Sample, Tick
 
 if TYPE_CHECKING:
     import threading
@@ -34,14 +34,6 @@ def next_due(due: float, period: float, now: float) -> tuple[float, int]:
     return due + (missed + 1) * period, missed
 
 
-def describe(verdict: Verdict) -> list[Sample]:
-    """Return mode (one series a mode, one of them 1) and factor."""
-    modes = [
-        Sample("fleet_activity_mode", {"mode": mode}, float(mode == verdict.mode)) for mode in MODES
-    ]
-    return [*modes, Sample("fleet_throttle_factor", {}, verdict.throttle_factor)]
-
-
 class Exporter:
     """Holds what one tick needs to know of the one before."""
 
@@ -51,21 +43,20 @@ class Exporter:
         sinks: Mapping[str, Sink],
         read_status: Callable[[], list[Sample]],
         clock: Callable[[], float] = time.monotonic,
+        judge: Judge | None = None,
     ) -> None:
         self._sampler = sampler
         self._sinks = sinks
         self._read_status = read_status
         self._clock = clock
-        self._heat: dict[str, Heat] = {}
+        self._judge = judge or Judge(clock=clock)
         self._missed = 0
         self._failing: set[str] = set()
 
     def tick(self, late_seconds: float, at: datetime) -> Tick:
         """Read and publish once; return what was published."""
         readings = self._sampler.sample()
-        temperatures = read_temperatures(readings)
-        self._heat = decide_heat(self._heat, temperatures, self._clock())
-        verdict = decide(self._heat, temperatures)
+        verdict = self._judge.decide(readings)
         own = [
             Sample("fleet_tick_late_seconds", {}, late_seconds),
             Sample("fleet_ticks_missed_total", {}, self._missed),

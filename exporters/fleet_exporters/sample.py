@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MODES = ("idle", "work", "gaming", "throttling")
+LIMITS = ("manual", "heat", "battery", "gaming", "work")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ class Verdict:
     reason: str
     #: celsius by sensor, as judged
     temperatures: Mapping[str, float] = field(default_factory=dict)
+    #: which of LIMITS hold the worker back, the strongest first
+    limits: tuple[str, ...] = ()
+    #: the running call must end now, not with its conversation
+    must_cut: bool = False
+    #: what the activity was decided from; None is unknown
+    signals: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

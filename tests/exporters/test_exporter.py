@@ -9,10 +9,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from fleet_exporters.activity import Signals
 from fleet_exporters.catalogue import CATALOGUE
 from fleet_exporters.collectors import make_families
 from fleet_exporters.exporter import Exporter, next_due
@@ -66,6 +68,8 @@ def test_heat_is_decided_and_published():
     }
     assert modes == {"idle": 0, "work": 0, "gaming": 0, "throttling": 1}
     assert Sample("fleet_throttle_factor", {}, 0.0) in tick.samples
+    assert Sample("fleet_throttle_limit", {"limit": "heat"}, 1.0) in tick.samples
+    assert Sample("fleet_throttle_limit", {"limit": "gaming"}, 0.0) in tick.samples
 
 
 def test_failing_sink_does_not_stop_the_others(caplog):
@@ -95,6 +99,9 @@ def test_worker_reads_the_state(tmp_path):
         "throttle_factor": 0.0,
         "reason": "die is hot (84 °C)",
         "temperatures": {"die": 84.0},
+        "must_cut": False,
+        "limits": ["heat"],
+        "signals": asdict(Signals()),
     }
 
 

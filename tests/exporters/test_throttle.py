@@ -1,31 +1,45 @@
-"""Heat becomes a factor, with hysteresis, on a fake clock."""
+"""Heat, owner, battery and a hand become one factor, with hysteresis, on a fake clock."""
 
 from __future__ import annotations
 
 import itertools
 
 import pytest
+from fleet_exporters.activity import Activity, Signals
+from fleet_exporters.rules import Bands, Rules
 from fleet_exporters.sample import Sample
 from fleet_exporters.throttle import (
-    Bands,
+    SLOWDOWN_METRIC,
+    Heat,
     Level,
+    Thermometer,
     decide,
     decide_heat,
     decide_level,
-    read_temperatures,
+    read_thermometers,
 )
 
 BANDS = Bands()
 TICK = 5
+IDLE = Activity()
+GAMING = Activity("gaming", reason="Steam runs app 440")
+WORK = Activity("work", reason="input 3 s ago")
 
 
-def replay(temperatures):
-    """Return the factor at each tick of 5 s for one sensor's temperatures; None is silence."""
+def judge(heat, activity=IDLE, rules=Rules(), now=0):  # noqa: B008 - frozen
+    """Return the verdict on this heat and activity."""
+    return decide(heat, activity, Signals(), now, rules)
+
+
+def replay(thermometers, rules=Rules()):  # noqa: B008 - frozen
+    """Return the factor at each tick of 5 s for one sensor; None is silence."""
     heat, factors = {}, []
-    for number, celsius in enumerate(temperatures):
-        seen = {} if celsius is None else {"cpu": celsius}
-        heat = decide_heat(heat, seen, number * TICK)
-        factors.append(decide(heat, seen).throttle_factor)
+    for number, said in enumerate(thermometers):
+        if said is not None and not isinstance(said, Thermometer):
+            said = Thermometer(said)  # noqa: PLW2901 - celsius alone is enough for most
+        seen = {} if said is None else {"gpu 0": said}
+        heat = decide_heat(heat, seen, number * TICK, rules)
+        factors.append(judge(heat, rules=rules, now=number * TICK).throttle_factor)
     return factors
 
 
@@ -79,23 +93,83 @@ def test_silent_sensor_is_held_then_warm():
 
 def test_hottest_device_decides():
     """One hot GPU throttles a machine with a cool CPU, and the reason names it."""
-    temperatures = {"cpu": 50.0, "gpu 0": 85.0}
+    heat = decide_heat({}, {"cpu": Thermometer(50), "gpu 0": Thermometer(85)}, 0)
 
-    verdict = decide(decide_heat({}, temperatures, 0), temperatures)
+    verdict = judge(heat)
 
     assert (verdict.mode, verdict.throttle_factor) == ("throttling", 0.0)
     assert verdict.reason == "gpu 0 is hot (85 °C)"
+    assert verdict.temperatures == {"cpu": 50, "gpu 0": 85}
+    assert not verdict.must_cut
+
+
+def test_silent_sensor_is_told_as_silent():
+    """The last value of a sensor that says nothing is no temperature of now."""
+    verdict = judge({"cpu": Heat(Level.WARM, 0, 90, seen_at=0)}, now=40)
+
+    assert (verdict.reason, verdict.temperatures) == ("cpu is warm (silent)", {})
 
 
 def test_no_sensor_is_no_heat():
-    """A machine without sensors runs at full speed and says that it has none."""
-    verdict = decide({}, {})
+    """A machine without sensors runs at full speed."""
+    assert judge({}).throttle_factor == 1.0
 
-    assert (
-        verdict.mode,
-        verdict.throttle_factor,
-        verdict.reason,
-    ) == ("idle", 1.0, "no temperature sensor")
+
+def test_bands_are_of_the_kind_of_device():
+    """A GPU may be allowed more than a CPU."""
+    rules = Rules(bands={"cpu": Bands(), "gpu": Bands(85, 80, 92, 86)}, warm_factor=0.3)
+
+    assert replay([81, 86, 93], rules) == [1.0, 0.3, 0.0]
+
+
+def test_nearness_of_the_slowdown_is_an_emergency():
+    """Three degrees below the hardware's own limit all stops for a minute, the call at once."""
+    near, cool = Thermometer(87, slowdown_celsius=90), Thermometer(60, slowdown_celsius=90)
+    rules = Rules(bands={"cpu": Bands(), "gpu": Bands(95, 90, 99, 92)})
+
+    assert judge(decide_heat({}, {"gpu 0": near}, 0, rules), rules=rules).must_cut
+    assert replay([near, *[cool] * 14], rules) == [0.0] * 12 + [1.0] * 3
+
+
+def test_hardware_that_slows_itself_is_an_emergency():
+    """Seconds counted by the driver since the last tick stop all; older ones do not."""
+    before, same, more = (Thermometer(60, held_down_seconds=s) for s in (40, 40, 45))
+
+    assert replay([before, same]) == [1.0, 1.0]
+    assert replay([before, more, *[more] * 13]) == [1.0] + [0.0] * 12 + [1.0] * 2
+
+
+@pytest.mark.parametrize(
+    ("activity", "rules", "expected"),
+    [
+        (IDLE, Rules(), ("idle", 1.0, (), False)),
+        (WORK, Rules(), ("work", 0.5, ("work",), False)),
+        (WORK, Rules(work_factor=0), ("work", 0.0, ("work",), True)),
+        (GAMING, Rules(), ("gaming", 0.0, ("gaming",), True)),
+        (IDLE, Rules(manual_factor=0.2), ("throttling", 0.2, ("manual",), False)),
+        (WORK, Rules(manual_factor=0.2), ("throttling", 0.2, ("manual", "work"), False)),
+        (GAMING, Rules(manual_factor=0.2), ("gaming", 0.0, ("gaming", "manual"), True)),
+        (Activity(is_on_battery=True), Rules(), ("throttling", 0.0, ("battery",), False)),
+        (Activity(is_on_battery=True), Rules(battery_factor=1), ("idle", 1.0, (), False)),
+    ],
+)
+def test_least_factor_counts(activity, rules, expected):
+    """The factor is the least of all, what limits it is named, and games hide no other mode."""
+    verdict = judge({}, activity, rules)
+
+    assert expected == (
+        verdict.mode, verdict.throttle_factor, verdict.limits, verdict.must_cut
+    )  # fmt: skip
+
+
+def test_all_reasons_are_told():
+    """Who wonders why nothing happens reads every reason, the strongest first."""
+    heat = decide_heat({}, {"cpu": Thermometer(76)}, 0)
+
+    verdict = judge(heat, GAMING)
+
+    assert verdict.reason == "Steam runs app 440; cpu is warm (76 °C)"
+    assert (verdict.mode, verdict.limits) == ("gaming", ("gaming", "heat"))
 
 
 def test_only_what_the_worker_heats_counts():
@@ -104,6 +178,12 @@ def test_only_what_the_worker_heats_counts():
         Sample("fleet_cpu_temperature_celsius", {"sensor": "k10temp Tdie"}, 61.0),
         Sample("fleet_temperature_celsius", {"sensor": "nvme Composite"}, 79.0),
         Sample("fleet_gpu_temperature_celsius", {"gpu": "1"}, 64.0),
+        Sample("fleet_gpu_throttle_seconds_total", {"gpu": "1", "reason": "power_cap"}, 9.0),
+        Sample("fleet_gpu_throttle_seconds_total", {"gpu": "1", "reason": "thermal_hardware"}, 5.0),
+        Sample(SLOWDOWN_METRIC, {"gpu": "1"}, 90.0),
     ]
 
-    assert read_temperatures(samples) == {"k10temp Tdie": 61.0, "gpu 1": 64.0}
+    assert read_thermometers(samples) == {
+        "k10temp Tdie": Thermometer(61.0),
+        "gpu 1": Thermometer(64.0, slowdown_celsius=90.0, held_down_seconds=5.0),
+    }

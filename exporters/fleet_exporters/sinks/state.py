@@ -25,6 +25,9 @@ def render(tick: Tick) -> str:
             "throttle_factor": verdict.throttle_factor,
             "reason": verdict.reason,
             "temperatures": dict(verdict.temperatures),
+            "must_cut": verdict.must_cut,
+            "limits": list(verdict.limits),
+            "signals": dict(verdict.signals),
         }
     )
 

@@ -1,0 +1,68 @@
+"""What the machine's state allows the worker, tick by tick: remembers what the rules need."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from fleet_exporters.activity import Activity, Signals, decide_activity
+from fleet_exporters.rules import Rules
+from fleet_exporters.sample import LIMITS, MODES, Sample, Verdict
+from fleet_exporters.throttle import Heat, decide, decide_heat, read_thermometers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+logger = logging.getLogger(__name__)
+
+
+class Judge:
+    """Holds heat and activity of the tick before; a change is one line in the log."""
+
+    def __init__(
+        self,
+        read_signals: Callable[[], Signals] = Signals,
+        read_rules: Callable[[], Rules] = Rules,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read_signals = read_signals
+        self._read_rules = read_rules
+        self._clock = clock
+        self._heat: dict[str, Heat] = {}
+        self._activity = Activity()
+        self._told: tuple[object, ...] = ()
+
+    def decide(self, readings: Iterable[Sample]) -> Verdict:
+        """Return the verdict from these readings, the signals and the settings of now."""
+        now, rules, signals = self._clock(), self._read_rules(), self._read_signals()
+        self._heat = decide_heat(self._heat, read_thermometers(readings), now, rules)
+        self._activity = decide_activity(self._activity, signals, now)
+        verdict = decide(self._heat, self._activity, signals, now, rules)
+        told = (verdict.mode, verdict.throttle_factor, verdict.limits)
+        if told != self._told:
+            self._told = told
+            extra = {
+                "mode": verdict.mode,
+                "throttle_factor": verdict.throttle_factor,
+                "reason": verdict.reason,
+                "unknown_signals": signals.unknown,
+            }
+            logger.info("what the worker may do has changed", extra=extra)
+        return verdict
+
+
+def describe(verdict: Verdict) -> list[Sample]:
+    """Return mode (one series a mode, one of them 1), factor, what limits it, what is known."""
+    modes = [
+        Sample("fleet_activity_mode", {"mode": mode}, float(mode == verdict.mode)) for mode in MODES
+    ]
+    limits = [
+        Sample("fleet_throttle_limit", {"limit": limit}, float(limit in verdict.limits))
+        for limit in LIMITS
+    ]
+    known = [
+        Sample("fleet_activity_signal_known", {"signal": signal}, float(value is not None))
+        for signal, value in verdict.signals.items()
+    ]
+    return [*modes, *limits, *known, Sample("fleet_throttle_factor", {}, verdict.throttle_factor)]
