@@ -128,9 +128,11 @@ _NODE = (
                "Rows waiting for the database; 0 when empty (spool)."),
     MetricSpec("fleet_spool_oldest_seconds", "gauge", (), COUNT,
                "Age of the oldest waiting row; 0 when empty (spool)."),
-    MetricSpec("fleet_spool_dropped_rows_total", "counter", (), COUNT,
-               "Rows that never reached the database: the spool was full or they were refused "
+    MetricSpec("fleet_spool_dropped_rows_total", "counter", ("reason",), COUNT,
+               "Rows that never reached the database: spool full, too old, damaged, or refused "
                "(spool)."),
+    MetricSpec("fleet_page_series_cut_total", "counter", (), COUNT,
+               "Series left out of the page, since a node may have 400 (exporter)."),
     MetricSpec("fleet_worker_counters_timestamp_seconds", "gauge", (), COUNT,
                "When the worker last wrote its counters, Unix time (counters.json)."),
 )  # fmt: skip

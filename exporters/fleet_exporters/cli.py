@@ -17,7 +17,9 @@ from fleet_timescale.errors import FleetError
 from fleet_exporters.collectors import make_families
 from fleet_exporters.counters import Counters
 from fleet_exporters.exporter import Exporter
+from fleet_exporters.lock import hold_lock
 from fleet_exporters.sampler import Sampler
+from fleet_exporters.segments import Segments
 from fleet_exporters.server import Server
 from fleet_exporters.settings import Settings, from_env
 from fleet_exporters.sinks.prometheus import Exposition
@@ -27,6 +29,8 @@ from fleet_exporters.sinks.timescale import Ingest
 from fleet_exporters.spool import Spool
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fleet_exporters.sample import Tick
 
 logger = logging.getLogger(__name__)
@@ -37,9 +41,10 @@ END_SECONDS = 3.0  # what the last batch may take when the program ends
 class _ToDatabase:
     """The sink that puts a tick's rows into the spool and wakes the thread that empties it."""
 
-    def __init__(self, node: str, spool: Spool, wake: threading.Event) -> None:
+    def __init__(self, node: str, spool: Spool, ingest: Ingest, wake: threading.Event) -> None:
         self._node = node
         self._spool = spool
+        self._ingest = ingest
         self._wake = wake
 
     def publish(self, tick: Tick) -> None:
@@ -47,12 +52,24 @@ class _ToDatabase:
         dropped = self._spool.put(make_batch(tick, self._node))
         if dropped:
             logger.warning("spool is full; oldest rows are dropped", extra={"rows": dropped})
+        self._ingest.watch()
         self._wake.set()
+
+
+def make_spool(folder: Path | None) -> Spool:
+    """Return the spool, on disk where that can be used; else rows wait in memory alone."""
+    if folder is None:
+        return Spool()
+    try:
+        return Spool(Segments(folder))
+    except OSError as exc:
+        logger.warning("spool is in memory only", extra={"path": folder, "error": str(exc)})
+        return Spool()
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Serve and tick until `stop`. Raises ExporterError if the address cannot be used."""
-    exposition, spool, wake = Exposition(), Spool(), threading.Event()
+    exposition, spool, wake = Exposition(), make_spool(settings.spool_dir), threading.Event()
     server = Server((settings.host, settings.port), exposition, settings.tick_seconds)
     ingest = Ingest(partial(connect, settings.database_url, "fleet exporter"), spool)
     exporter = Exporter(
@@ -60,7 +77,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         {
             "page": exposition.publish,
             "state": StateFile(settings.runtime_dir).publish,
-            "database": _ToDatabase(settings.node, spool, wake).publish,
+            "database": _ToDatabase(settings.node, spool, ingest, wake).publish,
         },
         ingest.read_status,
     )
@@ -79,6 +96,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         server.shutdown()
         server.server_close()
         storing.join(END_SECONDS)
+        spool.settle(is_end=True)  # also when the thread still waits for the database
     logger.info("exporter ends", extra={"rows_waiting": spool.rows})
 
 
@@ -91,7 +109,9 @@ def main(argv: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        run(from_env(os.environ), stop)
+        settings = from_env(os.environ)
+        with hold_lock(settings.runtime_dir, settings.node):
+            run(settings, stop)
     except FleetError as exc:
         logger.error("exporter cannot run", extra={"error": str(exc)})  # noqa: TRY400 - no bug
         return 1

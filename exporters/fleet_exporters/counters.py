@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fleet_exporters.catalogue import SPEC_BY_SERIES, WORKER_METRICS
 from fleet_exporters.errors import CountersError
 from fleet_exporters.sample import Sample
+from fleet_exporters.sampler import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +58,7 @@ def _parse_row(row: Mapping[str, Any]) -> Sample:
         raise CountersError(f"{name} has labels {sorted(labels)}, not {sorted(expected)}")
     if not math.isfinite(value) or value < 0:
         raise CountersError(f"{name} cannot be {value}")
-    return Sample(name, {key: str(label) for key, label in labels.items()}, value)
+    return clean(Sample(name, {key: str(label) for key, label in labels.items()}, value))
 
 
 def _bucket_order(sample: Sample) -> tuple[Any, ...]:

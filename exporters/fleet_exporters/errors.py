@@ -19,3 +19,11 @@ class SensorError(ExporterError):
 
 class CountersError(ExporterError):
     """The worker's counters cannot be read."""
+
+
+class FrameError(ExporterError):
+    """A tick in the spool is not as it was written."""
+
+
+class RunningError(ExporterError):
+    """Another exporter of this node runs."""

@@ -24,6 +24,8 @@ class Settings:
     #: their file systems are watched: the model's, the home's, the root
     watched: tuple[Path, ...]
     tick_seconds: float
+    #: where rows wait for the database; None means in memory
+    spool_dir: Path | None
     database_url: str = field(repr=False)
 
 
@@ -46,13 +48,15 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         raise SettingsError(
             f"FLEET_RUNTIME_DIR {runtime_dir} is no directory; `./fleet up` makes it"
         )
+    node, home = settings.text(environ, "FLEET_NODE"), environ.get("FLEET_HOME", "").strip()
     paths = [environ.get(name, "").strip() for name in ("FLEET_MODEL_PATH", "FLEET_HOME")]
     return Settings(
-        node=settings.text(environ, "FLEET_NODE"),
+        node=node,
         host=host,
         port=port,
         runtime_dir=runtime_dir,
         watched=(Path("/"), *(Path(path) for path in paths if path)),
         tick_seconds=tick_seconds,
+        spool_dir=Path(home, "spool", node) if home else None,
         database_url=settings.secret(environ, "FLEET_DATABASE_URL"),
     )

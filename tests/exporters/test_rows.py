@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from fleet_exporters.exporter import describe
 from fleet_exporters.sample import Sample, Tick, Verdict
-from fleet_exporters.sinks.rows import TABLES, make_batch
-from fleet_exporters.spool import Batch, Spool
+from fleet_exporters.sinks.rows import TABLES, Batch, make_batch
+from fleet_exporters.spool import Spool
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def make(*samples):
     """Return the rows of these samples by table."""
-    verdict = Verdict("throttling", 0.6, "test")
-    return make_batch(Tick(NOW, (*samples, *describe(verdict)), verdict), "alpha").rows
+    verdict = (
+        Sample("fleet_activity_mode", {"mode": "idle"}, 0),
+        Sample("fleet_activity_mode", {"mode": "throttling"}, 1),
+        Sample("fleet_throttle_factor", {}, 0.6),
+    )
+    tick = Tick(NOW, (*samples, *verdict), Verdict("throttling", 0.6, "test"))
+    return make_batch(tick, "alpha").rows
 
 
 def test_missing_sensors_are_null():
@@ -86,7 +90,11 @@ def test_spool_drops_the_oldest_and_counts():
     dropped = [spool.put(batch(second)) for second in (0, 5, 10)]
 
     assert dropped == [0, 0, 2]
-    assert (spool.rows, spool.dropped_rows, spool.oldest) == (4, 2, NOW + timedelta(seconds=5))
+    assert (spool.rows, spool.dropped_rows["full"], spool.oldest) == (
+        4,
+        2,
+        NOW + timedelta(seconds=5),
+    )
 
 
 def test_spool_keeps_what_came_while_storing():
@@ -109,4 +117,4 @@ def test_lost_rows_are_counted():
     spool.remove(spool.peek(1)[0])
     spool.remove(spool.peek(1)[0], is_lost=True)
 
-    assert (spool.rows, spool.dropped_rows) == (0, 2)
+    assert (spool.rows, spool.dropped_rows["refused"]) == (0, 2)

@@ -8,7 +8,6 @@ from functools import partial
 
 import psycopg
 import pytest
-from fleet_exporters.exporter import describe
 from fleet_exporters.sample import Sample, Tick, Verdict
 from fleet_exporters.sinks.rows import make_batch
 from fleet_exporters.sinks.timescale import RETRY_MAX, TICKS_PER_BATCH, Ingest
@@ -30,7 +29,8 @@ def batch(number=0, mount="/"):
         Sample("fleet_disk_total_bytes", {"mount": mount}, 100),
         Sample("fleet_network_receive_bytes_total", {"device": "eth0"}, 5),
         Sample("fleet_network_transmit_bytes_total", {"device": "eth0"}, 6),
-        *describe(verdict),
+        Sample("fleet_activity_mode", {"mode": "idle"}, 1),
+        Sample("fleet_throttle_factor", {}, 1),
     )
     return make_batch(Tick(NOW + timedelta(seconds=5 * number), samples, verdict), "alpha")
 
@@ -154,7 +154,7 @@ def test_refused_rows_do_not_block_the_next(ingest, spool, owner, caplog):
     ingest.step()
 
     assert first == 0.0
-    assert status(ingest)["fleet_spool_dropped_rows_total"] == batch().size
+    assert spool.dropped_rows == {"full": 0, "old": 0, "damaged": 0, "refused": batch().size}
     assert count(owner, "hardware") == 1
     assert "database refuses these rows; they are dropped" in caplog.messages
 

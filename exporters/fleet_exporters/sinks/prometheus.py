@@ -7,6 +7,7 @@ Two halves: the machine's, new at each tick, and the worker's, new whenever its 
 from __future__ import annotations
 
 import gzip
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -16,11 +17,15 @@ from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 
 from fleet_exporters.catalogue import SPEC_BY_SERIES, MetricSpec
+from fleet_exporters.sample import Sample
+from fleet_exporters.sinks.budget import SERIES_MAX, WORKER_RESERVE, Values, cut, cut_counters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from fleet_exporters.sample import Sample, Tick
+    from fleet_exporters.sample import Tick
+
+logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GZIP_LEVEL = 1  # a third larger than level 9, at a fifth of its price
@@ -70,24 +75,44 @@ class Exposition:
         self._clock = clock
         self._machine = b""
         self._worker = b""
+        self._machine_series = 0
+        self._worker_series = 0
+        self._values = Values()
+        self._cut = {"machine": 0, "worker": 0}
+        self._cut_total = 0
         self._read_at = -1.0
         self._page: Page | None = None
         self._lock = threading.Lock()
 
     def publish(self, tick: Tick) -> None:
         """Replace the machine's half."""
-        rendered = render(tick.samples)
         with self._lock:
-            self._machine, self._read_at = rendered, self._clock()
+            room = SERIES_MAX - max(self._worker_series, WORKER_RESERVE)
+            kept, cut_series = cut(tick.samples, room - 1)
+            self._note_cut("machine", cut_series)
+            kept.append(Sample("fleet_page_series_cut_total", {}, self._cut_total))
+            self._machine, self._machine_series = render(kept), len(kept)
+            self._read_at = self._clock()
             self._join()
 
     def publish_counters(self, samples: list[Sample]) -> None:
         """Replace the worker's half; before the first tick there is no page to put it on."""
-        rendered = render(samples)
         with self._lock:
-            self._worker = rendered
+            room = SERIES_MAX - self._machine_series if self._machine else WORKER_RESERVE
+            kept, cut_series = cut_counters(self._values.cap(samples), room)
+            self._note_cut("worker", cut_series)
+            self._worker, self._worker_series = render(kept), len(kept)
             if self._machine:
                 self._join()
+
+    def _note_cut(self, half: str, series: int) -> None:
+        self._cut_total += series
+        if series and not self._cut[half]:
+            logger.warning(
+                "page has too many series; the largest metrics are cut",
+                extra={"half": half, "series": series},
+            )
+        self._cut[half] = series
 
     def _join(self) -> None:
         body = self._machine + self._worker

@@ -5,10 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet_exporters.spool import Batch, Row
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
     from fleet_exporters.sample import Sample, Tick
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one tick by table, and when the readings were taken."""
+
+    time: datetime
+    rows: Mapping[str, Sequence[Row]]
+
+    @property
+    def size(self) -> int:
+        """How many rows these are."""
+        return sum(map(len, self.rows.values()))
 
 
 @dataclass(frozen=True)

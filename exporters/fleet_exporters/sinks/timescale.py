@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from fleet_exporters.sample import Sample
+from fleet_exporters.sinks.deadline import Deadline
 from fleet_exporters.sinks.rows import TABLES, Table
 
 if TYPE_CHECKING:
@@ -24,13 +26,16 @@ if TYPE_CHECKING:
 
     from fleet_timescale.connection import Connect, Connection
 
-    from fleet_exporters.spool import Batch, Row, Spool
+    from fleet_exporters.sinks.rows import Batch, Row
+    from fleet_exporters.spool import Spool
 
 logger = logging.getLogger(__name__)
 
 TICKS_PER_BATCH = 60  # catching up, five minutes of readings go in one transaction
 RETRY_FIRST = 1.0  # seconds; doubled at each failure
 RETRY_MAX = 30.0  # seconds
+ANSWER_SECONDS = 10.0  # a batch takes 0.1; with the tick that looks, silence is noticed within 15
+CATCH_UP_REST = 3.0  # times as long as the last batch took
 
 
 def _now() -> datetime:
@@ -91,37 +96,52 @@ class Ingest:
     """Empties the spool into the database from a thread of its own."""
 
     def __init__(
-        self, connect: Connect, spool: Spool, clock: Callable[[], datetime] = _now
+        self,
+        connect: Connect,
+        spool: Spool,
+        clock: Callable[[], datetime] = _now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
         self._spool = spool
         self._clock = clock
+        self._deadline = Deadline(ANSWER_SECONDS, monotonic)
         self._connection: Connection | None = None
+        self._limit = TICKS_PER_BATCH
         self._failures = 0
         self._delay: float | None = None
 
     def step(self) -> float | None:
         """Store one batch; return seconds to wait after a failure, 0 for more, None when empty."""
-        number, batches = self._spool.peek(TICKS_PER_BATCH)
+        self._spool.settle()
+        number, batches = self._spool.peek(self._limit)
         if not batches:
             return None
         try:
             if self._connection is None:
                 self._connection = self._connect()
-            store(self._connection, batches)
+            with self._deadline.over(self._connection):
+                store(self._connection, batches)
         except (psycopg.DataError, psycopg.IntegrityError):
-            # Sending it again would fail again, and hold up all that comes after it.
-            logger.exception(
-                "database refuses these rows; they are dropped",
-                extra={"rows": sum(batch.size for batch in batches)},
-            )
-            self._spool.remove(number, is_lost=True)
+            self._refuse(number, batches)
             return 0.0
         except psycopg.Error as exc:
+            if self._connection is not None:  # perhaps it was too much for a slow one
+                self._limit = max(1, len(batches) // 2)
             return self._retry_later(exc)
         self._note_stored(batches)
         self._spool.remove(number)
         return 0.0
+
+    def _refuse(self, number: int, batches: Sequence[Batch]) -> None:
+        """Drop a tick that would fail again and hold up all after it; of many find it first."""
+        if len(batches) > 1:
+            self._limit = len(batches) // 2
+            return
+        logger.exception(  # noqa: LOG004 - called while the error is handled
+            "database refuses these rows; they are dropped", extra={"rows": batches[0].size}
+        )
+        self._spool.remove(number, is_lost=True)
 
     def _retry_later(self, problem: psycopg.Error) -> float:
         self.close()
@@ -138,10 +158,15 @@ class Ingest:
         if self._failures:
             logger.info("database takes readings again", extra={"rows_waiting": self._spool.rows})
         self._failures = 0
+        self._limit = min(TICKS_PER_BATCH, 2 * self._limit)
         self._delay = self._age(batches[-1].time)
 
     def _age(self, time: datetime) -> float:
         return max(0.0, (self._clock() - time).total_seconds())
+
+    def watch(self) -> None:
+        """Cut a connection that does not answer; called at each tick, from another thread."""
+        self._deadline.enforce()
 
     def read_status(self) -> list[Sample]:
         """Return how far the database is behind."""
@@ -151,22 +176,37 @@ class Ingest:
         samples = [
             Sample("fleet_spool_rows", {}, self._spool.rows),
             Sample("fleet_spool_oldest_seconds", {}, waiting),
-            Sample("fleet_spool_dropped_rows_total", {}, self._spool.dropped_rows),
+            *(
+                Sample("fleet_spool_dropped_rows_total", {"reason": reason}, rows)
+                for reason, rows in self._spool.dropped_rows.items()
+            ),
         ]
         return samples if lag is None else [*samples, Sample("fleet_ingest_lag_seconds", {}, lag)]
 
     def run(self, wake: threading.Event, stop: threading.Event) -> None:
-        """Store whatever comes, until `stop`; then what is left, if the database takes it."""
+        """Store whatever comes, until `stop`; then what is left, or it goes to disk."""
         while not stop.is_set():
             wake.clear()
+            started = time.monotonic()
             wait = self._step_or_wait()
             if wait is None:
                 wake.wait()
             elif wait:
-                stop.wait(wait)
+                self._rest(wait, wake, stop)
+            elif self._spool.rows:
+                # Catching up takes a quarter of one core, not all of a small machine.
+                stop.wait(CATCH_UP_REST * (time.monotonic() - started))
         while self._step_or_wait() == 0:
             pass
+        self._spool.settle(is_end=True)
         self.close()
+
+    def _rest(self, seconds: float, wake: threading.Event, stop: threading.Event) -> None:
+        """Wait between tries; what comes meanwhile goes to disk."""
+        until = time.monotonic() + seconds
+        while not stop.is_set() and wake.wait(max(0.0, until - time.monotonic())):
+            wake.clear()
+            self._spool.settle()
 
     def _step_or_wait(self) -> float | None:
         try:
