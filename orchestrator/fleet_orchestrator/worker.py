@@ -37,6 +37,7 @@ from fleet_orchestrator.generation.conversation import (
 from fleet_orchestrator.generation.endpoint import Endpoint, EndpointError, connect
 from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.lease import Lease
+from fleet_orchestrator.owner import Owner
 from fleet_orchestrator.quality.judge import judge
 from fleet_orchestrator.quality.scrub import scrub
 from fleet_orchestrator.settings import NodeSettings
@@ -105,8 +106,12 @@ class Worker:
         """
         extra = {"task_id": task.task_id, "scenario": task.scenario, "attempt": task.attempt}
         with Lease(self.store(), task, limits.lease_seconds) as lease:
+            owner = Owner(self.runtime_folder)
             writer = Writer(
-                store, self.endpoint, limits, lambda: lease.is_held and not self.stop.is_set()
+                store,
+                self.endpoint,
+                limits,
+                lambda: lease.is_held and not self.stop.is_set() and not owner.has_cut(),
             )
             try:
                 conversation_id = writer.write(task)

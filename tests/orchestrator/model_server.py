@@ -38,6 +38,7 @@ class ModelServer:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     go_on: threading.Event = field(default_factory=threading.Event)
+    hung_up: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
 
@@ -103,6 +104,17 @@ class Handler(BaseHTTPRequestHandler):
         self.begin()
         self.send_text(self.beginning(request, answer.turns))
         self.model_server.go_on.wait()
+        self.close_connection = True
+
+    def drip(self, request, answer):
+        """After some turns write on and on, until nobody listens any more."""
+        self.begin()
+        self.send_text(self.beginning(request, answer.turns))
+        try:
+            while not self.model_server.go_on.wait(0.02):
+                self.send_text(".")
+        except OSError:
+            self.model_server.hung_up.set()
         self.close_connection = True
 
     def silent(self, request, answer):

@@ -1,0 +1,118 @@
+"""While the owner plays, the worker lets go at once and asks for nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fix_fleet import wait_until
+from fleet_orchestrator import owner, runtime
+from fleet_orchestrator.generation import endpoint
+from fleet_orchestrator.owner import LOOK_SECONDS, Owner
+from model_server import Answer
+
+GAMING = {"mode": "gaming", "throttle_factor": 0.0}
+EMERGENCY = {"mode": "throttling", "throttle_factor": 0.0, "must_cut": True}
+HOT = {"mode": "throttling", "throttle_factor": 0.0, "must_cut": False}
+IDLE = {"mode": "idle", "throttle_factor": 1.0}
+TASKS = "SELECT state, failures, turns_written, attempt FROM analytics.tasks"
+
+
+def tell(folder, state):
+    """Write state.json as the exporter does."""
+    runtime.write(folder / "state.json", state)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [(GAMING, True), (EMERGENCY, True), (HOT, False), (IDLE, False), ({}, False)],
+    ids=["gaming", "emergency", "hot", "idle", "nothing"],
+)
+def test_only_some_states_cut(tmp_path, state, expected):
+    """A game and an emergency end the running call; heat alone lets it end by itself."""
+    tell(tmp_path, state)
+
+    assert Owner(tmp_path).has_cut() is expected
+
+
+def test_silent_exporter_cuts_nothing(tmp_path):
+    """A state of half a minute ago, or none, says nothing about now."""
+    old = datetime.now(UTC) - timedelta(seconds=31)
+    text = json.dumps({"version": 1, "time": old.isoformat(), **GAMING})
+    nobody = Owner(tmp_path).has_cut()
+    (tmp_path / "state.json").write_text(text)
+
+    assert (nobody, Owner(tmp_path).has_cut()) == (False, False)
+
+
+def test_file_is_read_a_few_times_a_second(tmp_path):
+    """However often it is asked, it looks again only after a quarter of a second."""
+    now = [0.0]
+    owner = Owner(tmp_path, lambda: now[0])
+    seen = [owner.has_cut()]
+    tell(tmp_path, GAMING)
+    for now[0] in (LOOK_SECONDS / 2, LOOK_SECONDS):
+        seen.append(owner.has_cut())
+
+    assert seen == [False, False, True]
+
+
+def test_cut_stays_cut(tmp_path):
+    """A game that ends within the second does not make half a conversation go on."""
+    now = [0.0]
+    owner = Owner(tmp_path, lambda: now[0])
+    tell(tmp_path, GAMING)
+    assert owner.has_cut()
+    tell(tmp_path, IDLE)
+    now[0] = 10.0
+
+    assert owner.has_cut()
+
+
+def test_a_second_is_enough():
+    """A silent server and our own looking around take less than a second together."""
+    assert owner.LOOK_SECONDS + endpoint.LOOK_SECONDS < 1
+
+
+@pytest.mark.parametrize("kind", ["hang", "silent", "drip"])
+def test_game_cuts_the_running_call(fleet, worker, attempt, model_server, beside, kind):
+    """Whatever the server does: the call is aborted, the task given back with its turns."""
+    turns = 0 if kind == "silent" else 2
+    model_server.plan.append(Answer(kind, 2))
+    fleet.submit(min_turns=6, max_turns=6)
+    writing = beside(attempt)
+    count = "SELECT count(*) FROM fleet.turns"
+    wait_until(lambda: model_server.requests and fleet.value(count) == turns, "it writes")
+
+    tell(worker.runtime_folder, GAMING)
+    writing.join(10)
+
+    assert fleet.rows(TASKS) == [
+        {"state": "pending", "failures": 0, "turns_written": turns, "attempt": 1}
+    ]
+    assert fleet.value("SELECT outcome FROM analytics.llm_requests") == "aborted"
+    if kind == "drip":
+        assert model_server.hung_up.wait(10), "the server goes on writing"
+
+
+def test_nothing_is_claimed_until_the_game_is_over(fleet, worker, model_server, beside):
+    """While the owner plays nobody is asked; afterwards the conversation is continued."""
+    model_server.plan.append(Answer("hang", 2))
+    fleet.submit(min_turns=6, max_turns=6)
+    beside(worker.generate)
+    wait_until(lambda: fleet.value("SELECT count(*) FROM fleet.turns") == 2, "two turns are there")
+    tell(worker.runtime_folder, GAMING)
+    wait_until(lambda: fleet.rows(TASKS)[0]["state"] == "pending", "the task is given back")
+    for _ in range(2):  # the second wake-up is taken only after the loop has gone round
+        worker.wake.set()
+        wait_until(lambda: not worker.wake.is_set(), "the worker looks around")
+    assert len(model_server.requests) == 1
+
+    tell(worker.runtime_folder, IDLE)
+    worker.wake.set()
+
+    wait_until(lambda: fleet.rows(TASKS)[0]["state"] == "done", "the conversation is written")
+    worker.end()
+    attempts = fleet.rows("SELECT attempt FROM fleet.turns ORDER BY position")
+    assert [row["attempt"] for row in attempts] == [1, 1, 2, 2, 2, 2]
