@@ -1,0 +1,146 @@
+"""The programs that are compared: our exporter, the same with one hung sensor, node_exporter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack import debian
+from scrape import Scraper, read_series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START_SECONDS = 60.0
+END_SECONDS = 10.0
+POLL_SECONDS = 0.1
+PACKAGE = "prometheus-node-exporter"
+# What our families read, in node_exporter's words.
+COLLECTORS = (
+    "cpu", "cpufreq", "meminfo", "loadavg", "filesystem", "diskstats", "netdev", "hwmon",
+    "thermal_zone",
+)  # fmt: skip
+# Series that tell of the exporter or of work, not of the machine.
+NOT_OF_THE_MACHINE = (
+    "node_scrape_", "node_exporter_", "fleet_collector_", "fleet_samples_", "fleet_tick",
+    "fleet_ingest_", "fleet_spool_", "fleet_worker_", "fleet_llm_", "fleet_conversations_",
+    "fleet_activity_", "fleet_throttle_", "fleet_cardinality_",
+)  # fmt: skip
+
+
+@dataclass
+class Contender:
+    """A running exporter and a connection to it."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+    #: a metric that is there once the exporter has found out everything
+    last_metric: str
+    scraper: Scraper = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scraper = Scraper(self.port)
+
+    def wait(self) -> None:
+        """Return when the page is complete."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended with exit code {self.process.returncode}")
+            try:
+                if self.last_metric in read_series(self.scraper.scrape()[1]):
+                    return
+            except (OSError, RuntimeError):  # not listening yet, or no reading yet
+                self.scraper.close()
+            time.sleep(POLL_SECONDS)
+        raise RuntimeError(f"{self.name} had no {self.last_metric} within {START_SECONDS:g} s")
+
+    def stop(self) -> None:
+        """End the program."""
+        self.scraper.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def count_machine_series(names: list[str]) -> int:
+    """Return how many series tell of the machine itself."""
+    return sum(not name.startswith(NOT_OF_THE_MACHINE) for name in names)
+
+
+def find_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_ours(
+    folder: Path, node: str, dsn: str, tick_seconds: float, *, is_hung: bool = False
+) -> Contender:
+    """Start `fleet exporter` as the launcher does, or with a sensor family that never answers."""
+    runtime, secret, port = folder / node, folder / f"{node}.dsn", find_port()
+    runtime.mkdir()
+    secret.write_text(dsn)
+    home = folder / f"{node}-home"
+    home.mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONUNBUFFERED": "1",
+        "FLEET_HOME": str(home),
+        "FLEET_LISTEN": f"127.0.0.1:{port}",
+        "FLEET_NODE": node,
+        "FLEET_RUNTIME_DIR": str(runtime),
+        "FLEET_DATABASE_URL_FILE": str(secret),
+        "FLEET_TICK_SECONDS": str(tick_seconds),
+    }
+    command = [sys.executable, "-P", "-m", "fleet_stack", "exporter"]
+    if is_hung:
+        command = [sys.executable, str(Path(__file__).with_name("hung_exporter.py"))]
+    name = "hung" if is_hung else "ours"
+    process = _spawn(command, folder / f"{name}.log", environment)
+    return Contender(name, process, port, "fleet_node_info")
+
+
+def start_node_exporter(program: Path, folder: Path) -> Contender:
+    """Start node_exporter with the collectors that read what ours reads, and nothing else."""
+    port = find_port()
+    command = [
+        str(program),
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--web.disable-exporter-metrics",
+        "--collector.disable-defaults",
+        *(f"--collector.{name}" for name in COLLECTORS),
+    ]
+    process = _spawn(command, folder / "node_exporter.log", {"PATH": os.environ["PATH"]})
+    return Contender("node_exporter", process, port, "node_load1")
+
+
+def _spawn(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("wb") as file:
+        return subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+
+
+def fetch_node_exporter(folder: Path, run: Callable[[list[str], Path], str] = debian.run) -> Path:
+    """Return node_exporter out of Debian's package, unpacked below `folder`, not installed."""
+    if not debian.is_possible():
+        raise RuntimeError("this is no Debian; name a node_exporter with --node-exporter PATH")
+    for part in ("lists/partial", "cache/archives/partial", "debs", "unpacked"):
+        (folder / part).mkdir(parents=True)
+    run([*debian.apt("apt-get", folder), "update"], folder / "debs")
+    run([*debian.apt("apt-get", folder), "download", PACKAGE], folder / "debs")
+    (package,) = (folder / "debs").glob("*.deb")
+    run(["dpkg", "-x", str(package), str(folder / "unpacked")], folder)
+    return folder / "unpacked/usr/bin" / PACKAGE
