@@ -36,7 +36,7 @@ _NODE = (
     MetricSpec("fleet_node_info", "gauge", ("os", "cpu_model", "machine", "version"), RATIO,
                "Always 1; what this machine is (platform, py-cpuinfo)."),
     MetricSpec("fleet_cpu_seconds_total", "counter", ("mode",), COUNT,
-               "CPU time of all processors by what they did, guests are in user (psutil.cpu_times)."),
+               "CPU time of all processors by what they did; guests are in user (cpu_times)."),
     MetricSpec("fleet_cpu_utilization_ratio", "gauge", (), RATIO,
                "Busy share of all CPU time since the last tick (psutil.cpu_times)."),
     MetricSpec("fleet_cpu_frequency_hertz", "gauge", (), COUNT,

@@ -14,7 +14,7 @@ from fleet_timescale import log
 from fleet_timescale.connection import connect
 from fleet_timescale.errors import FleetError
 
-from fleet_exporters.collectors import make_families
+from fleet_exporters.collectors import SLOW_PERIODS, make_families
 from fleet_exporters.counters import Counters
 from fleet_exporters.exporter import Exporter
 from fleet_exporters.lock import hold_lock
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PATIENCE_SECONDS = 1.0  # so long the first tick waits for families that are read aside
 END_SECONDS = 3.0  # what the last batch may take when the program ends
 
 
@@ -72,8 +73,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
     exposition, spool, wake = Exposition(), make_spool(settings.spool_dir), threading.Event()
     server = Server((settings.host, settings.port), exposition, settings.tick_seconds)
     ingest = Ingest(partial(connect, settings.database_url, "fleet exporter"), spool)
+    sampler = Sampler(make_families(settings.watched), slow=SLOW_PERIODS)
     exporter = Exporter(
-        Sampler(make_families(settings.watched)),
+        sampler,
         {
             "page": exposition.publish,
             "state": StateFile(settings.runtime_dir).publish,
@@ -89,6 +91,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     serving.start()
     logger.info("exporter runs", extra={"node": settings.node, "port": server.server_port})
     try:
+        sampler.start(stop, PATIENCE_SECONDS)
         exporter.run(settings.tick_seconds, counters.refresh, stop)
     finally:
         stop.set()

@@ -1,8 +1,9 @@
 """
-Reads every sensor family once a tick, times it, and drops what cannot be true.
+Takes the readings of every sensor family once a tick, and drops what cannot be true.
 
-One broken family never stops the others: what it gave before it failed is kept, and its
-fleet_collector_up is 0. A family without a device has no fleet_collector_up at all.
+Families that may hang are read aside (see reading.py), the others here and now. One broken family
+never stops the others: what it gave before it failed is kept, and its fleet_collector_up is 0. A
+family without a device has no fleet_collector_up at all.
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ from __future__ import annotations
 import logging
 import math
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fleet_exporters.catalogue import NODE_METRICS
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.sample import Read, Sample
+from fleet_exporters.reading import Slow, take
+from fleet_exporters.sample import Sample
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Mapping
+
+    from fleet_exporters.reading import Reading
+    from fleet_exporters.sample import Read
 
 logger = logging.getLogger(__name__)
 
@@ -28,45 +35,65 @@ class Sampler:
     """Knows the families and what became of each at the last tick."""
 
     def __init__(
-        self, families: Mapping[str, Read], clock: Callable[[], float] = time.perf_counter
+        self,
+        families: Mapping[str, Read],
+        clock: Callable[[], float] = time.perf_counter,
+        slow: Mapping[str, float] | None = None,
     ) -> None:
-        self._families = families
+        """Take each family of `slow` aside; its value is the time between two readings, seconds."""
+        periods = slow or {}
+        self._slow = {
+            family: Slow(read, periods[family], clock)
+            for family, read in families.items()
+            if family in periods
+        }
+        self._sources: dict[str, Callable[[], Reading | None]] = {
+            family: self._slow[family].latest
+            if family in self._slow
+            else partial(take, read, clock)
+            for family, read in families.items()
+        }
         self._clock = clock
         self._state: dict[str, bool | None] = {}
         self._dropped = dict.fromkeys(families, 0)
+        self._judged: dict[str, tuple[Sample, ...]] = {}
+
+    def start(self, stop: threading.Event, patience_seconds: float) -> None:
+        """Begin to read aside until `stop`; wait for first answers, so long and no longer."""
+        for family, slow in self._slow.items():
+            slow.start(family, stop)
+        until = self._clock() + patience_seconds
+        for slow in self._slow.values():
+            slow.wait(max(0.0, until - self._clock()))
 
     def sample(self) -> list[Sample]:
         """Return the readings of all families, then what there is to say about the families."""
         readings: list[Sample] = []
         about: list[Sample] = []
         seen: set[tuple[str, ...]] = set()
-        for family, read in self._families.items():
-            started = self._clock()
-            found, is_up = self._read(family, read)
-            seconds = self._clock() - started
-            kept = [cleaned for cleaned in map(clean, found) if is_possible(cleaned, seen)]
-            self._dropped[family] += len(found) - len(kept)
+        for family, source in self._sources.items():
+            reading = source()
+            if reading is None:
+                continue  # its first answer is still to come
+            is_up = self._judge(family, reading.problem)
+            kept = [
+                cleaned for cleaned in map(clean, reading.samples) if is_possible(cleaned, seen)
+            ]
+            if self._judged.get(family) is not reading.samples:
+                self._dropped[family] += len(reading.samples) - len(kept)
+            self._judged[family] = reading.samples
             readings += kept
-            about += self._describe(family, is_up, seconds)
+            about += self._describe(family, is_up, reading.seconds)
         return readings + about
 
-    def _read(self, family: str, read: Read) -> tuple[list[Sample], bool | None]:
-        """Return what could be read, and True (read), False (broke) or None (no device)."""
-        found: list[Sample] = []
-        is_up: bool | None = True
-        problem: Exception | None = None
-        try:
-            # One by one: what a family gave before it failed is kept.
-            for sample in read():
-                found.append(sample)  # noqa: PERF402
-        except NoDevice as exc:
-            # A device that was there a moment ago has not become "none": it was lost.
-            is_up = None if self._state.get(family) is None else False
-            problem = exc
-        except Exception as exc:  # noqa: BLE001 - drivers raise what they like; this is the edge
-            is_up, problem = False, exc
+    def _judge(self, family: str, problem: Exception | None) -> bool | None:
+        """Return True (read), False (broken) or None (no device)."""
+        is_up: bool | None = problem is None
+        if isinstance(problem, NoDevice) and self._state.get(family) is None:
+            is_up = None
+        # Else a device that was there a moment ago has not become "none": it was lost.
         self._note(family, is_up, problem)
-        return found, is_up
+        return is_up
 
     def _note(self, family: str, is_up: bool | None, problem: Exception | None) -> None:
         """Log a change of state once, not at each tick."""

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from fleet_exporters.sample import Read
 
 
+# Seconds between two readings of what may hang: a driver, a bus, a server of files.
+SLOW_PERIODS = {
+    "disk": 5.0,
+    "temperatures": 2.5,
+    "gpu": 2.5,
+}
+
+
 def make_families(watched: Sequence[Path]) -> dict[str, Read]:
     """Return all families by name; the file systems of `watched` paths are read in any case."""
     return {
