@@ -140,7 +140,7 @@ def database(postgres_port: int, database_template: str) -> Iterator[Database]:
         # Cloning a database does not clone what was granted on it.
         with Database(postgres_port, name).connect() as clone:
             clone.execute(
-                (Path(__file__).parent.parent / "timescale/functions/090_grants.sql").read_bytes()
+                (Path(__file__).parent.parent / "timescale/functions/095_database.sql").read_bytes()
             )
         yield Database(postgres_port, name)
         owner.execute(f"DROP DATABASE {name} WITH (FORCE)")

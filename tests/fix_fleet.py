@@ -206,7 +206,7 @@ def module_database(postgres_port, database_template, request):
     with Database(postgres_port, "postgres").connect() as owner:
         owner.execute(f"CREATE DATABASE {name} TEMPLATE {database_template}")
         # Cloning a database does not clone what was granted on it.
-        grants = request.config.rootpath / "timescale/functions/090_grants.sql"
+        grants = request.config.rootpath / "timescale/functions/095_database.sql"
         with Database(postgres_port, name).connect() as clone:
             clone.execute(grants.read_bytes())
         yield Database(postgres_port, name)

@@ -6,6 +6,7 @@ A standby publishes only that it does not lead.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fleet_timescale.connection import Connection
     from prometheus_client.metrics_core import Metric
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 JOB_STATES = ("pending", "running", "done", "failed", "cancelled")
 TASK_STATES = ("pending", "claimed", "running", "done", "failed", "cancelled")
 NODE_STATES = ("online", "stale", "offline")
+FRESH_SECONDS = 10.0  # a master that hangs must not go on telling old numbers
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,15 @@ def read_standing(connection: Connection) -> Standing:
 class FleetCollector(Collector):
     """Serves the last standing; nothing but fleet_master_leading when there is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._standing: Standing | None = None
+        self._clock = clock
+        self._published_at = 0.0
 
     def publish(self, standing: Standing) -> None:
-        """Serve this from now on."""
+        """Serve this from now on, until it is too old to be true."""
         self._standing = standing
+        self._published_at = self._clock()
 
     def forget(self) -> None:
         """Serve no numbers: another master leads, or the database is away."""
@@ -87,7 +92,8 @@ class FleetCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families for one scrape."""
-        standing = self._standing
+        is_fresh = self._clock() - self._published_at < FRESH_SECONDS
+        standing = self._standing if is_fresh else None
         yield GaugeMetricFamily(
             "fleet_master_leading",
             "1 on the master that leads (fleet.state).",

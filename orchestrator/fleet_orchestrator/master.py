@@ -1,7 +1,5 @@
 """
-The master.
-
-Splits jobs into tasks, takes back lost work, closes finished jobs, publishes how the fleet stands.
+The master: splits jobs, takes back lost work, closes finished jobs, publishes how the fleet stands.
 
 Any number may run; one leads, by a lease in the database, and the others stand by.
 """
@@ -14,6 +12,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from fleet_timescale import log
@@ -27,6 +26,13 @@ from fleet_orchestrator.settings import MasterSettings
 
 logger = logging.getLogger(__name__)
 STANDING_SECONDS = 2.0  # how often the published numbers are read
+STATEMENT_SECONDS = 10  # a frozen database must not look like a calm fleet
+UPKEEP = {
+    "tasks_taken_back": "SELECT fleet.sweep_tasks() AS value",
+    "judgements_given_up": "SELECT fleet.sweep_judgements() AS value",
+    "tasks_made": "SELECT fleet.split_jobs() AS value",
+    "jobs_closed": "SELECT fleet.settle_jobs() AS value",
+}
 
 
 @dataclass
@@ -38,27 +44,29 @@ class Master:
     epoch: int | None = None
     _standing_at: float = 0.0
 
-    def tick(self, connection: Connection) -> str | None:
-        """Do one round when leading; return a sentence when something was done."""
-        epoch = connection.execute("SELECT fleet.lead(%s) AS epoch", [self.master_id]).fetchall()[
-            0
-        ]["epoch"]
+    def tick(self, connection: Connection) -> dict[str, int]:
+        """Do one round when leading; return how much of each kind of upkeep was done."""
+        epoch = _value(connection, "SELECT fleet.lead(%s) AS value", self.master_id)
         if epoch != self.epoch:
             logger.info("Leading." if epoch else "Standing by.", extra={"epoch": epoch})
             self.epoch = epoch
         if epoch is None:
             self.collector.forget()
-            return None
-        row = connection.execute(
-            "SELECT fleet.sweep_tasks() AS swept, fleet.split_jobs() AS split, "
-            "fleet.settle_jobs() AS settled"
-        ).fetchall()[0]
+            return {}
+        # One statement each: together they would hold locks of tasks while they wait for jobs.
+        done = {name: _value(connection, statement) for name, statement in UPKEEP.items()}
         if time.monotonic() - self._standing_at >= STANDING_SECONDS:
             self.collector.publish(read_standing(connection))
             self._standing_at = time.monotonic()
-        if not any(row.values()):
-            return None
-        return f"Made {row['split']} tasks, took {row['swept']} back, closed {row['settled']} jobs."
+        return {name: count for name, count in done.items() if count}
+
+    def resign(self, connection: Connection) -> None:
+        """Let another master lead at once."""
+        connection.execute("SELECT fleet.stop_leading(%s)", [self.master_id])
+
+
+def _value(connection: Connection, statement: str, *params: Any) -> Any:
+    return connection.execute(statement.encode(), params).fetchall()[0]["value"]
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,11 @@ def run(connect: Connect, master: Master, stop: threading.Event, pace: Pace = Pa
     while not stop.is_set():
         try:
             with connect() as connection:
+                connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
                 while not stop.wait(pace.tick):
-                    if sentence := master.tick(connection):
-                        logger.info(sentence)
+                    if done := master.tick(connection):
+                        logger.info("Did the upkeep.", extra=done)
+                master.resign(connection)
         except psycopg.OperationalError as exc:
             logger.warning("The database is away.", extra={"error": str(exc)})
             master.collector.forget()

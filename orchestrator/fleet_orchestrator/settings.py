@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 class NodeSettings:
     """For node agent and worker."""
 
-    node: str
     dsn: str
     runtime_folder: Path
     llm_url: str
@@ -24,12 +23,17 @@ class NodeSettings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> NodeSettings:
-        """Read FLEET_NODE, _DATABASE_URL_FILE, _RUNTIME_DIR, _LLM_URL and _LLM_MODEL."""
+        """
+        Read FLEET_DATABASE_URL_FILE, _RUNTIME_DIR, _LLM_MODEL, and _LLM_URL or _LLM_URL_FILE.
+
+        The file is for an address that holds a login.
+        """
+        is_secret = bool(environ.get("FLEET_LLM_URL_FILE"))
+        read_url = settings.secret if is_secret else settings.text
         return cls(
-            node=settings.text(environ, "FLEET_NODE"),
             dsn=settings.secret(environ, "FLEET_DATABASE_URL"),
             runtime_folder=Path(settings.text(environ, "FLEET_RUNTIME_DIR")),
-            llm_url=settings.text(environ, "FLEET_LLM_URL"),
+            llm_url=read_url(environ, "FLEET_LLM_URL"),
             llm_model=settings.text(environ, "FLEET_LLM_MODEL"),
         )
 

@@ -1,5 +1,5 @@
 """
-The worker's, agent's and master's way to the database.
+The worker's way to the database.
 
 One method a SQL function, reconnecting when the server was away.
 """
@@ -114,7 +114,7 @@ class Store:
                 return action()
             except psycopg.OperationalError as exc:
                 if not is_wanted():
-                    raise DatabaseAwayError(f"the database is away: {exc}") from exc
+                    raise DatabaseAwayError from exc
                 logger.warning("The database is away; trying again.")
                 time.sleep(RETRY_SECONDS)
 
@@ -168,11 +168,13 @@ class Store:
         conversation_id: uuid.UUID = rows[0]["id"]
         return conversation_id
 
-    def release(self, task: Task, *, is_failure: bool, error: str) -> None:
-        """Give a task back; a failure counts towards giving it up."""
+    def release(
+        self, task: Task, *, is_failure: bool, error: str, wait_seconds: float = 0.0
+    ) -> None:
+        """Give a task back; a failure counts towards giving it up, else others go first a while."""
         self.rows(
-            "SELECT fleet.release_task(%s, %s, %s, %s, %s)",
-            task.task_id, self.worker_id, task.attempt, is_failure, error,
+            "SELECT fleet.release_task(%s, %s, %s, %s, %s, %s)",
+            task.task_id, self.worker_id, task.attempt, is_failure, error, wait_seconds,
         )  # fmt: skip
 
     def return_own_tasks(self) -> int:

@@ -51,6 +51,7 @@ logger = logging.getLogger("fleet_orchestrator.worker")  # also when run as __ma
 POLL_SECONDS = 5.0  # a wake-up usually comes earlier
 JUDGE_BATCH = 10
 BACKOFF_MAX_SECONDS = 30.0
+SERVER_FAULT_SECONDS = 10.0  # before a task is tried again at a server that failed on it
 ERROR_CHARACTERS_MAX = 500  # a server may answer with a page
 
 
@@ -121,15 +122,24 @@ class Worker:
                 )
             except (StoppedError, EndpointError, BadAnswerError, DatabaseAwayError) as exc:
                 logger.warning("Gave a task back.", extra=extra | {"error": str(exc)})
-                self.release(store, task, str(exc), is_failure=isinstance(exc, BadAnswerError))
-                return not isinstance(exc, EndpointError)
+                is_failure = is_fault_of_task(exc)
+                is_server = isinstance(exc, EndpointError) and not is_failure
+                self.release(
+                    store,
+                    task,
+                    str(exc),
+                    is_failure=is_failure,
+                    # One task that a server cannot bear must not keep the others waiting.
+                    wait_seconds=SERVER_FAULT_SECONDS if is_server else 0.0,
+                )
+                return not is_server
             except psycopg.OperationalError:
                 raise
             except (
                 Exception
             ) as exc:  # a task that nobody can write must end as a dead letter, not end the worker
                 logger.exception("Failed to write a conversation.", extra=extra)
-                self.release(store, task, repr(exc), is_failure=True)
+                self.release(store, task, type(exc).__name__, is_failure=True)
             else:
                 logger.info(
                     "Stored a conversation.", extra=extra | {"conversation_id": conversation_id}
@@ -137,7 +147,15 @@ class Worker:
                 self.judge_wake.set()
         return True
 
-    def release(self, store: Store, task: Task, error: str, *, is_failure: bool) -> None:
+    def release(
+        self,
+        store: Store,
+        task: Task,
+        error: str,
+        *,
+        is_failure: bool,
+        wait_seconds: float = 0.0,
+    ) -> None:
         """
         Give a task back; a failure counts towards giving it up.
 
@@ -147,7 +165,9 @@ class Worker:
         told = scrub(error, persona)[:ERROR_CHARACTERS_MAX]
         try:
             store.insist(
-                lambda: store.release(task, is_failure=is_failure, error=told),
+                lambda: store.release(
+                    task, is_failure=is_failure, error=told, wait_seconds=wait_seconds
+                ),
                 lambda: not self.stop.is_set(),
             )
         except LostLeaseError:
@@ -224,6 +244,13 @@ class Worker:
             self.judge_wake.set()
         logger.info("The node agent is gone; ending.")
         self.end()
+
+
+def is_fault_of_task(exc: OrchestratorError) -> bool:
+    """True when the task, and not the server or ourselves, is why there is no conversation."""
+    if isinstance(exc, EndpointError):
+        return exc.is_fault_of_request
+    return isinstance(exc, BadAnswerError)
 
 
 def read_limits(store: Store) -> Limits:

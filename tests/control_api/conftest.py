@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import fix_control
 from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
 
-GRANTS = Path(__file__).parents[2] / "timescale" / "functions" / "090_grants.sql"
+GRANTS = Path(__file__).parents[2] / "timescale" / "functions" / "095_database.sql"
 SCRUBBED = (
     "Hello, this is [PII], how can I help you today?",
     "Hi, my number is [PII] and my bill is wrong.",
@@ -42,6 +42,10 @@ class Api:
     @property
     def client(self):
         return self.app.test_client()
+
+    def use(self, **seams) -> None:
+        """Put other seams into the running application."""
+        self.app.extensions["fleet"] = replace(self.app.extensions["fleet"], **seams)
 
     def token(self, scope: str) -> str:
         if scope not in self.tokens:

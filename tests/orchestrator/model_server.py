@@ -129,8 +129,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def broken(self, request, answer):
         """A server error that quotes what it was sent, as some servers do."""
+        self.refuse(request, 500)
+
+    def refused(self, request, answer):
+        """A request that this server will never answer, too long for it for example."""
+        self.refuse(request, 400)
+
+    def refuse(self, request, status):
         body = json.dumps({"error": {"message": json.dumps(request["messages"][-1])}}).encode()
-        self.send_response(500)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

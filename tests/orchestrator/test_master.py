@@ -47,15 +47,15 @@ def test_leader_splits_sweeps_and_settles(fleet, contenders):
     leader, _, tick = contenders
     fleet.rows("SELECT fleet.submit_job('complaint', 3, 'tests')")
 
-    assert tick(leader) == "Made 3 tasks, took 0 back, closed 0 jobs."
+    assert tick(leader) == {"tasks_made": 3}
     fleet.claim_one()
     fleet.let_leases_end()
-    assert tick(leader) == "Made 0 tasks, took 1 back, closed 0 jobs."
+    assert tick(leader) == {"tasks_taken_back": 1}
     fleet.let_leases_end()
     for held in fleet.claim(3):
         held.write()
-    assert tick(leader) == "Made 0 tasks, took 0 back, closed 1 jobs."
-    assert tick(leader) is None
+    assert tick(leader) == {"jobs_closed": 1}
+    assert tick(leader) == {}
 
 
 def test_standby_does_nothing_until_the_lease_is_over(fleet, contenders):
@@ -64,13 +64,25 @@ def test_standby_does_nothing_until_the_lease_is_over(fleet, contenders):
     tick(leader)
     fleet.rows("SELECT fleet.submit_job('complaint', 1, 'tests')")
 
-    assert tick(standby) is None
+    assert tick(standby) == {}
     assert fleet.value("SELECT count(*) FROM fleet.tasks") == 0
 
     fleet.rows("UPDATE fleet.state SET leader_until = now() - interval '1 s'")
-    assert tick(standby) == "Made 1 tasks, took 0 back, closed 0 jobs."
+    assert tick(standby) == {"tasks_made": 1}
     assert (leader.epoch, standby.epoch) == (1, 2)
-    assert tick(leader) is None
+    assert tick(leader) == {}
+
+
+def test_master_that_ends_lets_another_lead_at_once(fleet, contenders):
+    """A clean end gives the lease up, so that nobody waits for it."""
+    leader, standby, tick = contenders
+    tick(leader)
+    with fleet.database.connect("fleet_master") as connection:
+        leader.resign(connection)
+
+    tick(standby)
+
+    assert standby.epoch == 2
 
 
 def test_standby_takes_over_within_the_lease(fleet, beside):

@@ -25,7 +25,7 @@ class Agent:
     def __init__(self, fleet, folder, beside):
         self.fleet, self.folder, self.beside = fleet, folder, beside
         self.stop, self.child = threading.Event(), None
-        self.settings = NodeSettings("alpha", "", folder, "http://127.0.0.1:9/v1", "tiny")
+        self.settings = NodeSettings("", folder, "http://127.0.0.1:9/v1", "tiny")
 
     def start(self, *command, connect=None):
         self.child = Child(command=command)

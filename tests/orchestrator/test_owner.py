@@ -76,7 +76,7 @@ def test_a_second_is_enough():
 
 
 @pytest.mark.parametrize("kind", ["hang", "silent", "drip"])
-def test_game_cuts_the_running_call(fleet, worker, attempt, model_server, beside, kind):
+def test_game_cuts_the_running_call(fleet, worker, attempt, model_server, *, beside, kind):
     """Whatever the server does: the call is aborted, the task given back with its turns."""
     turns = 0 if kind == "silent" else 2
     model_server.plan.append(Answer(kind, 2))

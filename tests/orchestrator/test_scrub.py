@@ -31,21 +31,27 @@ PERSONA = {
 WRITTEN = {
     "name": [
         "Lucia Jimenez", "lucia jimenez", "LUCIA JIMENEZ", "Lucia  Jimenez", "Lucia-Jimenez",
-        "Luc\u00eda Jim\u00e9nez", "Luci\u0301a", "Lucia", "Jimenez", "Jim\u00c9nez", "L-u-c-i-a",
+        "Luc\u00eda Jim\u00e9nez", "Luci\u0301a", "Lucia",
+        "LuciaJimenez", "Jimenezes", "Marks", "Jimenez", "Jim\u00c9nez", "L-u-c-i-a",
         "L. U. C. I. A.", "J i m e n e z", "Mark", "MARK", "m-a-r-k",
     ],
     "date": [
         "September 3, 1958", "september 3 1958", "September 3rd, 1958", "September 03, 1958",
         "Sep 3, 1958", "Sept. 3, 1958", "Sep. 3rd", "3 September 1958", "3rd of September, 1958",
         "the 3rd of September", "September 3rd", "September the 3rd", "9/3/1958", "09/03/1958",
-        "9-3-58", "3.9.1958", "1958-09-03", "1958/9/3", "1958",
+        "9-3-58", "3.9.1958", "1958-09-03", "1958/9/3", "1958", "9/3",
+        "September third, nineteen fifty-eight", "the third of September", "nineteen fifty eight",
     ],
     "phone": [
         "(312) 555-0147", "312-555-0147", "312.555.0147", "312 555 0147", "3125550147",
         "+1 312 555 0147", "+13125550147", "1-312-555-0147", "3 1 2, 5 5 5, 0 1 4 7", "555-0147",
-        "555 0147",
+        "555 0147", "0147", "five five five, oh one four seven", "zero one four seven",
     ],
-    "number": ["KD004512", "kd004512", "KD 004512", "KD-004-512", "K D 0 0 4 5 1 2", "004512"],
+    "number": [
+        "KD004512", "kd004512", "KD 004512", "KD-004-512", "K D 0 0 4 5 1 2", "004512", "4512",
+        "four five one two",
+    ],
+    "mail": ["lucia.jimenez58@mail.com", "LuciaJimenez@mail.com"],
 }  # fmt: skip
 SENTENCES = ("{}", "It is {}.", "{}, please!", "_{}_", '"{}"', "{}'s", "({})", "[{}]", "so {}\nyes")
 
@@ -69,7 +75,7 @@ def test_every_written_form_is_masked(written):
     [
         "The market opens, remark that.",
         "A trademark of Lakeside Clinic.",
-        "Luciana and Jimenezes are other people.",
+        "Luciana and Markham are other people.",
         "Your bill of $240.00 for March 3.",
         "Call 312 about September.",
         "Order 0045123 of 19581.",

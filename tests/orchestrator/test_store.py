@@ -65,7 +65,7 @@ def test_insisting_ends_when_nobody_wants_the_result():
 
     store = Store(lambda: None, uuid.uuid4())
 
-    with pytest.raises(DatabaseAwayError, match="the server does not answer"):
+    with pytest.raises(DatabaseAwayError, match="did not come back"):
         store.insist(action, lambda: False)
 
 

@@ -71,9 +71,6 @@ def test_grafana_is_denied(fleet, sql):
 
 def test_grafana_is_limited(fleet):
     """Read-only by default, few connections, and no long query."""
-    connection = fleet.connection("fleet_grafana")
-
-    assert connection.execute("SHOW default_transaction_read_only").fetchone()
     assert fleet.value("SHOW statement_timeout", user="fleet_grafana") == "15s"
     assert fleet.value("SHOW default_transaction_read_only", user="fleet_grafana") == "on"
     assert fleet.value("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'fleet_grafana'") > 0
@@ -142,7 +139,21 @@ def test_functions_do_not_trust_the_search_path(fleet):
     loose = fleet.rows(
         "SELECT oid::regprocedure::text AS name FROM pg_proc"
         " WHERE pronamespace::regnamespace::text IN ('fleet', 'control', 'telemetry')"
-        " AND NOT coalesce(proconfig::text LIKE '%search_path=pg_catalog%', false)"
+        " AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)"
     )
 
     assert loose == []
+
+
+def test_temporary_types_do_not_stand_in_for_ours(fleet):
+    """A node that makes a type of a known name does not make our functions run its code."""
+    with fleet.database.connect("alpha") as node:
+        node.execute(
+            "CREATE FUNCTION pg_temp.evil(pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'ran as %', current_user; END $$"
+        )
+        node.execute("CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.evil(VALUE))")
+
+        (row,) = node.execute("SELECT fleet.current_node() AS node").fetchall()
+
+    assert row == {"node": "alpha"}

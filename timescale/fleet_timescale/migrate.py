@@ -80,6 +80,8 @@ def migrate(connection: Connection, root: Path = ROOT) -> list[str]:
         )
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        # Views wait for whoever reads them, and everybody else then waits behind us.
+        connection.execute("SET LOCAL lock_timeout = '10s'")
         connection.execute(BOOTSTRAP)
         rows = connection.execute("SELECT name, sha256 FROM fleet.migrations").fetchall()
         applied = {row["name"]: row["sha256"] for row in rows}

@@ -1,7 +1,7 @@
 -- Nodes: enrolment, identity of the caller, heartbeats, counters.
 CREATE OR REPLACE FUNCTION fleet.enroll_node(
   p_node_id uuid, p_host text, p_roles text[], p_scrape_address text, p_password_verifier text
-) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_base text := left(ltrim(regexp_replace(lower(split_part(p_host, '.', 1)), '[^a-z0-9-]', '-', 'g'), '-'), 50);
   v_node text;
@@ -37,7 +37,7 @@ COMMENT ON FUNCTION fleet.enroll_node(uuid, text, text[], text, text) IS
   'Take a machine in, or renew it: name from the host, -2 on a clash, its own login; returns the name. p_password_verifier is SCRAM, never clear text.';
 
 CREATE OR REPLACE FUNCTION fleet.current_node() RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_node text;
 BEGIN
@@ -52,7 +52,7 @@ COMMENT ON FUNCTION fleet.current_node() IS 'The node whose login calls; an erro
 
 CREATE OR REPLACE FUNCTION fleet.heartbeat(
   p_agent_version text, p_worker_state text, p_settings_version bigint
-) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE fleet.nodes SET last_heartbeat_at = clock_timestamp(), agent_version = p_agent_version,
     worker_state = p_worker_state, settings_version = p_settings_version
@@ -62,7 +62,7 @@ COMMENT ON FUNCTION fleet.heartbeat(text, text, bigint) IS 'The node agent says 
 
 CREATE OR REPLACE FUNCTION fleet.bump_counter(
   p_node text, p_name text, p_labels jsonb, p_by double precision
-) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO fleet.node_counters AS c (node, name, labels, value) VALUES (p_node, p_name, p_labels, p_by)
   ON CONFLICT (node, name, labels) DO UPDATE SET value = c.value + excluded.value;
 $$;
@@ -70,7 +70,7 @@ COMMENT ON FUNCTION fleet.bump_counter(text, text, jsonb, double precision) IS '
 
 CREATE OR REPLACE FUNCTION fleet.bump_histogram(
   p_node text, p_name text, p_labels jsonb, p_value double precision
-) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT fleet.bump_counter(p_node, p_name || '_bucket', p_labels || jsonb_build_object('le', b.le),
     (p_value <= replace(b.le, '+Inf', 'Infinity')::double precision)::integer)
   FROM unnest(ARRAY['0.1', '0.25', '0.5', '1', '2.5', '5', '10', '20', '40', '80', '160', '+Inf']) AS b(le);
@@ -81,7 +81,7 @@ COMMENT ON FUNCTION fleet.bump_histogram(text, text, jsonb, double precision) IS
   'Count one observation into the cumulative buckets, sum and count of a Prometheus histogram (seconds).';
 
 CREATE OR REPLACE FUNCTION fleet.read_counters() RETURNS TABLE (name text, labels jsonb, value double precision)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.name, c.labels, c.value FROM fleet.node_counters c
   WHERE c.node = fleet.current_node() ORDER BY c.name, c.labels;
 $$;

@@ -1,6 +1,6 @@
 -- Settings: effective values, new versions; the fleet's state and its leader.
 CREATE OR REPLACE FUNCTION fleet.setting(p_key text, p_node text DEFAULT NULL) RETURNS double precision
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(
     (SELECT c.value FROM fleet.config c WHERE c.key = p_key AND c.valid_to IS NULL AND c.scope = 'node:' || p_node),
     (SELECT c.value FROM fleet.nodes n JOIN fleet.config c ON c.scope = ANY (SELECT 'role:' || r FROM unnest(n.roles) r)
@@ -11,7 +11,7 @@ $$;
 COMMENT ON FUNCTION fleet.setting(text, text) IS 'The value in force: node scope before role scope (the newest) before fleet scope before the default.';
 
 CREATE OR REPLACE FUNCTION fleet.node_settings() RETURNS TABLE (version bigint, settings jsonb)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce((SELECT max(c.version) FROM fleet.config c), 0),
     (SELECT jsonb_object_agg(s.key, fleet.setting(s.key, fleet.current_node())) FROM fleet.settings s);
 $$;
@@ -19,7 +19,7 @@ COMMENT ON FUNCTION fleet.node_settings() IS 'Version and every setting in force
 
 CREATE OR REPLACE FUNCTION fleet.set_config(
   p_scope text, p_key text, p_value double precision, p_author text, p_reason text
-) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_setting fleet.settings;
   v_version bigint;
@@ -48,7 +48,7 @@ COMMENT ON FUNCTION fleet.set_config(text, text, double precision, text, text) I
   'Put a new version of a value in force for a scope; returns the version. Errors: unknown key or scope, out of bounds.';
 
 CREATE OR REPLACE FUNCTION fleet.set_fleet_state(p_state text, p_by text, p_reason text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_changed boolean;
 BEGIN
@@ -63,8 +63,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fleet.set_fleet_state(text, text, text) IS 'running or paused for all nodes; false when it was so already.';
 
+CREATE OR REPLACE FUNCTION fleet.stop_leading(p_master_id uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE fleet.state SET leader_until = NULL, leader_id = NULL WHERE leader_id = p_master_id;
+$$;
+COMMENT ON FUNCTION fleet.stop_leading(uuid) IS 'A master that ends gives the lease up at once; nothing happens for any other.';
+
 CREATE OR REPLACE FUNCTION fleet.lead(p_master_id uuid) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_epoch bigint;
 BEGIN

@@ -2,7 +2,7 @@
 CREATE OR REPLACE FUNCTION fleet.submit_job(
   p_scenario text, p_count integer, p_by text,
   p_min_turns integer DEFAULT 6, p_max_turns integer DEFAULT 8, p_priority integer DEFAULT 5
-) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_mix jsonb;
   v_limit integer := fleet.setting('job_count_max');
@@ -32,7 +32,6 @@ BEGIN
   INSERT INTO fleet.jobs (mix, wanted, min_turns, max_turns, priority, seed, requested_by)
   VALUES (v_mix, p_count, p_min_turns, p_max_turns, p_priority, (random() * 1e15)::bigint, p_by)
   RETURNING job_id INTO v_job;
-  PERFORM pg_notify('fleet_jobs', v_job::text);
   RETURN v_job;
 END $$;
 COMMENT ON FUNCTION fleet.submit_job(text, integer, text, integer, integer, integer) IS
@@ -40,7 +39,7 @@ COMMENT ON FUNCTION fleet.submit_job(text, integer, text, integer, integer, inte
 
 CREATE OR REPLACE FUNCTION fleet.submit_job_once(
   p_key text, p_scenario text, p_count integer, p_by text, p_min_turns integer, p_max_turns integer, p_priority integer
-) RETURNS TABLE (job_id uuid, is_new boolean) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS TABLE (job_id uuid, is_new boolean) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   -- The id follows from the key, so that the job itself remembers it.
   v_id uuid := left(encode(sha256(convert_to(p_by || chr(31) || p_key, 'UTF8')), 'hex'), 32)::uuid;
@@ -54,7 +53,8 @@ BEGIN
     UPDATE fleet.jobs j SET job_id = v_id WHERE j.job_id = v_made;
   ELSIF (v_job.wanted, v_job.min_turns, v_job.max_turns, v_job.priority)
       IS DISTINCT FROM (p_count, p_min_turns, p_max_turns, p_priority)
-      OR NOT (p_scenario = 'mixed' OR v_job.mix = jsonb_build_object(p_scenario, 1)) THEN
+      OR (p_scenario = 'mixed') <> ((SELECT count(*) FROM jsonb_object_keys(v_job.mix)) > 1)
+      OR (p_scenario <> 'mixed' AND v_job.mix <> jsonb_build_object(p_scenario, 1)) THEN
     RAISE EXCEPTION 'idempotency key % was used for another order', p_key
       USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use a new key for a new order.';
   END IF;
@@ -64,7 +64,7 @@ COMMENT ON FUNCTION fleet.submit_job_once(text, text, integer, text, integer, in
   'submit_job under a key of the caller: a repeated call gives the same job. Errors: those of submit_job, key used for another order.';
 
 CREATE OR REPLACE FUNCTION fleet.split_jobs(p_limit integer DEFAULT 1000) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_job fleet.jobs;
   v_made integer := 0;
@@ -72,7 +72,7 @@ DECLARE
 BEGIN
   FOR v_job IN
     SELECT * FROM fleet.jobs j WHERE j.state IN ('pending', 'running') AND j.split < j.wanted
-    ORDER BY j.priority DESC, j.rank FOR UPDATE SKIP LOCKED
+    ORDER BY j.priority DESC, j.rank FOR NO KEY UPDATE SKIP LOCKED
   LOOP
     EXIT WHEN v_made >= p_limit;
     v_now := least(v_job.wanted - v_job.split, p_limit - v_made);
@@ -98,12 +98,13 @@ END $$;
 COMMENT ON FUNCTION fleet.split_jobs(integer) IS 'Make at most p_limit tasks out of open jobs, in queue order; returns how many.';
 
 CREATE OR REPLACE FUNCTION fleet.cancel_job(p_job uuid) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_state fleet.job_state;
   v_cancelled integer;
 BEGIN
-  SELECT j.state INTO v_state FROM fleet.jobs j WHERE j.job_id = p_job FOR UPDATE;
+  -- NO KEY: finish_task's foreign key must not wait for us while we wait for its task.
+  SELECT j.state INTO v_state FROM fleet.jobs j WHERE j.job_id = p_job FOR NO KEY UPDATE;
   IF v_state IS NULL THEN
     RAISE EXCEPTION 'no job %', p_job USING ERRCODE = 'no_data_found', HINT = 'See analytics.jobs.';
   ELSIF v_state NOT IN ('pending', 'running') THEN
@@ -120,7 +121,7 @@ COMMENT ON FUNCTION fleet.cancel_job(uuid) IS
   'End a job; its open tasks are cancelled, running conversations are dropped by their workers. Errors: no such job, already ended.';
 
 CREATE OR REPLACE FUNCTION fleet.settle_jobs() RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_settled integer;
 BEGIN

@@ -2,7 +2,7 @@
 CREATE OR REPLACE FUNCTION fleet.claim_tasks(p_worker uuid, p_limit integer) RETURNS TABLE (
   task_id uuid, attempt integer, scenario text, definition jsonb, seed bigint, min_turns integer, max_turns integer,
   persona jsonb, turns jsonb
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_node text := fleet.current_node();
 BEGIN
@@ -31,7 +31,7 @@ COMMENT ON FUNCTION fleet.claim_tasks(uuid, integer) IS
   'Lease up to p_limit tasks in queue order, with the turns that an earlier attempt stored; none while the fleet is paused.';
 
 CREATE OR REPLACE FUNCTION fleet.hold_task(p_task uuid, p_worker uuid, p_attempt integer) RETURNS fleet.tasks
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_task fleet.tasks;
 BEGIN
@@ -49,7 +49,7 @@ COMMENT ON FUNCTION fleet.hold_task(uuid, uuid, integer) IS 'Lock a task for its
 CREATE OR REPLACE FUNCTION fleet.start_task(
   p_task uuid, p_worker uuid, p_attempt integer, p_prompt bigint, p_persona jsonb
 ) RETURNS TABLE (prompt_id bigint, persona jsonb)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM fleet.hold_task(p_task, p_worker, p_attempt);
   RETURN QUERY UPDATE fleet.tasks t SET state = 'running', started_at = coalesce(t.started_at, clock_timestamp()),
@@ -61,7 +61,7 @@ COMMENT ON FUNCTION fleet.start_task(uuid, uuid, integer, bigint, jsonb) IS
 
 CREATE OR REPLACE FUNCTION fleet.store_turn(
   p_task uuid, p_worker uuid, p_attempt integer, p_position integer, p_speaker text, p_text text
-) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM fleet.hold_task(p_task, p_worker, p_attempt);
   INSERT INTO fleet.turns (task_id, position, speaker, text, attempt)
@@ -70,7 +70,7 @@ END $$;
 COMMENT ON FUNCTION fleet.store_turn(uuid, uuid, integer, integer, text, text) IS 'Keep a turn as a checkpoint; a repeated call changes nothing.';
 
 CREATE OR REPLACE FUNCTION fleet.extend_lease(p_worker uuid, p_tasks uuid[]) RETURNS SETOF uuid
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE fleet.tasks t
   SET lease_until = clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', t.node))
   WHERE t.task_id = ANY (p_tasks) AND t.worker_id = p_worker AND t.node = fleet.current_node()
@@ -80,7 +80,7 @@ $$;
 COMMENT ON FUNCTION fleet.extend_lease(uuid, uuid[]) IS 'Renew leases; returns those still held, the rest must be dropped.';
 
 CREATE OR REPLACE FUNCTION fleet.finish_task(p_task uuid, p_worker uuid, p_attempt integer, p_model text) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_task fleet.tasks;
   v_conversation uuid;
@@ -106,8 +106,10 @@ END $$;
 COMMENT ON FUNCTION fleet.finish_task(uuid, uuid, integer, text) IS
   'running -> done and the conversation stored as unjudged, in one transaction; its tokens are those of all calls for the task.';
 
-CREATE OR REPLACE FUNCTION fleet.return_task(v_task fleet.tasks, p_is_failure boolean, p_error text) RETURNS fleet.task_state
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE OR REPLACE FUNCTION fleet.return_task(
+  v_task fleet.tasks, p_is_failure boolean, p_error text, p_wait_seconds double precision DEFAULT 0
+) RETURNS fleet.task_state
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_failures integer := v_task.failures + p_is_failure::integer;
   v_state fleet.task_state := 'pending';
@@ -123,41 +125,44 @@ BEGIN
   END IF;
   UPDATE fleet.tasks SET state = v_state, failures = v_failures, error = p_error, lease_until = NULL,
     -- Back off after a failure, so that a poison task does not keep a node busy.
-    not_before = clock_timestamp() + make_interval(secs => CASE WHEN p_is_failure THEN 2 ^ v_failures ELSE 0 END),
+    not_before = clock_timestamp()
+      + make_interval(secs => CASE WHEN p_is_failure THEN 2 ^ v_failures ELSE p_wait_seconds END),
     finished_at = CASE WHEN v_state = 'failed' THEN clock_timestamp() END
   WHERE task_id = v_task.task_id;
   RETURN v_state;
 END $$;
-COMMENT ON FUNCTION fleet.return_task(fleet.tasks, boolean, text) IS 'A held task back to pending, or to failed after too many failures.';
+COMMENT ON FUNCTION fleet.return_task(fleet.tasks, boolean, text, double precision) IS 'A held task back to pending, or to failed after too many failures.';
 
 CREATE OR REPLACE FUNCTION fleet.release_task(
-  p_task uuid, p_worker uuid, p_attempt integer, p_is_failure boolean, p_error text
-) RETURNS fleet.task_state LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
-  SELECT fleet.return_task(fleet.hold_task(p_task, p_worker, p_attempt), p_is_failure, p_error);
+  p_task uuid, p_worker uuid, p_attempt integer, p_is_failure boolean, p_error text,
+  p_wait_seconds double precision DEFAULT 0
+) RETURNS fleet.task_state LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT fleet.return_task(fleet.hold_task(p_task, p_worker, p_attempt), p_is_failure, p_error, p_wait_seconds);
 $$;
-COMMENT ON FUNCTION fleet.release_task(uuid, uuid, integer, boolean, text) IS
-  'Give a task back with its turns kept; p_is_failure counts towards the dead letter.';
+COMMENT ON FUNCTION fleet.release_task(uuid, uuid, integer, boolean, text, double precision) IS
+  'Give a task back with its turns kept; p_is_failure counts towards the dead letter, else others go first for p_wait_seconds.';
 
 CREATE OR REPLACE FUNCTION fleet.return_own_tasks(p_worker uuid) RETURNS integer
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT count(fleet.return_task(held, true, 'the worker died'))::integer
   FROM (SELECT t.* FROM fleet.tasks t WHERE t.node = fleet.current_node() AND t.worker_id <> p_worker
-        AND t.state IN ('claimed', 'running') FOR UPDATE SKIP LOCKED) AS held;
+        AND t.state IN ('claimed', 'running') ORDER BY t.scenario FOR UPDATE SKIP LOCKED) AS held;
 $$;
 COMMENT ON FUNCTION fleet.return_own_tasks(uuid) IS 'A starting worker gives back what an earlier worker of its node held.';
 
 CREATE OR REPLACE FUNCTION fleet.sweep_tasks() RETURNS integer
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT count(fleet.return_task(lost, true, 'the lease ended without a result'))::integer
+  -- In the order of the counters that are bumped, so that no two of these wait for each other.
   FROM (SELECT t.* FROM fleet.tasks t WHERE t.state IN ('claimed', 'running') AND t.lease_until < clock_timestamp()
-        FOR UPDATE SKIP LOCKED) AS lost;
+        ORDER BY t.node, t.scenario FOR UPDATE SKIP LOCKED) AS lost;
 $$;
 COMMENT ON FUNCTION fleet.sweep_tasks() IS 'Take back tasks whose lease has ended; returns how many.';
 
 CREATE OR REPLACE FUNCTION fleet.record_llm_request(
   p_request uuid, p_task uuid, p_model text, p_prompt_tokens bigint, p_completion_tokens bigint,
   p_duration_seconds double precision, p_time_to_first_token_seconds double precision, p_outcome text
-) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_node text := fleet.current_node();
   v_model jsonb := jsonb_build_object('model', p_model);

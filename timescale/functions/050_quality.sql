@@ -2,16 +2,17 @@
 CREATE OR REPLACE FUNCTION fleet.claim_judgements(p_worker uuid, p_limit integer) RETURNS TABLE (
   conversation_id uuid, scenario text, definition jsonb, persona jsonb, min_turns integer, max_turns integer,
   template text, turns jsonb
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM fleet.current_node();
   RETURN QUERY
   WITH next AS (
     SELECT c.conversation_id FROM fleet.conversations c
-    WHERE c.state = 'unjudged' AND (c.judging_until IS NULL OR c.judging_until < clock_timestamp())
+    WHERE c.state = 'unjudged' AND c.judging_attempts < fleet.setting('task_attempts_max')
+      AND (c.judging_until IS NULL OR c.judging_until < clock_timestamp())
     ORDER BY c.created_at LIMIT p_limit FOR UPDATE SKIP LOCKED
   ), taken AS (
-    UPDATE fleet.conversations c SET judging_worker_id = p_worker,
+    UPDATE fleet.conversations c SET judging_worker_id = p_worker, judging_attempts = c.judging_attempts + 1,
       judging_until = clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds'))
     FROM next WHERE c.conversation_id = next.conversation_id RETURNING c.*
   )
@@ -26,7 +27,7 @@ COMMENT ON FUNCTION fleet.claim_judgements(uuid, integer) IS 'Lease unjudged con
 CREATE OR REPLACE FUNCTION fleet.store_verdict(
   p_conversation uuid, p_worker uuid, p_reason text, p_stage text, p_evidence text,
   p_content_hash bytea, p_scrubbed text[], p_judge text, p_checks_passed integer, p_checks_total integer
-) RETURNS fleet.conversation_state LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS fleet.conversation_state LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_node text := fleet.current_node();
   v_conversation fleet.conversations;
@@ -72,3 +73,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer) IS
   'unjudged -> accepted (p_reason NULL and no accepted twin) or rejected with one reason; scrubbed texts in turn order. A repeated call returns the first verdict.';
+
+CREATE OR REPLACE FUNCTION fleet.sweep_judgements() RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_conversation fleet.conversations;
+  v_count integer := 0;
+BEGIN
+  FOR v_conversation IN
+    SELECT c.* FROM fleet.conversations c
+    WHERE c.state = 'unjudged' AND c.judging_attempts >= fleet.setting('task_attempts_max')
+      AND c.judging_until < clock_timestamp() ORDER BY c.node, c.scenario FOR UPDATE SKIP LOCKED
+  LOOP
+    UPDATE fleet.conversations SET state = 'rejected', judging_until = NULL, judged_at = clock_timestamp(),
+      judged_by = v_conversation.node WHERE conversation_id = v_conversation.conversation_id;
+    INSERT INTO fleet.grades (conversation_id, judge, checks_passed, checks_total)
+    VALUES (v_conversation.conversation_id, 'none', 0, 1);
+    INSERT INTO fleet.rejections (conversation_id, reason, stage, evidence)
+    VALUES (v_conversation.conversation_id, 'judge_failed', 'checks',
+      format('the checks failed %s times; the log of the worker says why', v_conversation.judging_attempts));
+    INSERT INTO telemetry.events (node, severity, kind, message) VALUES (v_conversation.node, 'error', 'judge_failed',
+      format('Conversation %s could not be judged and is rejected.', v_conversation.conversation_id));
+    PERFORM fleet.bump_counter(v_conversation.node, 'fleet_conversations_total',
+      jsonb_build_object('scenario', v_conversation.scenario, 'outcome', 'rejected'), 1);
+    v_count := v_count + 1;
+  END LOOP;
+  RETURN v_count;
+END $$;
+COMMENT ON FUNCTION fleet.sweep_judgements() IS
+  'Reject what the checks could not judge in task_attempts_max attempts, so that a job comes to its end; its turns stay unread.';

@@ -1,7 +1,7 @@
 -- Users, sessions, tokens, and the hash-chained audit log.
 CREATE OR REPLACE FUNCTION control.write_audit(
   p_actor text, p_role text, p_way text, p_action text, p_target text, p_outcome text, p_reason text, p_source inet
-) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_time timestamptz;
   v_previous bytea;
@@ -21,7 +21,7 @@ END $$;
 CREATE OR REPLACE FUNCTION control.audit_hash(
   p_id bigint, p_time timestamptz, p_actor text, p_role text, p_way text, p_action text, p_target text,
   p_outcome text, p_reason text, p_source inet, p_previous bytea
-) RETURNS bytea LANGUAGE sql IMMUTABLE SET search_path = pg_catalog SET timezone = 'UTC' AS $$
+) RETURNS bytea LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
   SELECT sha256(p_previous || convert_to(jsonb_build_array(p_id, extract(epoch FROM p_time), p_actor, p_role, p_way,
     p_action, p_target, p_outcome, p_reason, host(p_source))::text, 'UTF8'));
 $$;
@@ -31,7 +31,7 @@ COMMENT ON FUNCTION control.write_audit(text, text, text, text, text, text, text
   'Append one attempt to the audit log; one transaction with the change it speaks of. Returns its number.';
 
 CREATE OR REPLACE FUNCTION control.verify_audit() RETURNS bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT min(a.audit_id) FROM (
     SELECT a.*, lag(a.hash, 1, '\x'::bytea) OVER (ORDER BY a.audit_id) AS before,
       row_number() OVER (ORDER BY a.audit_id) AS number FROM control.audit a) a
@@ -41,15 +41,17 @@ $$;
 COMMENT ON FUNCTION control.verify_audit() IS 'The first audit row that was changed, or stands after a gap; NULL when the chain holds.';
 
 CREATE OR REPLACE FUNCTION control.put_user(p_login text, p_password_hash text, p_role control.role) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE control.sessions s SET revoked_at = clock_timestamp() FROM control.users u
+  WHERE s.login = p_login AND u.login = p_login AND u.password_hash <> p_password_hash AND s.revoked_at IS NULL;
   INSERT INTO control.users (login, password_hash, role) VALUES (p_login, p_password_hash, p_role)
   ON CONFLICT (login) DO UPDATE SET password_hash = excluded.password_hash, role = excluded.role;
 $$;
-COMMENT ON FUNCTION control.put_user(text, text, control.role) IS 'Make a user, or give an existing one a new password and role.';
+COMMENT ON FUNCTION control.put_user(text, text, control.role) IS 'Make a user, or give an existing one a new password and role; a new password ends the sessions.';
 
 CREATE OR REPLACE FUNCTION control.put_token(
   p_name text, p_token_hash bytea, p_scope text, p_by text, p_expires_at timestamptz
-) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO control.tokens (name, token_hash, scope, created_by, expires_at)
   VALUES (p_name, p_token_hash, p_scope, p_by, p_expires_at)
   ON CONFLICT (name) DO UPDATE SET token_hash = excluded.token_hash, scope = excluded.scope,
@@ -58,7 +60,7 @@ $$;
 COMMENT ON FUNCTION control.put_token(text, bytea, text, text, timestamptz) IS 'Make a token of a name, or replace its secret.';
 
 CREATE OR REPLACE FUNCTION control.use_token(p_token_hash bytea) RETURNS TABLE (name text, scope text)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE control.tokens t SET last_used_at = clock_timestamp()
   WHERE t.token_hash = p_token_hash AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
   RETURNING t.name, t.scope;
@@ -67,7 +69,7 @@ COMMENT ON FUNCTION control.use_token(bytea) IS 'Name and scope of a valid token
 
 CREATE OR REPLACE FUNCTION control.open_session(
   p_login text, p_refresh_hash bytea, p_lifetime interval
-) RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+) RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO control.sessions (login, refresh_hash, expires_at)
   VALUES (p_login, p_refresh_hash, clock_timestamp() + p_lifetime) RETURNING session_id;
 $$;
@@ -75,7 +77,7 @@ COMMENT ON FUNCTION control.open_session(text, bytea, interval) IS 'Begin a logi
 
 CREATE OR REPLACE FUNCTION control.renew_session(p_old_hash bytea, p_new_hash bytea)
 RETURNS TABLE (session_id uuid, login text, role control.role)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE control.sessions s SET refresh_hash = p_new_hash, last_used_at = clock_timestamp()
   FROM control.users u
   WHERE s.refresh_hash = p_old_hash AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
@@ -85,7 +87,7 @@ $$;
 COMMENT ON FUNCTION control.renew_session(bytea, bytea) IS 'Swap a refresh token for a new one; no row when it is unknown, revoked or expired.';
 
 CREATE OR REPLACE FUNCTION control.end_session(p_session uuid) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE control.sessions SET revoked_at = clock_timestamp() WHERE session_id = p_session AND revoked_at IS NULL;
   RETURN FOUND;
@@ -93,7 +95,7 @@ END $$;
 COMMENT ON FUNCTION control.end_session(uuid) IS 'Revoke a session; false when it was none or revoked already.';
 
 CREATE OR REPLACE FUNCTION control.live_session(p_session uuid) RETURNS TABLE (login text, role control.role)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT u.login, u.role FROM control.sessions s JOIN control.users u USING (login)
   WHERE s.session_id = p_session AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp() AND NOT u.is_disabled;
 $$;

@@ -1,6 +1,11 @@
 -- All that people and Grafana read. Made anew at each change: views hold no data.
-DROP SCHEMA IF EXISTS analytics CASCADE;
-CREATE SCHEMA analytics;
+-- All in one statement: a view of somebody else's that builds on ours stops it, and is named.
+CREATE SCHEMA IF NOT EXISTS analytics;
+DO $$ BEGIN
+  EXECUTE (SELECT 'DROP VIEW ' || string_agg(format('analytics.%I', v.viewname), ', ')
+           FROM pg_views v WHERE v.schemaname = 'analytics' HAVING count(*) > 0);
+EXCEPTION WHEN null_value_not_allowed THEN NULL; -- the first time there is nothing to drop
+END $$;
 COMMENT ON SCHEMA analytics IS 'Documented views; raw transcripts, secrets and source addresses are not in it.';
 
 CREATE VIEW analytics.nodes AS
@@ -18,7 +23,7 @@ SELECT n.node,
   n.worker_state, n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
 FROM fleet.nodes n
 LEFT JOIN LATERAL (
-  SELECT * FROM telemetry.hardware t WHERE t.node = n.node AND t.time > now() - interval '1 minute'
+  SELECT * FROM telemetry.hardware t WHERE t.node = n.node AND t.time BETWEEN now() - interval '1 minute' AND now() + interval '10 seconds'
   ORDER BY t.time DESC LIMIT 1) h ON true
 WHERE n.removed_at IS NULL;
 

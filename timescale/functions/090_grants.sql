@@ -1,10 +1,11 @@
 -- Who may do what: nothing by default, then one list a role.
-DO $$ BEGIN
-  EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-  EXECUTE format('GRANT CONNECT ON DATABASE %I TO fleet_exporter, fleet_worker, fleet_control, fleet_master, '
-    'fleet_grafana, fleet_analyst', current_database());
-  EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO fleet_exporter, fleet_worker', current_database());
-END $$;
+-- What an earlier version granted and this one does not is taken back first.
+REVOKE ALL ON ALL TABLES IN SCHEMA telemetry, fleet, control, analytics
+  FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA telemetry, fleet, control
+  FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst;
+REVOKE ALL ON SCHEMA telemetry, fleet, control, analytics
+  FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fleet, control FROM PUBLIC;
 -- Whoever holds our advisory locks stops orders and the audit log; large objects are a way to write.
@@ -32,7 +33,7 @@ GRANT EXECUTE ON FUNCTION
   fleet.heartbeat(text, text, bigint), fleet.read_counters(), fleet.node_settings(),
   fleet.claim_tasks(uuid, integer), fleet.start_task(uuid, uuid, integer, bigint, jsonb),
   fleet.store_turn(uuid, uuid, integer, integer, text, text), fleet.extend_lease(uuid, uuid[]),
-  fleet.finish_task(uuid, uuid, integer, text), fleet.release_task(uuid, uuid, integer, boolean, text),
+  fleet.finish_task(uuid, uuid, integer, text), fleet.release_task(uuid, uuid, integer, boolean, text, double precision),
   fleet.return_own_tasks(uuid),
   fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text),
   fleet.claim_judgements(uuid, integer),
@@ -40,7 +41,7 @@ GRANT EXECUTE ON FUNCTION
 TO fleet_worker;
 
 GRANT EXECUTE ON FUNCTION
-  fleet.lead(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.settle_jobs(), fleet.setting(text, text)
+  fleet.lead(uuid), fleet.stop_leading(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.sweep_judgements(), fleet.settle_jobs(), fleet.setting(text, text)
 TO fleet_master;
 GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes, fleet.jobs, fleet.tasks TO fleet_master;
 

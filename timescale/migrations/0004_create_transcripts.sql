@@ -16,6 +16,7 @@ CREATE TABLE fleet.conversations (
   created_at timestamptz NOT NULL DEFAULT now(),
   judging_worker_id uuid,
   judging_until timestamptz,
+  judging_attempts integer NOT NULL DEFAULT 0,
   judged_by text REFERENCES fleet.nodes,
   judged_at timestamptz
 );

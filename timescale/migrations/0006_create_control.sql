@@ -51,7 +51,7 @@ CREATE TABLE control.audit (
 );
 COMMENT ON TABLE control.audit IS 'Every attempt to change something, also refused; append-only, each row hashes the one before.';
 
-CREATE FUNCTION control.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+CREATE FUNCTION control.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RAISE EXCEPTION 'control.audit is append-only' USING ERRCODE = 'insufficient_privilege';
 END $$;

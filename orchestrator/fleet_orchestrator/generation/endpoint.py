@@ -8,6 +8,7 @@ Called by the worker; keeps nothing between calls.
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from contextlib import closing
@@ -22,14 +23,33 @@ from fleet_orchestrator.generation.pump import pump
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+logger = logging.getLogger(__name__)
 Outcome = Literal["ok", "invalid", "aborted", "error"]
 CONNECT_SECONDS = 3.0
 LOOK_SECONDS = 0.5  # how often we ask whether to go on while the server says nothing
 FIRST_TOKEN_SECONDS = 120.0  # a cold server loads its model first
 
 
+REFUSED_REQUEST = frozenset({400, 413, 422})  # the server lives; it will not have this request
+
+
 class EndpointError(OrchestratorError):
-    """The model server did not answer, or answered with an error."""
+    """
+    The model server did not answer, or answered with an error.
+
+    The message says no more than the kind of error: addresses may hold logins, and servers quote
+    prompts. The whole stands in the log.
+    """
+
+    def __init__(self, exc: Exception) -> None:
+        self.status: int | None = getattr(exc, "status_code", None)
+        answer = f"answered {self.status}" if self.status else f"failed ({type(exc).__name__})"
+        super().__init__(f"the model server {answer}; the worker's log says more")
+
+    @property
+    def is_fault_of_request(self) -> bool:
+        """True when another task may well succeed at the same server."""
+        return self.status in REFUSED_REQUEST
 
 
 @dataclass
@@ -86,7 +106,8 @@ class Endpoint:
                 call.outcome = "aborted"
             raise
         except (openai.OpenAIError, ValueError) as exc:  # ValueError: a chunk that is no JSON
-            raise EndpointError(f"model server {self.client.base_url} failed: {exc}") from exc
+            logger.warning("The model server failed.", extra={"error": str(exc)})
+            raise EndpointError(exc) from exc
         finally:
             call.duration = time.monotonic() - call.started
 

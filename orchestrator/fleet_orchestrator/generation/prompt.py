@@ -91,7 +91,8 @@ def render_messages(
     parsed = _parse(template)
     example = definition["example"]
     example_outline = render_outline(definition, example["values"], len(example["texts"]))
-    call = _render_block(parsed, "call", persona["values"], outline)
+    about = {"goal": definition["goal"], "agent_role": definition["agent_role"]}
+    call = _render_block(parsed, "call", about | persona["values"], outline)
     if written:
         call += "\nThe call has begun; write only the turns that follow:\n" + "\n".join(
             f"{turn['speaker']}: {turn['text']}" for turn in written
@@ -100,7 +101,7 @@ def render_messages(
         {"role": "system", "content": render_instruction(template)},
         {
             "role": "user",
-            "content": _render_block(parsed, "call", example["values"], example_outline),
+            "content": _render_block(parsed, "call", about | example["values"], example_outline),
         },
         {"role": "assistant", "content": _render_answer(example_outline, example["texts"])},
         {"role": "user", "content": call},

@@ -10,11 +10,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass
 class TurnStream:
-    """
-    Collects pieces of `{"turns".
-
-    [{...}, ...]}` and hands out each turn as soon as it is complete.
-    """
+    """Collects pieces of {"turns": [{...}, ...]}; hands out each turn as soon as it is complete."""
 
     text: str = ""
     _offset: int = field(default=0, init=False)

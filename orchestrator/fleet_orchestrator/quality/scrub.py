@@ -11,7 +11,10 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
+from fleet_orchestrator.quality.spoken import render_day, render_digits, render_year
+
 MASK = "[PII]"
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 SEPTEMBER = 9  # also written Sept
 _DATE = "%B %d, %Y"
 
@@ -30,12 +33,13 @@ def render_value_patterns(name: str, value: str) -> set[str]:
     """Return the ways in which one personal value may be written."""
     if name.endswith("_name"):
         parts = value.split()
-        return {_loose(value), *map(_loose, parts), *map(_spelled, parts)}
+        names = [value, *parts]
+        return {*map(_name, names), *map(_spelled, parts)}
     if name == "date_of_birth":
         return {_loose(value), *_date_patterns(value)}
     if name == "phone_number":
-        return {rf"[+(]*(?:1[\W_]*)?{_digits(value)}", _digits(value[-8:])}
-    return {_digits(value), r"[\W_]*".join(re.findall(r"\w", value))}
+        return {rf"[+(]*(?:1[\W_]*)?{_digits(value)}", *_number_patterns(value, 10, 7, 4)}
+    return {r"[\W_]*".join(re.findall(r"\w", value)), *_number_patterns(value, 6, 4)}
 
 
 def mentions(text: str, patterns: set[str]) -> bool:
@@ -46,7 +50,7 @@ def mentions(text: str, patterns: set[str]) -> bool:
 
 def scrub(text: str, persona: dict[str, Any]) -> str:
     """Return the text with every personal value of the persona masked as [PII]."""
-    text = unicodedata.normalize("NFC", text)
+    text = EMAIL.sub(MASK, unicodedata.normalize("NFC", text))
     for pattern in render_patterns(persona):
         for found in reversed(list(_whole(pattern).finditer(_plain(text)))):
             text = text[: found.start()] + MASK + text[found.end() :]
@@ -68,6 +72,18 @@ def _loose(value: str) -> str:
     return r"[\W_]{1,3}".join(re.escape(word) for word in re.findall(r"\w+", value))
 
 
+def _name(value: str) -> str:
+    """A name, its parts also glued together, its possessive and its plural."""
+    return r"[\W_]{0,3}".join(map(re.escape, value.split())) + "(?:['\u2019]?s|es)?"
+
+
+def _number_patterns(value: str, *lengths: int) -> set[str]:
+    """The last digits of a number, written and spoken, in the lengths that people use."""
+    digits = "".join(re.findall(r"\d", value))
+    ends = [digits[-length:] for length in lengths]
+    return {*map(_digits, ends), *map(render_digits, ends)}
+
+
 def _spelled(value: str) -> str:
     """The letters of a value, one by one."""
     return r"[\W_]+".join(value)
@@ -83,7 +99,12 @@ def _date_patterns(value: str) -> set[str]:
     ordinal = rf"0?{day.day}(?:st|nd|rd|th)?"
     month = f"(?:{day:%B}|{day:%b}{'t?' if day.month == SEPTEMBER else ''})"
     separator = r"[\W_]{1,3}(?:(?:of|the)[\W_])?"
+    spoken_day, spoken_year = render_day(day.day), render_year(day.year)
     return {
+        rf"{month}{separator}{spoken_day}(?:{separator}{spoken_year})?",
+        rf"{spoken_day}{separator}{month}(?:{separator}{spoken_year})?",
+        spoken_year,
+        rf"0?{day.month}/0?{day.day}",
         rf"{month}{separator}{ordinal}{separator}{day.year}",
         rf"{ordinal}{separator}{month}{separator}{day.year}",
         rf"{month}{separator}{ordinal}",
