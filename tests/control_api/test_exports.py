@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+from fleet_control_api.context import STREAMS_MAX
 from fleet_control_api.errors import ExportError
 from fleet_control_api.exports.archive import Chunks
 from fleet_control_api.exports.contact_lens import (
@@ -289,6 +290,22 @@ def test_streams_are_bounded_and_given_back(api, write_conversation):
 
     assert ninth.status_code == 503
     assert [export(api)[0]["conversations"] for _ in range(20)] == [1] * 20
+
+
+def test_place_is_given_back_without_a_session(api, write_conversation):
+    """A client that leaves after the database ended the session leaves no place taken."""
+    for _ in range(12):  # more than one fetch, so that the cursor is open when the client leaves
+        write_conversation()
+    for _ in range(STREAMS_MAX + 1):
+        response = api.call("viewer", "GET", "/exports/lex", buffered=False)
+        assert response.status_code == 200
+        api.owner.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE usename = 'fleet_control' AND state = 'idle in transaction'"
+        )
+        response.close()
+
+    assert export(api)[0]["conversations"] == 12
 
 
 def test_archive_is_written_without_looking_back():

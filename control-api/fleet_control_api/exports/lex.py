@@ -18,7 +18,7 @@ from fleet_control_api.exports.contact_lens import Conversation, render_document
 from fleet_control_api.exports.manifest import NAME, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from uuid import UUID
 
     from fleet_timescale.connection import Connection
@@ -41,7 +41,7 @@ ORDER BY c.created_at, c.conversation_id
 
 def stream_archive(
     connection: Connection, job: UUID | None, scenario: str | None
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """
     Yield the archive in pieces: one file a conversation, the manifest last.
 
@@ -50,7 +50,9 @@ def stream_archive(
     chunks = Chunks()
     with closing(_begin_manifest(connection, job, scenario)) as manifest:
         with (
-            connection.cursor("lex_export") as cursor,
+            # Closed twice: when the session is gone the first time fails, and leaves it open.
+            closing(connection.cursor("lex_export")) as cursor,
+            cursor,
             zipfile.ZipFile(chunks, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
             cursor.itersize = BATCH

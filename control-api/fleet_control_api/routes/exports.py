@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import psycopg
 from flask import Blueprint, Response, request
 
 from fleet_control_api.arguments import Field, Kind, parse
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from fleet_timescale.connection import Connection
+
+log = logging.getLogger(__name__)
 
 blueprint = Blueprint("exports", __name__, url_prefix="/exports")
 
@@ -49,15 +54,30 @@ def export_lex() -> Response:
         running.streams.release()
         raise
     response = Response(chain([first], pieces), mimetype="application/zip")
-    response.call_on_close(pieces.close)
-    response.call_on_close(running.streams.release)
+    # One callback: what one of several raises would skip the others.
+    response.call_on_close(lambda: _end(running, pieces))
     response.headers["Content-Disposition"] = 'attachment; filename="lex.zip"'
     return response
 
 
 def _read_pieces(running: Services, job: UUID | None, scenario: str | None) -> Generator[bytes]:
-    with running.database.transaction() as connection:
-        yield from (piece for piece in stream_archive(connection, job, scenario) if piece)
+    with (
+        running.database.transaction() as connection,
+        # Closed by us, so that its end is not left to the garbage collector.
+        closing(stream_archive(connection, job, scenario)) as archive,
+    ):
+        yield from (piece for piece in archive if piece)
+
+
+def _end(running: Services, pieces: Generator[bytes]) -> None:
+    """Give back the connection and the place of a stream, also when its session is gone."""
+    try:
+        pieces.close()
+    except psycopg.Error as exc:
+        # Nobody is left to answer: the client has gone, or has seen the stream break off.
+        log.warning("an export ended without its database session", extra={"error": str(exc)})
+    finally:
+        running.streams.release()
 
 
 def _check_filters(connection: Connection, job: UUID | None, scenario: str | None) -> None:
