@@ -1,33 +1,28 @@
 """
 The audit log: one row for every attempt to change something.
 
-`write` joins the transaction of the change; refusals and failures have one of their own. Attempts
-of people who are not logged in are counted per source and minute, so that nobody can fill the table
-from outside.
+`write` joins the transaction of the change; refusals and failures have one of their own, and are
+summed by `tally.py` where they are many, so that nobody can fill the table.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from dataclasses import dataclass, replace
-from threading import Lock
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from fleet_control_api.identity import NOBODY, Identity
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from fleet_timescale.connection import Connection
 
     from fleet_control_api.database import Database
+    from fleet_control_api.identity import Identity
 
 log = logging.getLogger(__name__)
 
-SOURCES_MAX = 50  # addresses told apart in one minute; the others are counted together
 LENGTH_MAX = 500  # characters of a target or a reason
 
 
@@ -60,70 +55,37 @@ def write(connection: Connection, entry: Entry) -> None:
     )
 
 
-def write_alone(database: Database, entry: Entry) -> None:
+def write_alone(database: Database, entries: Sequence[Entry], wait: float | None = None) -> None:
     """
-    Append the attempt in a transaction of its own.
+    Append attempts in a transaction of their own; `wait` bounds the seconds for a connection.
 
-    A database that is down leaves it in the program's log.
+    A database that is down leaves them in the program's log.
     """
+    if not entries:
+        return
     try:
-        with database.transaction() as connection:
-            write(connection, entry)
+        with database.transaction(wait) as connection:
+            for entry in entries:
+                write(connection, entry)
     except psycopg.Error as exc:
-        log.error(  # noqa: TRY400 - the reason is known; a traceback would hide the attempt
-            "audit row could not be written",
-            extra={
-                "actor": entry.identity.actor,
-                "action": entry.action,
-                "target": _clean(entry.target),
-                "outcome": entry.outcome,
-                "error": str(exc),
-            },
-        )
+        for entry in entries:
+            _log_unwritten(entry, exc)
+
+
+def _log_unwritten(entry: Entry, error: psycopg.Error) -> None:
+    log.error(
+        "audit row could not be written",
+        extra={
+            "actor": entry.identity.actor,
+            "action": entry.action,
+            "target": _clean(entry.target),
+            "outcome": entry.outcome,
+            "reason": _clean(entry.reason),
+            "error": str(error),
+        },
+    )
 
 
 def _clean(text: str) -> str:
     """Return the text without what PostgreSQL or a terminal would stumble over."""
     return "".join(c if c.isprintable() else " " for c in text)[:LENGTH_MAX]
-
-
-class Tally:
-    """
-    Counts attempts of nobody.
-
-    One row for the first of a source in a minute, one for how many followed.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._lock = Lock()
-        self._minute = 0
-        self._counts: dict[str | None, int] = {}
-
-    def note(self, action: str, target: str, reason: str, source: str | None) -> list[Entry]:
-        """
-        Return the rows to write now.
-
-        The first attempt of this source, and sums of the minute before.
-        """
-        with self._lock:
-            rows = self._turn_minute(int(self._clock() // 60))
-            if source not in self._counts and len(self._counts) >= SOURCES_MAX:
-                source = None
-            self._counts[source] = self._counts.get(source, 0) + 1
-            if self._counts[source] == 1:
-                rows.append(Entry(NOBODY, action, target, "refused", reason, source))
-            return rows
-
-    def _turn_minute(self, minute: int) -> list[Entry]:
-        if minute == self._minute:
-            return []
-        before, self._counts = self._counts, {}
-        started = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self._minute * 60))
-        self._minute = minute
-        empty = Entry(NOBODY, "unauthenticated", "", "refused", "", None)
-        return [
-            replace(empty, source=source, reason=f"{count - 1} more in the minute {started}")
-            for source, count in before.items()
-            if count > 1
-        ]

@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from fleet_control_api.errors import MalformedError, MediaTypeError
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from fleet_control_api.errors import MalformedError, MediaTypeError, TooLargeError
 
 if TYPE_CHECKING:
     from flask import Request
@@ -20,9 +22,13 @@ def read_body(request: Request) -> dict[str, Any]:
     """
     Return the body as an object; no body at all is an empty one.
 
-    Raises MediaTypeError for another content type, MalformedError for what is no JSON object.
+    Raises TooLargeError past SIZE_MAX, MediaTypeError for another content type, MalformedError for
+    what is no JSON object.
     """
-    data = request.get_data()
+    try:
+        data = request.get_data()
+    except RequestEntityTooLarge as exc:
+        raise TooLargeError(f"the body is larger than {SIZE_MAX} bytes") from exc
     if not data.strip():
         return {}
     if request.mimetype != "application/json":

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g, request
 
-from fleet_control_api.audit import Tally
 from fleet_control_api.limits import RateLimit
 from fleet_control_api.metrics import Metrics
+from fleet_control_api.repeats import Repeats
+from fleet_control_api.tally import Tally
 
 if TYPE_CHECKING:
     from fleet_control_api.database import Database
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fleet_control_api.settings import Settings
 
 STREAMS_MAX = 8  # of 32 threads: the rest answers while exports run
+LOGINS_OF_SOURCE = 20  # attempts a minute from one address
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,12 @@ class Services:
     metrics: Metrics = field(default_factory=Metrics)
     tally: Tally = field(default_factory=Tally)
     # Per source address, then per login name: a password is guessed on neither way.
-    logins_by_source: RateLimit = field(default_factory=lambda: RateLimit(20, 60))
+    logins_by_source: RateLimit = field(default_factory=lambda: RateLimit(LOGINS_OF_SOURCE, 60))
     logins_by_name: RateLimit = field(default_factory=lambda: RateLimit(5, 60))
+    # Per person and way in: what they try to change, and how often they renew a login.
     writes: RateLimit = field(default_factory=lambda: RateLimit(600, 60))
+    refreshes: RateLimit = field(default_factory=lambda: RateLimit(20, 60))
+    repeats: Repeats = field(default_factory=Repeats)
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(STREAMS_MAX))
 
 

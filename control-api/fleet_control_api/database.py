@@ -64,14 +64,14 @@ class Database:
         )
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, wait: float | None = None) -> Iterator[Connection]:
         """
-        Lend a connection in one transaction.
+        Lend a connection in one transaction; `wait` is other than the usual time for a free one.
 
         Committed at the end, rolled back when the block raises.
         """
         self._pool.open()
-        with self._pool.connection() as connection:
+        with self._pool.connection(wait) as connection:
             yield connection
 
     def close(self) -> None:

@@ -62,6 +62,13 @@ class ConflictError(ApiError):
     title = "Conflict"
 
 
+class TooLargeError(ApiError):
+    """The body is too large."""
+
+    status = 413
+    title = "Too large"
+
+
 class MediaTypeError(ApiError):
     """The body must be JSON."""
 

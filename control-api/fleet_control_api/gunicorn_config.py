@@ -7,6 +7,10 @@ One process, threads, loopback by default. Read by gunicorn itself.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fleet_control_api.flush import Flusher
 
 workers = 1  # rate limits and tallies are kept in memory
 worker_class = "gthread"
@@ -41,3 +45,19 @@ logconfig_dict = {
         },
     },
 }
+_flusher: list[Flusher] = []  # the one of this worker process
+
+
+def post_worker_init(worker: Any) -> None:
+    """Write the sums of the audit log from a thread of the worker."""
+    from fleet_control_api.flush import Flusher  # noqa: PLC0415 - the arbiter does without
+
+    flusher = Flusher(worker.wsgi.extensions["fleet"], lambda: worker.alive)
+    flusher.start()
+    _flusher.append(flusher)
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Write what was counted last; without effect in the arbiter, which calls it as well."""
+    while _flusher:
+        _flusher.pop().stop()

@@ -9,9 +9,8 @@ from typing import Any
 
 import psycopg
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
-from fleet_control_api.body import SIZE_MAX
 from fleet_control_api.database import translate
 from fleet_control_api.errors import ApiError
 
@@ -49,13 +48,10 @@ def answer_api_error(error: ApiError) -> Response:
 
 
 def answer_http_error(error: HTTPException) -> Response:
-    """Answer what Flask refused: unknown addresses, wrong methods, bodies that are too large."""
-    detail, remedy = f"{request.method} {request.path} is not served here.", ""
-    if isinstance(error, RequestEntityTooLarge):
-        detail = f"The body is larger than {SIZE_MAX} bytes."
-    elif error.code not in {404, 405}:
-        detail = error.description or ""
-    else:
+    """Answer what Flask refused: unknown addresses, wrong methods, bodies that broke off."""
+    detail, remedy = error.description or "", ""
+    if error.code in {404, 405}:
+        detail = f"{request.method} {request.path} is not served here."
         remedy = "GET /api/v1/docs lists all addresses."
     response = _respond(error.code or 500, error.name, detail, remedy)
     for name, value in error.get_headers():

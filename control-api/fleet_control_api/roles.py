@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import g, request
 
 from fleet_control_api import audit
-from fleet_control_api.commands import Command, note_attempt
+from fleet_control_api.commands import Command, limit_changes, note_attempt
 from fleet_control_api.context import services, source
-from fleet_control_api.errors import ApiError, RefusedError, UnauthenticatedError
+from fleet_control_api.errors import RefusedError, UnauthenticatedError
 from fleet_control_api.identity import NOBODY, Access, Identity, Role
 from fleet_control_api.sessions import identify_bearer
+from fleet_control_api.tally import OWN_ROWS_OF_NOBODY
 
 if TYPE_CHECKING:
     from fleet_control_api.arguments import Field
@@ -104,20 +105,23 @@ def _identify(access: Access) -> Identity:
                 connection, services().sessions, request.headers.get("Authorization")
             )
     except (UnauthenticatedError, RefusedError) as exc:
-        note_nobody(access.action, exc)
+        note_nobody(access.action, str(exc))
         raise
 
 
 def _admit(access: Access, identity: Identity) -> None:
+    if access.action:
+        # Before anything is noted: refusals are rows as well.
+        limit_changes(identity, access.action, services().writes)
     if access.allows(identity):
         return
     reason = f"{access.needs()} is needed, {identity.actor} has {identity.role_word}"
     if access.action:
-        note_attempt(access.action, request.path, "refused", reason)
+        note_attempt(identity, access.action, request.path, "refused", reason)
     raise RefusedError(reason, remedy="Ask an admin for it.")
 
 
-def note_nobody(action: str, error: ApiError) -> None:
+def note_nobody(action: str, reason: str) -> None:
     """
     Count a request of nobody.
 
@@ -125,5 +129,6 @@ def note_nobody(action: str, error: ApiError) -> None:
     """
     services().metrics.unauthenticated.inc()
     if action:
-        for entry in services().tally.note(action, request.path, str(error), source()):
-            audit.write_alone(services().database, entry)
+        entry = audit.Entry(NOBODY, action, request.path, "refused", reason, source())
+        rows = services().tally.note(entry, OWN_ROWS_OF_NOBODY)
+        audit.write_alone(services().database, rows)

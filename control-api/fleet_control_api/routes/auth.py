@@ -13,9 +13,9 @@ from flask import Blueprint, request
 from fleet_control_api import audit
 from fleet_control_api.arguments import Field, Kind, parse
 from fleet_control_api.body import read_body
-from fleet_control_api.commands import Arguments, Command, Done, perform
-from fleet_control_api.context import services, source
-from fleet_control_api.errors import InvalidError, TooManyError, UnauthenticatedError
+from fleet_control_api.commands import Arguments, Command, Done, limit_changes, perform
+from fleet_control_api.context import LOGINS_OF_SOURCE, services, source
+from fleet_control_api.errors import ApiError, InvalidError, TooManyError, UnauthenticatedError
 from fleet_control_api.identity import NOBODY, Identity, Role
 from fleet_control_api.passwords import is_password
 from fleet_control_api.roles import changes, note_nobody, public
@@ -39,7 +39,7 @@ REFRESH = (
 def login() -> dict[str, Any]:
     """Begin a session: an access token for 15 minutes, a refresh token for 7 days."""
     _limit_logins("")
-    sent = parse(LOGIN, read_body(request))
+    sent = _read("auth.login", LOGIN)
     name = sent["login"].lower()
     _limit_logins(name)
     with services().database.transaction() as connection:
@@ -66,14 +66,15 @@ def login() -> dict[str, Any]:
 @public(body=REFRESH)
 def refresh() -> dict[str, Any]:
     """Swap a refresh token for new tokens; the old one is worth nothing afterwards."""
-    sent = parse(REFRESH, read_body(request))
+    sent = _read("auth.refresh", REFRESH)
     try:
         with services().database.transaction() as connection:
             name, answer = services().sessions.renew(connection, sent["refresh_token"])
             who = Identity(name, "login", Role.parse(answer["role"]))
+            limit_changes(who, "auth.refresh", services().refreshes)
             audit.write(connection, audit.Entry(who, "auth.refresh", name, "done", "", source()))
     except UnauthenticatedError as exc:
-        note_nobody("auth.refresh", exc)
+        note_nobody("auth.refresh", str(exc))
         raise
     return answer
 
@@ -100,6 +101,16 @@ def logout() -> dict[str, Any]:
     return perform(LOGOUT, lambda: parse((), read_body(request)))
 
 
+def _read(action: str, fields: tuple[Field, ...]) -> Arguments:
+    """Return what was sent. What cannot be read is an attempt of nobody as well."""
+    try:
+        return parse(fields, read_body(request))
+    except ApiError as exc:
+        # The message may repeat a password that stands in the wrong place; the title never does.
+        note_nobody(action, exc.title.lower())
+        raise
+
+
 def _limit_logins(name: str) -> None:
     limit, key = services().logins_by_source, source() or ""
     if name:
@@ -107,11 +118,11 @@ def _limit_logins(name: str) -> None:
     wait = limit.take(key)
     if wait:
         error = TooManyError("too many login attempts", remedy="Wait.", retry_seconds=wait)
-        note_nobody("auth.login", error)
+        note_nobody("auth.login", str(error))
         raise error
 
 
 def _note_login(target: str, outcome: str, reason: str) -> None:
     services().metrics.attempts.labels("auth.login", outcome).inc()
     entry = audit.Entry(NOBODY, "auth.login", target, outcome, reason, source())
-    audit.write_alone(services().database, entry)
+    audit.write_alone(services().database, services().tally.note(entry, LOGINS_OF_SOURCE))

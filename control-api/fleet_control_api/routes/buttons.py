@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, request
 
 from fleet_control_api.arguments import parse_button
-from fleet_control_api.commands import Command, perform
+from fleet_control_api.commands import Command, perform_once
 from fleet_control_api.roles import button, public
 from fleet_control_api.routes import fleet, jobs
 
@@ -36,7 +36,7 @@ BUTTONS = {
 def _press(command: Command) -> Callable[..., ResponseReturnValue]:
     def press() -> dict[str, Any]:
         pairs = list(request.args.items(multi=True))
-        return perform(command, lambda: parse_button(command.fields, pairs))
+        return perform_once(command, lambda: parse_button(command.fields, pairs), pairs)
 
     press.__doc__ = command.summary
     return button(command)(press)
