@@ -16,6 +16,8 @@ Bounds = tuple[float, float]
 COUNT: Bounds = (0, math.inf)
 RATIO: Bounds = (0, 1)
 CELSIUS: Bounds = (-40, 150)  # outside is a driver's way to say "no value", such as -273.15 or 255
+MARGIN: Bounds = (-150, 150)  # celsius; negative when the device is too hot
+FAN: Bounds = (0, 2)  # makers allow more than the nominal full speed
 ANY: Bounds = (-math.inf, math.inf)
 
 HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
@@ -99,6 +101,27 @@ _NODE = (
                "GPU memory (nvmlDeviceGetMemoryInfo)."),
     MetricSpec("fleet_gpu_power_watts", "gauge", ("gpu",), COUNT,
                "Power drawn now (nvmlDeviceGetPowerUsage)."),
+    MetricSpec("fleet_gpu_up", "gauge", ("gpu",), RATIO,
+               "1 if the GPU can be read, 0 if it was lost (nvmlDeviceGetHandleByIndex)."),
+    MetricSpec("fleet_gpu_slowdown_temperature_celsius", "gauge", ("gpu",), CELSIUS,
+               "Temperature at which the GPU slows itself down "
+               "(nvmlDeviceGetTemperatureThreshold)."),
+    MetricSpec("fleet_gpu_temperature_margin_celsius", "gauge", ("gpu",), MARGIN,
+               "How far the GPU is below its slow-down (nvmlDeviceGetMarginTemperature)."),
+    MetricSpec("fleet_gpu_power_limit_watts", "gauge", ("gpu",), COUNT,
+               "Power that the GPU may draw (nvmlDeviceGetEnforcedPowerLimit)."),
+    MetricSpec("fleet_gpu_energy_joules_total", "counter", ("gpu",), COUNT,
+               "Energy that the GPU has used (nvmlDeviceGetTotalEnergyConsumption)."),
+    MetricSpec("fleet_gpu_clock_hertz", "gauge", ("gpu",), COUNT,
+               "Clock of the GPU's cores (nvmlDeviceGetClockInfo)."),
+    MetricSpec("fleet_gpu_memory_clock_hertz", "gauge", ("gpu",), COUNT,
+               "Clock of the GPU's memory (nvmlDeviceGetClockInfo)."),
+    MetricSpec("fleet_gpu_fan_ratio", "gauge", ("gpu",), FAN,
+               "Speed of the fan as a share of its full speed; may be above 1 "
+               "(nvmlDeviceGetFanSpeed)."),
+    MetricSpec("fleet_gpu_processes", "gauge", ("gpu", "kind"), COUNT,
+               "Processes that use the GPU; kind is compute or graphics "
+               "(nvmlDeviceGetComputeRunningProcesses)."),
     MetricSpec("fleet_gpu_throttle_seconds_total", "counter", ("gpu", "reason"), COUNT,
                "Time with clocks held down, by reason (nvmlDeviceGetCurrentClocksEventReasons)."),
     MetricSpec("fleet_activity_mode", "gauge", ("mode",), RATIO,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from fleet_exporters.collectors.gpu import RETRY_SECONDS, Gpu
+from fleet_exporters.collectors.gpu import RETRY_FIRST, Gpu
 from fleet_exporters.errors import NoDevice, SensorError
 
 
@@ -22,9 +22,13 @@ class FakeNvml:
 
     NVMLError = NVMLError
     NVML_ERROR_NOT_SUPPORTED = 3
+    NVML_ERROR_NO_PERMISSION = 4
     NVML_ERROR_GPU_IS_LOST = 15
     NVML_ERROR_FUNCTION_NOT_FOUND = 13
     NVML_TEMPERATURE_GPU = 0
+    NVML_TEMPERATURE_THRESHOLD_SLOWDOWN = 1
+    NVML_CLOCK_GRAPHICS = 0
+    NVML_CLOCK_MEM = 2
 
     def __init__(self, *cards):
         self.cards = cards
@@ -43,9 +47,10 @@ class FakeNvml:
 
     def __getattr__(self, name):
         def ask(card, *_):
-            if name not in card:
-                raise NVMLError(self.NVML_ERROR_NOT_SUPPORTED)
-            return card[name]
+            answer = card.get(name, NVMLError(self.NVML_ERROR_NOT_SUPPORTED))
+            if isinstance(answer, NVMLError):
+                raise answer
+            return answer
 
         return ask
 
@@ -60,6 +65,12 @@ def card(**changes):
         "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=2_000, total=24_000),
         "nvmlDeviceGetPowerUsage": 250_000,
         "nvmlDeviceGetCurrentClocksEventReasons": 0,
+        "nvmlDeviceGetTemperatureThreshold": 90,
+        "nvmlDeviceGetTotalEnergyConsumption": 5_000,
+        "nvmlDeviceGetEnforcedPowerLimit": 450_000,
+        "nvmlDeviceGetClockInfo": 2_520,
+        "nvmlDeviceGetFanSpeed": 35,
+        "nvmlDeviceGetComputeRunningProcesses": ["llama-server"],
     } | changes
 
 
@@ -81,6 +92,11 @@ def test_units_are_base_units():
     assert found["fleet_gpu_utilization_ratio", "0"] == 0.4
     assert found["fleet_gpu_temperature_celsius", "0"] == 61
     assert found["fleet_gpu_info", "0", "RTX 4090", "GPU-1"] == 1
+    assert found["fleet_gpu_energy_joules_total", "0"] == 5
+    assert found["fleet_gpu_power_limit_watts", "0"] == 450
+    assert found["fleet_gpu_clock_hertz", "0"] == 2.52e9
+    assert found["fleet_gpu_fan_ratio", "0"] == pytest.approx(0.35)
+    assert found["fleet_gpu_processes", "0", "compute"] == 1
 
 
 def test_what_a_card_lacks_is_absent():
@@ -91,13 +107,34 @@ def test_what_a_card_lacks_is_absent():
     assert found["fleet_gpu_memory_used_bytes", "0"] == 2_000
 
 
-def test_throttling_is_counted_in_seconds():
-    """The time between two readings is added to each reason that holds clocks down."""
-    times = iter([100.0, 100.0, 105.0])
-    nvml = FakeNvml(card(nvmlDeviceGetCurrentClocksEventReasons=0x40 | 0x04 | 0x01))
-    gpu = Gpu(lambda: nvml, lambda: next(times))
+def test_margin_is_told_or_is_the_difference():
+    """Newer drivers know the distance to slow-down; else it is threshold minus temperature."""
+    told = read(Gpu(lambda: FakeNvml(card(nvmlDeviceGetMarginTemperature=27))))
+    by_difference = read(Gpu(lambda: FakeNvml(card())))
 
-    first, second = read(gpu), read(gpu)
+    assert told["fleet_gpu_temperature_margin_celsius", "0"] == 27
+    assert by_difference["fleet_gpu_temperature_margin_celsius", "0"] == 90 - 61
+    assert by_difference["fleet_gpu_slowdown_temperature_celsius", "0"] == 90
+
+
+def test_what_we_may_not_ask_is_absent():
+    """Processes are shown to some users only."""
+    shy = card(nvmlDeviceGetComputeRunningProcesses=NVMLError(FakeNvml.NVML_ERROR_NO_PERMISSION))
+
+    assert ("fleet_gpu_processes", "0", "compute") not in read(Gpu(lambda: FakeNvml(shy)))
+
+
+@pytest.mark.parametrize("name", ["Event", "Throttle"])
+def test_throttling_is_counted_in_seconds(name):
+    """The time between two readings goes to each reason that holds clocks; old drivers too."""
+    now = [100.0]
+    mask = {f"nvmlDeviceGetCurrentClocks{name}Reasons": 0x40 | 0x04 | 0x01}
+    missing = NVMLError(FakeNvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+    nvml = FakeNvml(card(nvmlDeviceGetCurrentClocksEventReasons=missing) | mask)
+    gpu = Gpu(lambda: nvml, lambda: now[0])
+
+    first, now[0] = read(gpu), 105.0
+    second = read(gpu)
 
     assert first["fleet_gpu_throttle_seconds_total", "0", "thermal_hardware"] == 0
     assert second["fleet_gpu_throttle_seconds_total", "0", "thermal_hardware"] == 5
@@ -111,35 +148,69 @@ def test_no_gpu_is_no_device():
         list(Gpu(FakeNvml).read())
 
 
-def test_lost_gpu_breaks_the_family_after_the_others():
-    """A card that fell off the bus is an error; the readings of the healthy one come first."""
+def read_broken(gpu):
+    """Return value by metric and label values of a reading that ends in an error."""
     found = []
-    nvml = FakeNvml(None, card())
-
-    with pytest.raises(SensorError, match="gpu 0"):
-        found.extend(Gpu(lambda: nvml).read())
-
-    assert "1" in {sample.labels["gpu"] for sample in found}
-    assert nvml.is_shut_down
+    with pytest.raises(SensorError) as caught:
+        found.extend(gpu.read())
+    return {(s.name, *s.labels.values()): s.value for s in found}, str(caught.value)
 
 
-def test_nvml_is_started_anew_after_a_while():
-    """After a failure NVML is left alone for half a minute, then loaded again."""
-    now = [0.0]
-    loads = []
+def test_lost_gpu_breaks_the_family_but_not_the_others():
+    """A card that fell off the bus is told by name; the healthy one is read at every tick."""
+    cards = [card(), card(nvmlDeviceGetUUID="GPU-2")]
+    gpu = Gpu(lambda: FakeNvml(*cards), lambda: 0.0)
+    read(gpu)
+    cards[0]["nvmlDeviceGetTemperature"] = NVMLError(FakeNvml.NVML_ERROR_GPU_IS_LOST)
+
+    ticks = [read_broken(gpu) for _ in range(3)]
+
+    for found, problem in ticks:
+        assert "gpu 0: NVML error 15" in problem
+        assert (found["fleet_gpu_up", "0"], found["fleet_gpu_up", "1"]) == (0, 1)
+        assert found["fleet_gpu_temperature_celsius", "1"] == 61
+
+
+def test_card_keeps_its_number_when_another_is_gone():
+    """After a restart NVML counts the cards anew; a series stays with its card."""
+    now, first, second = [0.0], card(), card(nvmlDeviceGetUUID="GPU-2", nvmlDeviceGetTemperature=70)
+    loads = [FakeNvml(second), FakeNvml(first, second)]
+    gpu = Gpu(loads.pop, lambda: now[0])
+    read(gpu)
+    first["nvmlDeviceGetName"] = NVMLError(FakeNvml.NVML_ERROR_GPU_IS_LOST)
+    read_broken(gpu)
+
+    now[0] = RETRY_FIRST
+    found, problem = read_broken(gpu)
+
+    assert "gpu 0: gone" in problem
+    assert found["fleet_gpu_temperature_celsius", "1"] == 70
+
+
+def test_silent_card_is_lost_from_the_start():
+    """A card that cannot be addressed is not left out: it is lost."""
+    found, _ = read_broken(Gpu(lambda: FakeNvml(None, card())))
+
+    assert (found["fleet_gpu_up", "0"], found["fleet_gpu_up", "1"]) == (0, 1)
+
+
+def test_nvml_is_started_anew_with_growing_pauses():
+    """After 30 s, then 60 s, then 120 s, until all cards are there."""
+    now, loads = [0.0], []
 
     def load():
         loads.append(now[0])
-        return FakeNvml(None) if len(loads) == 1 else FakeNvml(card())
+        return FakeNvml(None) if len(loads) < 4 else FakeNvml(card())
 
     gpu = Gpu(load, lambda: now[0])
-    for _ in range(3):
-        with pytest.raises(SensorError):
-            list(gpu.read())
-        now[0] += RETRY_SECONDS / 3
-    found = read(gpu)
+    while len(loads) < 4:
+        if now[0] < 210:
+            read_broken(gpu)
+        else:
+            found = read(gpu)
+        now[0] += 10
 
-    assert loads == [0.0, RETRY_SECONDS]
+    assert loads == [0, 30, 90, 210]
     assert found["fleet_gpu_temperature_celsius", "0"] == 61
 
 

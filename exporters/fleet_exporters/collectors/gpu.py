@@ -1,54 +1,28 @@
 """
-Read NVIDIA GPUs through NVML.
+Read NVIDIA GPUs through NVML, also while one of them is lost.
 
-By hand: `nvidia-smi -q`. The library's Python module is imported only where the driver has put
-the library: it is large, and most machines have no GPU.
+By hand: `nvidia-smi -q`. A card that fell off the bus comes back only after NVML was started anew,
+which is tried with growing pauses; the others are read in every tick.
 """
 
 from __future__ import annotations
 
-import ctypes
-import importlib
-import sys
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from fleet_exporters.collectors.nvml import Card, load_nvml
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import ModuleType
+    from collections.abc import Callable, Iterator, Mapping
 
-LIBRARY = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
-MILLIWATTS_PER_WATT = 1000
-RETRY_SECONDS = 30.0  # starting NVML anew can take a second: not at each tick
+logger = logging.getLogger(__name__)
 
-# Bits of the clocks-event mask; the other bits are choices (idle, application clocks), not limits.
-THROTTLE_REASONS = {
-    "power_cap": 0x04,
-    "hardware_slowdown": 0x08,
-    "thermal_software": 0x20,
-    "thermal_hardware": 0x40,
-    "power_brake": 0x80,
-}
-
-
-def load_nvml() -> ModuleType:
-    """Import and start NVML. Raises NoDevice without library, driver or GPU."""
-    try:
-        ctypes.CDLL(LIBRARY)
-    except OSError as exc:
-        raise NoDevice(f"no NVIDIA driver: {LIBRARY} is not there") from exc
-    nvml = importlib.import_module("pynvml")
-    try:
-        nvml.nvmlInit()
-    except nvml.NVMLError as exc:
-        absent = (nvml.NVML_ERROR_LIBRARY_NOT_FOUND, nvml.NVML_ERROR_DRIVER_NOT_LOADED)
-        if exc.value in absent:
-            raise NoDevice(f"the NVIDIA driver is not loaded: {exc}") from exc
-        raise SensorError(f"NVML does not start: {exc}; nvidia-smi says more") from exc
-    return nvml
+RETRY_FIRST = 30.0  # seconds; starting NVML anew can take one: not at each tick
+RETRY_MAX = 600.0  # seconds
+SILENT = "silent "  # stands for the uuid of a card that cannot be asked for it
 
 
 class Gpu:
@@ -63,99 +37,106 @@ class Gpu:
         self._clock = clock
         self._nvml: Any = None
         self._failure: Exception | None = None
-        self._retry_at = -1.0
-        self._read_at: float | None = None
+        self._failures = 0
+        self._retry_at = float("-inf")
+        self._read_at: dict[str, float] = {}
         self._throttled: dict[tuple[str, str], float] = {}
+        #: number of each card that was ever seen, by uuid: it keeps it though others go
+        self._numbers: dict[str, str] = {}
+        self._cards: dict[str, Card] = {}
 
     def read(self) -> Iterator[Sample]:
         """
-        Yield what each GPU tells, ordered by index.
+        Yield what each GPU tells, ordered by number, and whether it is there.
 
         Raises NoDevice without a GPU; SensorError after the readings of the others, if one is lost.
         """
-        nvml = self._open()
-        now = self._clock()
-        elapsed = 0.0 if self._read_at is None else now - self._read_at
-        self._read_at = now
-        lost = []
+        is_whole = self._nvml is not None and self._failure is None
+        if not is_whole and self._clock() >= self._retry_at:
+            self._restart()
+        if self._nvml is None and self._failure is not None:
+            raise self._failure.with_traceback(None)
+        lost = {gpu: "gone" for gpu in self._numbers.values() if gpu not in self._cards}
+        for gpu, card in self._cards.items():
+            try:
+                yield from card.read()
+                yield from self._read_throttling(card)
+            except self._nvml.NVMLError as exc:
+                lost[gpu] = str(exc)
+            else:
+                yield Sample("fleet_gpu_up", {"gpu": gpu}, 1)
+        for gpu in lost:
+            yield Sample("fleet_gpu_up", {"gpu": gpu}, 0)
+        if lost:
+            problem = "; ".join(f"gpu {gpu}: {why}" for gpu, why in lost.items())
+            self._failure = SensorError(f"{problem}; nvidia-smi says more")
+            raise self._failure
+        self._failure, self._failures = None, 0
+
+    def _restart(self) -> None:
+        """Start NVML anew and look for cards; the next try waits twice as long."""
+        pause = min(RETRY_MAX, RETRY_FIRST * 2**self._failures)
+        self._retry_at = self._clock() + pause
+        self._failures = min(self._failures + 1, 10)
+        self._close()
         try:
-            count = nvml.nvmlDeviceGetCount()
+            nvml = self._load()
+        except (NoDevice, SensorError) as exc:
+            self._failure = exc
+            return
+        self._nvml = nvml
+        try:
+            self._cards = self._find_cards(nvml)
         except nvml.NVMLError as exc:
-            raise self._give_up(f"NVML does not answer: {exc}") from exc
-        if count == 0:
-            raise NoDevice("NVML found no GPU")
-        for index in range(count):
+            self._close()
+            self._failure = SensorError(f"NVML does not answer: {exc}; nvidia-smi says more")
+            return
+        self._failure = None
+        if not self._numbers:
+            self._close()
+            self._failure = NoDevice("NVML found no GPU")
+
+    def _close(self) -> None:
+        nvml, self._nvml, self._cards = self._nvml, None, {}
+        if nvml is not None:
+            try:
+                nvml.nvmlShutdown()
+            except nvml.NVMLError as exc:
+                logger.info("NVML did not shut down", extra={"error": str(exc)})
+
+    def _find_cards(self, nvml: Any) -> dict[str, Card]:
+        """Return the cards that can be addressed, by number; all are in `_numbers` afterwards."""
+        cards = {}
+        numbers = {uuid: gpu for uuid, gpu in self._numbers.items() if not uuid.startswith(SILENT)}
+        for index in range(nvml.nvmlDeviceGetCount()):
+            device, uuid = None, f"{SILENT}{index}"
             try:
                 device = nvml.nvmlDeviceGetHandleByIndex(index)
-                yield from _read_device(nvml, device, str(index))
-                yield from self._read_throttling(device, str(index), elapsed)
+                uuid = str(nvml.nvmlDeviceGetUUID(device))
             except nvml.NVMLError as exc:
-                lost.append(f"gpu {index}: {exc}")
-        if lost:
-            raise self._give_up("; ".join(lost))
+                logger.info("GPU is silent", extra={"gpu": index, "error": str(exc)})
+                if str(index) in numbers.values():
+                    continue  # known by its uuid, and missed there
+            gpu = numbers.setdefault(uuid, _choose_number(index, numbers))
+            if device is not None:
+                cards[gpu] = Card(nvml, device, gpu)
+        self._numbers = numbers
+        return cards
 
-    def _open(self) -> Any:
-        """Return NVML, started if need be; a failed start is tried again after RETRY_SECONDS."""
-        if self._nvml is None:
-            if self._failure is not None and self._clock() < self._retry_at:
-                raise self._failure.with_traceback(None)
-            self._retry_at = self._clock() + RETRY_SECONDS
-            try:
-                self._nvml = self._load()
-            except (NoDevice, SensorError) as exc:
-                self._failure = exc
-                raise
-            self._failure = None
-        return self._nvml
-
-    def _give_up(self, message: str) -> SensorError:
-        """Close NVML, so that a later tick starts it anew, and return what to raise."""
-        nvml, self._nvml = self._nvml, None
-        self._failure = SensorError(f"{message}; nvidia-smi says more")
-        self._retry_at = self._clock() + RETRY_SECONDS
-        try:
-            nvml.nvmlShutdown()
-        except nvml.NVMLError as exc:
-            self._failure.add_note(f"NVML did not shut down either: {exc}")
-        return self._failure
-
-    def _read_throttling(self, device: Any, gpu: str, elapsed: float) -> Iterator[Sample]:
-        mask = _ask(self._nvml, "nvmlDeviceGetCurrentClocksEventReasons", device)
-        if mask is None:
-            return
-        for reason, bit in THROTTLE_REASONS.items():
-            seconds = self._throttled.get((gpu, reason), 0.0) + (elapsed if mask & bit else 0.0)
-            self._throttled[gpu, reason] = seconds
-            labels = {"gpu": gpu, "reason": reason}
+    def _read_throttling(self, card: Card) -> Iterator[Sample]:
+        reasons = card.read_throttling()
+        now = self._clock()
+        elapsed = now - self._read_at.get(card.gpu, now)
+        self._read_at[card.gpu] = now
+        for reason, is_held in (reasons or {}).items():
+            seconds = self._throttled.get((card.gpu, reason), 0.0) + (elapsed if is_held else 0.0)
+            self._throttled[card.gpu, reason] = seconds
+            labels = {"gpu": card.gpu, "reason": reason}
             yield Sample("fleet_gpu_throttle_seconds_total", labels, seconds)
 
 
-def _ask(nvml: Any, function: str, *arguments: Any) -> Any:
-    """Call NVML; None where this card or driver lacks the function."""
-    try:
-        return getattr(nvml, function)(*arguments)
-    except nvml.NVMLError as exc:
-        if exc.value in (nvml.NVML_ERROR_NOT_SUPPORTED, nvml.NVML_ERROR_FUNCTION_NOT_FOUND):
-            return None
-        raise
-
-
-def _read_device(nvml: Any, device: Any, gpu: str) -> Iterator[Sample]:
-    """Yield identity, utilisation, temperature (celsius), memory (bytes) and power (watts)."""
-    labels = {"gpu": gpu}
-    name = str(_ask(nvml, "nvmlDeviceGetName", device) or "unknown")
-    uuid = str(_ask(nvml, "nvmlDeviceGetUUID", device) or "unknown")
-    yield Sample("fleet_gpu_info", {"gpu": gpu, "name": name, "uuid": uuid}, 1)
-    rates = _ask(nvml, "nvmlDeviceGetUtilizationRates", device)
-    if rates is not None:
-        yield Sample("fleet_gpu_utilization_ratio", labels, rates.gpu / 100)
-    celsius = _ask(nvml, "nvmlDeviceGetTemperature", device, nvml.NVML_TEMPERATURE_GPU)
-    if celsius is not None:
-        yield Sample("fleet_gpu_temperature_celsius", labels, celsius)
-    memory = _ask(nvml, "nvmlDeviceGetMemoryInfo", device)
-    if memory is not None:
-        yield Sample("fleet_gpu_memory_used_bytes", labels, memory.used)
-        yield Sample("fleet_gpu_memory_total_bytes", labels, memory.total)
-    milliwatts = _ask(nvml, "nvmlDeviceGetPowerUsage", device)
-    if milliwatts is not None:
-        yield Sample("fleet_gpu_power_watts", labels, milliwatts / MILLIWATTS_PER_WATT)
+def _choose_number(index: int, numbers: Mapping[str, str]) -> str:
+    """Return NVML's own number for a new card, the next free one if that is taken."""
+    while str(index) in numbers.values():
+        index += 1
+    return str(index)
