@@ -1,0 +1,123 @@
+"""What breaks in these tests: a database server, a network, a disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import uuid
+from functools import partial
+from pathlib import Path
+
+import pytest
+from fleet_exporters.sinks.timescale import Ingest
+from fleet_orchestrator.generation import catalogue
+from fleet_stack.programs import find_tools
+from fleet_timescale.connection import connect
+from fleet_timescale.migrate import migrate
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from proxy import Proxy
+from readings import open_spool
+from server import Server, find_programs
+
+EMPTY = """TRUNCATE telemetry.hardware, telemetry.gpu, telemetry.disks, telemetry.temperatures,
+telemetry.network"""
+SMALL_BYTES = 64 << 10  # sixteen pages
+
+
+class CountingWrite:
+    """A write to a disk without more room, for users who may not mount one."""
+
+    def __init__(self, folder, size_bytes):
+        self._folder = folder
+        self._size_bytes = size_bytes
+
+    def __call__(self, handle, data):
+        free = self._size_bytes - sum(path.stat().st_size for path in self._folder.rglob("*.ticks"))
+        if free <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return os.write(handle, data[:free])
+
+
+@pytest.fixture(scope="session")
+def own_server(postgres_port):
+    """A migrated server with nodes alpha and beta that a test may stop."""
+    with connect(f"postgresql://fleet_owner@127.0.0.1:{postgres_port}/postgres", "tests") as other:
+        data = other.execute("SHOW data_directory").fetchone()["data_directory"]
+    made = Server(find_programs(data))
+    with made.connect(database="postgres") as owner:
+        owner.execute("CREATE DATABASE fleet")
+    with made.connect() as owner:
+        migrate(owner)
+        catalogue.load(owner)
+        for node in ("alpha", "beta"):
+            owner.execute(
+                "SELECT fleet.enroll_node(%s, %s, '{generate,quality}', '127.0.0.1:1', NULL)",
+                [uuid.uuid4(), node],
+            )
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def server(own_server):
+    """The server, running and without readings."""
+    own_server.start()
+    with own_server.connect() as owner:
+        owner.execute(EMPTY)
+    return own_server
+
+
+@pytest.fixture
+def proxy(server):
+    made = Proxy(server.port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def spool_folder(tmp_path):
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def spool(spool_folder):
+    return open_spool(spool_folder)
+
+
+@pytest.fixture
+def ingest(server, spool):
+    """The sink of node alpha, straight to the server."""
+    made = Ingest(partial(server.connect, "alpha"), spool)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """
+    A folder on a disk that takes so many bytes, and what writes there.
+
+    A small tmpfs where we may mount one, else a write that says ENOSPC: see Segments.
+    """
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SMALL_BYTES}", "tmpfs", folder],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        yield folder, CountingWrite(folder, SMALL_BYTES)
+    else:
+        yield folder, os.write
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def promtool():
+    return find_tools(os.environ, print)["promtool"]
