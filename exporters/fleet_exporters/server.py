@@ -6,12 +6,12 @@ import logging
 import sys
 import time
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
-from socketserver import TCPServer
-from typing import TYPE_CHECKING, Any
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import TYPE_CHECKING
 
 from fleet_exporters.errors import ExporterError
+from fleet_exporters.request import HEAD_MAX, Request, parse, render_answer
 from fleet_exporters.sinks.prometheus import CONTENT_TYPE, Exposition, Page
 
 if TYPE_CHECKING:
@@ -23,53 +23,75 @@ STALE_TICKS = 4  # so many ticks without a reading, and the page says so instead
 IDLE_SECONDS = 60  # a silent connection is closed; Prometheus asks every 5 s
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(StreamRequestHandler):
     """One connection, kept open between scrapes."""
 
     server: Server
-    protocol_version = "HTTP/1.1"
-    # Head and body are two writes: with Nagle's algorithm a kept-open scrape waits 40 ms.
-    disable_nagle_algorithm = True
+    disable_nagle_algorithm = True  # else the end of a long answer waits for the client
     timeout = IDLE_SECONDS
 
-    def do_GET(self) -> None:
+    def handle(self) -> None:
+        """Answer one request after the other, until the client has enough."""
+        while head := self._read_head():
+            if len(head) > HEAD_MAX:
+                self._send(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"too long\n")
+                return
+            request = parse(head)
+            if request is None:
+                self._send(HTTPStatus.BAD_REQUEST, b"this is no HTTP/1.1\n")
+                return
+            if request.method != b"GET":
+                self._send(HTTPStatus.NOT_IMPLEMENTED, b"there is only GET\n")
+                return
+            self._answer(request)
+            if not request.keeps_open:
+                return
+
+    def _read_head(self) -> bytes:
+        """Return a head without its empty line; empty when the client has hung up."""
+        head = b""
+        while len(head) <= HEAD_MAX:
+            line = self.rfile.readline(HEAD_MAX + 1)
+            if not line:
+                return b""
+            if line in (b"\r\n", b"\n"):
+                if head:
+                    break
+                continue  # an empty line before a request is to be passed over
+            head += line
+        return head
+
+    def _answer(self, request: Request) -> None:
         """Answer /metrics and /healthz."""
-        path = self.path.partition("?")[0]
-        if path not in ("/metrics", "/healthz"):
-            self._send(HTTPStatus.NOT_FOUND, b"there are /metrics and /healthz\n")
+        keeps_open = request.keeps_open
+        if request.path not in (b"/metrics", b"/healthz"):
+            text = b"there are /metrics and /healthz\n"
+            self._send(HTTPStatus.NOT_FOUND, text, keeps_open=keeps_open)
             return
         page = self.server.fresh_page()
         if page is None:
-            self._send(HTTPStatus.SERVICE_UNAVAILABLE, b"no fresh reading: the tick hangs\n")
-        elif path == "/healthz":
-            self._send(HTTPStatus.OK, b"ok\n")
-        elif "gzip" in self.headers.get("Accept-Encoding", ""):
-            self._send(HTTPStatus.OK, page.gzipped, encoding="gzip")
+            text = b"no fresh reading: the tick hangs\n"
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, text, keeps_open=keeps_open)
+        elif request.path == b"/healthz":
+            self._send(HTTPStatus.OK, b"ok\n", keeps_open=keeps_open)
+        elif request.takes_gzip:
+            self._send(HTTPStatus.OK, page.gzipped, is_gzip=True, keeps_open=keeps_open)
         else:
-            self._send(HTTPStatus.OK, page.body)
+            self._send(HTTPStatus.OK, page.body, keeps_open=keeps_open)
 
-    def _send(self, status: HTTPStatus, body: bytes, encoding: str = "") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", CONTENT_TYPE)
-        self.send_header("Content-Length", str(len(body)))
-        if encoding:
-            self.send_header("Content-Encoding", encoding)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def version_string(self) -> str:
-        """Name the program, not the Python that runs it."""
-        return "fleet-exporter"
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Say nothing: a line every 5 s tells nobody anything."""
+    def _send(
+        self, status: HTTPStatus, body: bytes, *, is_gzip: bool = False, keeps_open: bool = False
+    ) -> None:
+        answer = render_answer(status, body, CONTENT_TYPE, is_gzip=is_gzip, keeps_open=keeps_open)
+        self.wfile.write(answer)
 
 
-class Server(ThreadingHTTPServer):
+class Server(ThreadingTCPServer):
     """A thread a connection; Prometheus needs one."""
 
     daemon_threads = True
     block_on_close = False
+    allow_reuse_address = True  # also a port whose last connections still linger
 
     def __init__(
         self,
@@ -90,11 +112,10 @@ class Server(ThreadingHTTPServer):
                 "choose another port or stop what holds it"
             ) from exc
 
-    def server_bind(self) -> None:
-        """Bind without asking the name server who we are, which may take seconds."""
-        TCPServer.server_bind(self)  # also takes a port whose last connections still linger
-        self.server_name = str(self.server_address[0])
-        self.server_port = int(self.server_address[1])
+    @property
+    def server_port(self) -> int:
+        """The port that was taken."""
+        return int(self.server_address[1])
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """Log what went wrong with a connection; a client that hangs up is nothing to see."""

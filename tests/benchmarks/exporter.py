@@ -64,14 +64,17 @@ def rotate(
     contenders: list[Contender], plan: Plan, port: int
 ) -> tuple[dict[str, Row], float, float]:
     """Return one rotation, its p99 from reading to SQL in ticks, and the CPUs that others used."""
-    ours = [each.process.pid for each in contenders] + [os.getpid()]
     since, began = datetime.now(UTC), time.monotonic()
-    busy = process.read_busy_seconds() - sum(map(process.read_cpu_seconds, ours))
+    before = read_foreign_seconds()
     rows = measure(contenders, plan)
-    busy = process.read_busy_seconds() - sum(map(process.read_cpu_seconds, ours)) - busy
+    foreign = (read_foreign_seconds() - before) / (time.monotonic() - began)
     latencies = database.read_latencies(port, "plain", since)
-    foreign = busy / (time.monotonic() - began)
     return rows, percentile(latencies, 99) / plan.tick_seconds, foreign
+
+
+def read_foreign_seconds() -> float:
+    """Return the CPU seconds of what is neither this program nor a contender, its child."""
+    return process.read_busy_seconds() - process.read_cpu_seconds(os.getpid())
 
 
 def run(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
