@@ -36,7 +36,7 @@ class Aside(Generic[Value]):
     Calls `read` every `period` seconds; `latest()` never waits.
 
     An answer that is later than `deadline` seconds is an error until it comes. What raises NoDevice
-    is asked again after a minute.
+    is asked again after `absent_period`.
     """
 
     def __init__(
@@ -45,10 +45,12 @@ class Aside(Generic[Value]):
         period: float,
         deadline: float,
         clock: Callable[[], float] = time.monotonic,
+        absent_period: float = ABSENT_SECONDS,
     ) -> None:
         self._read = read
         self._period = period
         self._deadline = deadline
+        self._absent_period = absent_period
         self._clock = clock
         # Replaced as a whole, so that no lock is needed.
         self._outcome: Outcome[Value] = Outcome()
@@ -81,4 +83,4 @@ class Aside(Generic[Value]):
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             is_absent = isinstance(self.read_once().error, NoDevice)
-            stop.wait(max(self._period, ABSENT_SECONDS) if is_absent else self._period)
+            stop.wait(self._absent_period if is_absent else self._period)

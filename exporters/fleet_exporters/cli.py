@@ -17,11 +17,14 @@ from fleet_timescale.errors import FleetError
 from fleet_exporters.collectors import SLOW_PERIODS, make_families
 from fleet_exporters.counters import Counters
 from fleet_exporters.exporter import Exporter
+from fleet_exporters.judge import Judge
 from fleet_exporters.lock import hold_lock
+from fleet_exporters.rules import RulesFile
 from fleet_exporters.sampler import Sampler
 from fleet_exporters.segments import Segments
 from fleet_exporters.server import Server
 from fleet_exporters.settings import Settings, from_env
+from fleet_exporters.signals.sources import Watch, make_sources
 from fleet_exporters.sinks.prometheus import Exposition
 from fleet_exporters.sinks.rows import make_batch
 from fleet_exporters.sinks.state import StateFile
@@ -74,6 +77,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     server = Server((settings.host, settings.port), exposition, settings.tick_seconds)
     ingest = Ingest(partial(connect, settings.database_url, "fleet exporter"), spool)
     sampler = Sampler(make_families(settings.watched), slow=SLOW_PERIODS)
+    rules = RulesFile(settings.runtime_dir)
+    watch = Watch(make_sources(settings.games, lambda: rules.last.process_ids))
     exporter = Exporter(
         sampler,
         {
@@ -82,6 +87,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
             "database": _ToDatabase(settings.node, spool, ingest, wake).publish,
         },
         ingest.read_status,
+        judge=Judge(watch.read, rules.read),
     )
     counters = Counters(settings.runtime_dir, exposition.publish_counters)
     # Daemons: a database that hangs must not keep the program from ending.
@@ -91,6 +97,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     serving.start()
     logger.info("exporter runs", extra={"node": settings.node, "port": server.server_port})
     try:
+        watch.start(stop)
         sampler.start(stop, PATIENCE_SECONDS)
         exporter.run(settings.tick_seconds, counters.refresh, stop)
     finally:

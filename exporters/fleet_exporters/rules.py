@@ -95,7 +95,8 @@ class RulesFile:
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
         self._seen: tuple[int, int] | None = None
-        self._rules = DEFAULTS
+        #: what the last reading gave; for other threads
+        self.last = DEFAULTS
 
     def read(self) -> Rules:
         """Return the rules in force."""
@@ -104,9 +105,9 @@ class RulesFile:
             seen = (status.st_mtime_ns, status.st_ino)
             if seen != self._seen:
                 self._seen = seen
-                self._rules = parse_rules(self._path.read_text(encoding="utf-8"))
+                self.last = parse_rules(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             pass  # no agent has run on this node yet
         except (OSError, RulesError) as exc:
             logger.warning("settings keep their last values", extra={"error": str(exc)})
-        return self._rules
+        return self.last

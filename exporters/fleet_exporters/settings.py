@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from fleet_timescale import settings
 from fleet_timescale.errors import SettingsError
 
+from fleet_exporters.signals.executables import parse_list
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,6 +26,8 @@ class Settings:
     #: their file systems are watched: the model's, the home's, the root
     watched: tuple[Path, ...]
     tick_seconds: float
+    #: file names, in lower case, of what the owner calls games
+    games: frozenset[str]
     #: where rows wait for the database; None means in memory
     spool_dir: Path | None
     database_url: str = field(repr=False)
@@ -57,6 +61,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         runtime_dir=runtime_dir,
         watched=(Path("/"), *(Path(path) for path in paths if path)),
         tick_seconds=tick_seconds,
+        games=parse_list(environ.get("FLEET_GAME_EXECUTABLES", "")),
         spool_dir=Path(home, "spool", node) if home else None,
         database_url=settings.secret(environ, "FLEET_DATABASE_URL"),
     )

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from fleet_stack.placement import Placement
 
 # What our programs may need from the shell that called `up`; everything else stays outside.
-KEPT = ("PATH", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "LD_LIBRARY_PATH")
+KEPT = (
+    "PATH",
+    "TZ",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "LD_LIBRARY_PATH",
+    "FLEET_GAME_EXECUTABLES",
+)
 MODEL_NICENESS = "5"
 RETENTION = "30d"  # of Prometheus; the database keeps hours for ever
 

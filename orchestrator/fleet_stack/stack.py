@@ -55,6 +55,7 @@ INPUTS = (
     "FLEET_MODEL",
     "FLEET_LLM",
     "FLEET_PUBLIC_URL",
+    "FLEET_GAME_EXECUTABLES",
 )
 MANAGED, ABSENT, EXTERNAL = "managed", "absent", "external"
 SCHEMES = {"postgres": "postgresql", "mail": "smtp"}

@@ -1,0 +1,124 @@
+"""All sources of activity signals, read aside; the tick looks at their last answers."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from fleet_exporters.activity import Signals, merge
+from fleet_exporters.aside import Aside
+from fleet_exporters.errors import NoDevice
+from fleet_exporters.signals import battery, windows
+from fleet_exporters.signals.graphics import Graphics
+from fleet_exporters.signals.scan import Scan
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Collection, Mapping
+
+logger = logging.getLogger(__name__)
+
+FAST_SECONDS = 5.0  # what must be noticed at the next tick
+SLOW_SECONDS = 10.0  # what costs milliseconds each time
+DEADLINE_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where signals come from, how often it is asked, and the command that shows the same."""
+
+    name: str
+    read: Callable[[], Signals]
+    period: float
+    by_hand: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one source says now: its signals, or why there are none."""
+
+    source: Source
+    signals: Mapping[str, object]
+    #: empty, or why the source tells nothing
+    why_not: str
+    #: the source does not exist on this machine, which is no fault
+    is_absent: bool
+
+
+def make_sources(
+    listed: frozenset[str], read_own_ids: Callable[[], Collection[int]]
+) -> tuple[Source, ...]:
+    """Return the sources of this system; `listed` are the owner's executables in lower case."""
+    scan = Scan(listed, read_own_ids)
+    everywhere = (
+        Source("processes", scan.read, SLOW_SECONDS, "ps -eo pid,ppid,time,args"),
+        Source("graphics", Graphics(scan.is_ours).read, FAST_SECONDS, "nvidia-smi pmon -c 1"),
+        Source("battery", battery.read, FAST_SECONDS, "grep . /sys/class/power_supply/*/online"),
+    )
+    if sys.platform == "win32":
+        return (*everywhere, Source("windows", windows.read, FAST_SECONDS, "query user"))
+    # Not at the top: there is neither a D-Bus nor a password file on Windows.
+    from fleet_exporters.signals import gamemode, logind, mutter, x11  # noqa: PLC0415
+
+    return (
+        *everywhere,
+        Source("gamemode", gamemode.read, FAST_SECONDS, f"busctl --user status {gamemode.SERVICE}"),
+        Source("mutter", mutter.read, FAST_SECONDS, f"busctl --user status {mutter.SERVICE}"),
+        Source("logind", logind.read, SLOW_SECONDS, "loginctl list-sessions"),
+        Source("x11", x11.read, SLOW_SECONDS, "xprintidle"),
+    )
+
+
+class Watch:
+    """Asks every source in a thread of its own; says once when one begins or ceases to tell."""
+
+    def __init__(self, sources: tuple[Source, ...]) -> None:
+        self._asides = {
+            source: Aside(source.read, source.period, DEADLINE_SECONDS, absent_period=source.period)
+            for source in sources
+        }
+        self._told: dict[str, str] = {}
+
+    def start(self, stop: threading.Event) -> None:
+        """Begin to ask, until `stop`."""
+        for source, aside in self._asides.items():
+            aside.start(f"signal {source.name}", stop)
+
+    def read_once(self) -> None:
+        """Ask every source now, one after the other: for people who look by hand."""
+        for aside in self._asides.values():
+            aside.read_once()
+
+    def read(self) -> Signals:
+        """Return what is known now; never waits."""
+        values = []
+        for source, aside in self._asides.items():
+            outcome = aside.latest()
+            self._note(source, outcome.error)
+            if outcome.value is not None:
+                values.append(outcome.value)
+        return merge(values)
+
+    def tell(self) -> list[Told]:
+        """Return what each source says now, or why it does not."""
+        told = []
+        for source, aside in self._asides.items():
+            outcome = aside.latest()
+            known = asdict(outcome.value) if outcome.value is not None else {}
+            signals = {name: value for name, value in known.items() if value is not None}
+            why_not = str(outcome.error) if outcome.error is not None else ""
+            told.append(Told(source, signals, why_not, isinstance(outcome.error, NoDevice)))
+        return told
+
+    def _note(self, source: Source, error: Exception | None) -> None:
+        """Log a change once; absence is no news, and the words of an error may differ each time."""
+        state = "" if error is None or isinstance(error, NoDevice) else type(error).__name__
+        if state != self._told.get(source.name, ""):
+            if state:
+                extra = {"source": source.name, "error": str(error)}
+                logger.warning("activity source is broken", extra=extra)
+            else:
+                logger.info("activity source tells again", extra={"source": source.name})
+        self._told[source.name] = state

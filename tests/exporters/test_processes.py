@@ -1,0 +1,266 @@
+"""One scan of all processes: Steam, listed executables, foreign CPU; and who draws on the GPU."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+
+import pytest
+from fleet_exporters.activity import Signals
+from fleet_exporters.errors import NoDevice, SensorError
+from fleet_exporters.signals.executables import find_listed, parse_list
+from fleet_exporters.signals.foreign_cpu import ForeignCpu
+from fleet_exporters.signals.graphics import Graphics, average
+from fleet_exporters.signals.processes import (
+    TICKS_PER_SECOND,
+    Process,
+    find_tree,
+    parse_arguments,
+    parse_stat,
+    read_processes,
+)
+from fleet_exporters.signals.scan import Scan
+from fleet_exporters.signals.steam import find_game, parse_environ
+
+# As proc(5) describes it: pid, name, state, parent, …, utime stime cutime cstime at 14 to 17.
+STAT = b"42 (a) b (c) S 7 42 42 0 -1 4194560 1 2 3 4 300 200 50 50 20 0 1 0 999 1 2 3"
+REAPER = ("/home/ada/.steam/reaper", "SteamLaunch", "AppId=440", "--", "/games/hl2.sh")
+
+
+def process(pid, *arguments, parent=1, cpu=0.0):
+    return Process(pid, parent, cpu, arguments)
+
+
+def test_name_may_hold_brackets():
+    """Parent and CPU time are found behind the last bracket; waited-for children count."""
+    assert parse_stat(STAT) == (7, 600 / TICKS_PER_SECOND)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (b"/usr/bin/doom\0-warp\0", "doom"),
+        (b"Z:\\games\\Doom.exe\0", "Doom.exe"),
+        (b"", ""),
+    ],
+)
+def test_name_is_the_file_of_the_program(text, name):
+    """Paths of Linux and of Wine end in it; kernel threads have none."""
+    assert Process(1, 0, 0, parse_arguments(text)).name == name
+
+
+def test_this_process_is_found():
+    """The real scan has us, with our parent and some CPU time."""
+    (found,) = [each for each in read_processes() if each.pid == os.getpid()]
+
+    assert found.parent == os.getppid()
+    assert found.cpu_seconds > 0
+    assert found.name
+
+
+def test_tree_is_all_descendants():
+    """Children of children are ours; siblings are not, and a missing root is nobody."""
+    processes = [process(1, parent=0), process(2), process(3, parent=2), process(4)]
+
+    assert find_tree(processes, {2, 99}) == {2, 3}
+
+
+@pytest.mark.parametrize(
+    ("environ", "app"),
+    [
+        (b"HOME=/\0SteamAppId=570\0PATH=/", "570"),
+        (b"SteamAppId=7\0", ""),
+        (b"SteamAppId=0\0", ""),
+        (b"NotSteamAppId=5\0", ""),
+        (b"", ""),
+    ],
+)
+def test_steam_environment(environ, app):
+    """A game has its app id; the client itself has 7, and what it does not know 0."""
+    assert parse_environ(environ) == app
+
+
+@pytest.mark.parametrize(
+    ("processes", "game"),
+    [
+        ([process(5, *REAPER)], "app 440"),
+        ([process(5, "/usr/bin/hl2")], "app 570"),
+        ([process(6, "/usr/bin/other")], ""),
+        ([process(6, "/usr/bin/reaper", "--help")], ""),
+        ([], ""),
+    ],
+    ids=["wrapper", "environment", "no game", "other reaper", "nobody"],
+)
+def test_steam_game(processes, game):
+    """The wrapper's arguments name the game for everyone, the environment for root."""
+    read_environ = {5: b"SteamAppId=570\0"}
+
+    assert find_game(processes, lambda pid: read_environ.get(pid, b"")) == game
+
+
+def test_listed_executable_is_found_in_any_case():
+    """The owner's list is of file names; blanks and case do not matter."""
+    listed = parse_list(" Doom.EXE, ,factorio")
+
+    assert listed == {"doom.exe", "factorio"}
+    assert find_listed([process(5, "Z:\\g\\DOOM.exe")], listed) == "DOOM.exe"
+    assert find_listed([process(5, "/usr/bin/doom")], listed) == ""
+
+
+def times(busy, idle):
+    return {"user": busy, "idle": idle, "guest": busy, "iowait": 0.0}
+
+
+def test_foreign_cpu_is_all_but_ours():
+    """Of ten seconds six were busy and two of them ours: 40 per cent were foreign."""
+    readings = iter([times(100, 100), times(106, 104)])
+    cpu = ForeignCpu(lambda: next(readings))
+
+    first = cpu.read([process(5, cpu=50), process(6, cpu=9)], {5})
+    second = cpu.read([process(5, cpu=52), process(6, cpu=13)], {5})
+
+    assert (first, second) == (None, 0.4)
+
+
+def test_lost_child_does_not_make_ours_negative():
+    """When a process of ours is gone its time does not count as foreign at once."""
+    readings = iter([times(100, 100), times(105, 105)])
+    cpu = ForeignCpu(lambda: next(readings))
+
+    cpu.read([process(5, cpu=50)], {5})
+
+    assert cpu.read([], {5}) == 0.5
+
+
+def test_scan_answers_three_questions():
+    """One list of processes tells game, listed executable and foreign CPU."""
+    readings = iter([times(0, 0), times(5, 5)])
+    scan = Scan(
+        frozenset({"doom"}),
+        lambda: [5],
+        lambda: [process(5), process(6, parent=5), process(7, "/bin/doom"), process(8, *REAPER)],
+        ForeignCpu(lambda: next(readings)),
+    )
+    scan.read()
+
+    assert scan.read() == Signals(
+        steam_game="app 440", listed_game="doom", foreign_cpu_ratio=0.5
+    )  # fmt: skip
+    assert [scan.is_ours(pid) for pid in (5, 6, 7)] == [True, True, False]
+
+
+def test_scan_does_not_guess():
+    """No list: no listed game is unknown; no word of ours: foreign CPU is."""
+    readings = iter([times(0, 0), times(5, 5)])
+    scan = Scan(frozenset(), list, list, ForeignCpu(lambda: next(readings)))
+    scan.read()
+
+    assert scan.read() == Signals(steam_game="")
+
+
+# NVML (faked with its real names and codes)
+
+
+class NVMLError(Exception):
+    def __init__(self, value):
+        super().__init__(f"NVML error {value}")
+        self.value = value
+
+
+class FakeNvml:
+    """One card; `samples` are (pid, smUtil), an integer is an error code."""
+
+    NVMLError = NVMLError
+    NVML_ERROR_NOT_SUPPORTED = 3
+    NVML_ERROR_NOT_FOUND = 6
+    NVML_ERROR_FUNCTION_NOT_FOUND = 13
+
+    def __init__(self, drawing, samples):
+        self.drawing, self.samples, self.asked_since = drawing, samples, []
+
+    def nvmlDeviceGetCount(self):  # noqa: N802
+        return 1
+
+    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+        return index
+
+    def nvmlDeviceGetGraphicsRunningProcesses(self, device):  # noqa: N802
+        return [SimpleNamespace(pid=pid) for pid in self.drawing]
+
+    def nvmlDeviceGetProcessUtilization(self, device, since):  # noqa: N802
+        self.asked_since.append(since)
+        if isinstance(self.samples, int):
+            raise NVMLError(self.samples)
+        return [
+            SimpleNamespace(pid=pid, smUtil=util, timeStamp=1000 + number)
+            for number, (pid, util) in enumerate(self.samples)
+        ]
+
+
+NAMES = {10: "Xorg", 11: "doom", 12: "quake", 13: "llama-vulkan", 14: ""}
+
+
+def watch(nvml):
+    return Graphics(lambda pid: pid == 13, lambda: nvml, NAMES.get)
+
+
+def test_player_that_draws_most():
+    """Desktop, ourselves and nobody are left out; shares are means since the last reading."""
+    nvml = FakeNvml(NAMES, [(10, 90), (11, 20), (11, 60), (12, 30), (13, 99), (14, 99)])
+
+    assert watch(nvml).read() == Signals(graphics_process="doom", graphics_ratio=0.4)
+
+
+def test_samples_are_read_once():
+    """The second question begins where the first has ended."""
+    nvml = FakeNvml([11], [(11, 50), (11, 50)])
+    graphics = watch(nvml)
+    graphics.read()
+    graphics.read()
+
+    assert nvml.asked_since == [0, 1001]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "samples", "expected"),
+    [
+        ([10], [], Signals(graphics_process="", graphics_ratio=0.0)),
+        ([11], FakeNvml.NVML_ERROR_NOT_FOUND, Signals(graphics_process="", graphics_ratio=0.0)),
+        ([11], FakeNvml.NVML_ERROR_NOT_SUPPORTED, Signals()),
+    ],
+    ids=["only the desktop", "nobody used the card", "driver does not tell"],
+)
+def test_quiet_card_and_silent_driver_differ(drawing, samples, expected):
+    """Nobody draws is an answer; a driver that cannot tell is unknown."""
+    assert watch(FakeNvml(drawing, samples)).read() == expected
+
+
+def test_lost_card_is_an_error():
+    """Any other code is told, and NVML is opened anew at the next reading."""
+    loads = []
+
+    def load():
+        loads.append(1)
+        return FakeNvml([11], 15)
+
+    graphics = Graphics(lambda pid: False, load, NAMES.get)
+    for _ in range(2):
+        with pytest.raises(SensorError, match="15"):
+            graphics.read()
+
+    assert len(loads) == 2
+
+
+def test_no_driver_is_no_device():
+    """A machine without a card has no such signal."""
+
+    def load():
+        raise NoDevice("no NVIDIA driver")
+
+    with pytest.raises(NoDevice):
+        Graphics(lambda pid: False, load).read()
+
+
+def test_average_of_each_process():
+    """Several samples of one process are one share."""
+    assert average([(1, 0.2), (1, 0.4), (2, 1.0)]) == {1: pytest.approx(0.3), 2: 1.0}
