@@ -10,14 +10,18 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.errors import StackError
 from fleet_stack.relocate import relocate
+from fleet_stack.tasks import CalledOff
 
 if TYPE_CHECKING:
+    import threading
+
     from fleet_stack.cache import Cache
 
 PACKAGES = ("prometheus", "prometheus-alertmanager")
@@ -29,6 +33,7 @@ EXTRA_PACKAGES = (
 )  # fmt: skip
 NEEDED_BYTES = 600_000_000  # package lists, packages, and what is in them
 COMMAND_SECONDS = 600.0
+POLL_SECONDS = 0.2
 
 Run = Callable[[Sequence[str], Path], str]
 
@@ -52,21 +57,39 @@ def folder_name() -> str:
     return f"{release.get('ID', 'debian')}-{label}-{platform.machine()}"
 
 
-def run(command: Sequence[str], folder: Path) -> str:
-    """Run a command and return its output. Raises DebianError with its last line."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=COMMAND_SECONDS,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
-        raise DebianError(f"`{command[0]} {command[-1]}` failed: {said[-1]}")
-    return done.stdout
+def run(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    stop: threading.Event | None = None,
+    seconds: float = COMMAND_SECONDS,
+) -> str:
+    """
+    Run a command and return its output.
+
+    Raises DebianError with its last line, or when it takes too long, and CalledOff after `stop`.
+    """
+    title = f"`{command[0]} {command[-1]}`"
+    deadline = time.monotonic() + seconds
+    with subprocess.Popen(
+        command, cwd=folder, text=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        while True:
+            try:
+                output, errors = running.communicate(timeout=POLL_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                if stop is not None and stop.is_set():
+                    running.kill()
+                    raise CalledOff(f"{title} was called off") from None
+                if time.monotonic() > deadline:
+                    running.kill()
+                    raise DebianError(f"{title} took more than {seconds:.0f} s") from None
+    if running.returncode:
+        said = (errors or output).strip().splitlines() or ["it said nothing"]
+        raise DebianError(f"{title} failed: {said[-1]}")
+    return output
 
 
 def fetch(cache: Cache, run: Run = run) -> Path:
@@ -94,6 +117,9 @@ def apt(tool: str, scratch: Path) -> list[str]:
         "Debug::NoLocking=1",
         "APT::Sandbox::User=root",  # the user _apt cannot enter this folder
         "Acquire::Languages=none",
+        "Acquire::http::Timeout=5",
+        "Acquire::https::Timeout=5",
+        "Acquire::Retries=1",
     )
     return [tool, "-qq", *(word for option in options for word in ("-o", option))]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import requests
 
+from fleet_stack.addresses import AddressError, hide_login, split
 from fleet_stack.errors import StackError
 
 KNOWN_PORTS = {"LM Studio": 1234, "Ollama": 11434, "llama.cpp": 8080, "vLLM": 8000}
@@ -41,11 +41,10 @@ def ask_json(url: str, seconds: float) -> object:
 
 def normalise(url: str) -> str:
     """Return the base of the OpenAI-compatible API that a URL names. Raises EndpointError."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise EndpointError(
-            f"FLEET_LLM is {url!r}; set it to auto, or to an address like http://127.0.0.1:11434/v1"
-        )
+    try:
+        split("FLEET_LLM", url)
+    except AddressError as exc:
+        raise EndpointError(f"{exc}; or set it to auto, or to http://127.0.0.1:11434/v1") from exc
     base = url.rstrip("/")
     return base if base.endswith("/v1") else f"{base}/v1"
 
@@ -63,15 +62,16 @@ def parse_models(answer: object) -> tuple[str, ...] | None:
 def reach(url: str, ask: Ask = ask_json) -> Endpoint:
     """Return the model server that the user named. Raises EndpointError when it is none."""
     base = normalise(url)
+    shown, asked = hide_login(url), f"{hide_login(base)}/models"
     try:
         models = parse_models(ask(f"{base}/models", NAMED_SECONDS))
     except requests.RequestException as exc:
         raise EndpointError(
-            f"FLEET_LLM is {url}, but {base}/models does not answer ({type(exc).__name__}); "
-            "start that server, or unset FLEET_LLM"
+            f"FLEET_LLM is {shown}, but {asked} does not answer ({type(exc).__name__}); "
+            "start that server, or set another one; `FLEET_LLM= ./fleet up` takes our own"
         ) from exc
     if not models:
-        raise EndpointError(f"FLEET_LLM is {url}, but {base}/models lists no model; load one there")
+        raise EndpointError(f"FLEET_LLM is {shown}, but {asked} lists no model; load one there")
     return Endpoint("FLEET_LLM", base, models)
 
 

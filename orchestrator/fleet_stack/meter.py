@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
+from fleet_stack.tasks import CalledOff
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,9 +39,14 @@ def render_bar(label: str, done: int, total: int) -> str:
 
 @dataclass
 class Meter:
-    """Where long work says how far it is; `report` prints a line."""
+    """
+    Where long work says how far it is, and hears that it is called off.
+
+    `report` prints a line.
+    """
 
     report: Callable[[str], None]
+    stop: threading.Event = field(default_factory=threading.Event)
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,7 +54,9 @@ class Meter:
     _shown_at: dict[str, float] = field(default_factory=dict)
 
     def show(self, label: str, done: int, total: int) -> None:
-        """Tell that `done` of `total` bytes are here."""
+        """Tell that `done` of `total` bytes are here. Raises CalledOff when nobody wants more."""
+        if self.stop.is_set():
+            raise CalledOff(f"{label} was called off; run the same command again to go on")
         with self._lock:
             is_new = label not in self._active
             self._active[label] = (done, total)

