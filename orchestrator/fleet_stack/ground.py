@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from fleet_stack import addresses, placement, ports, runtime
 from fleet_stack import home as homes
-from fleet_stack import placement, ports, runtime
-from fleet_stack.errors import HomeError, StackError
+from fleet_stack.errors import HomeError
 from fleet_stack.files import make_folder
 from fleet_stack.secrets import Secrets
 from fleet_stack.stack import EXTERNALS
@@ -65,11 +64,8 @@ def parse_externals(environ: Mapping[str, str]) -> dict[str, str]:
         name: environ[variable] for name, variable in EXTERNALS.items() if environ.get(variable)
     }
     for name, url in found.items():
-        schemes = ("postgresql", "postgres") if name == "postgres" else ("http", "https")
-        if urlsplit(url).scheme not in schemes or not urlsplit(url).hostname:
-            raise StackError(
-                f"{EXTERNALS[name]} is no address that starts with {schemes[0]}://; correct it"
-            )
+        check = addresses.check_database if name == "postgres" else addresses.split
+        check(EXTERNALS[name], url)
     return found
 
 

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ REFUSED_CHARACTERS = frozenset("\"'`;#$\\\n\r\t")
 
 @dataclass(frozen=True)
 class Record:
-    """What is fixed for the life of a home; the content of home.json."""
+    """What a home is, fixed at its first start but for `settings`; the content of home.json."""
 
     format: int = FORMAT
     version: str = __version__
@@ -65,6 +65,7 @@ class Record:
     node: str = ""
     postgres_folder: str = ""
     is_started_once: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def parse_record(text: str, root: Path) -> Record:
             f"this checkout is version {__version__} and knows format {FORMAT}; use the checkout "
             "that made it, or another FLEET_HOME"
         )
-    known = {field.name for field in fields(Record)}
+    known = {one.name for one in fields(Record)}
     values = {key: value for key, value in entry.items() if key in known}
     return replace(Record(**values), externals=tuple(entry.get("externals", ())))
 

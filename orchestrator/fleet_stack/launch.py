@@ -6,7 +6,18 @@ import importlib
 import time
 from typing import TYPE_CHECKING
 
-from fleet_stack import grafana, health, logs, ports, render, runtime, services, stack, supervisor
+from fleet_stack import (
+    checksums,
+    grafana,
+    health,
+    logs,
+    ports,
+    render,
+    runtime,
+    services,
+    stack,
+    supervisor,
+)
 from fleet_stack.errors import StartError
 from fleet_stack.files import store_text
 from fleet_stack.stack import EXTERNAL, MANAGED, Decision, Stack
@@ -34,7 +45,7 @@ def assemble(ground: Ground, node: str, programs: Mapping[str, Program], model: 
         parts=parts,
         node=node,
         runtime=str(ground.runtime),
-        inputs=stack.digest_inputs(ground.environ),
+        inputs=stack.digest_inputs(ground.environ, checksums.digest(checksums.ALL)),
         note=ground.placement.note,
         grafana_public_url=_grafana_public_url(
             parts["grafana"], given_url, ground.ports["grafana"]
@@ -50,6 +61,7 @@ def assemble(ground: Ground, node: str, programs: Mapping[str, Program], model: 
         programs=programs,
         model=model,
         public_url=public_url,
+        public_url_given=given_url,
     )
 
 
@@ -63,7 +75,9 @@ def launch(ground: Ground, whole: Stack) -> None:
     """Start what does not run yet, restart what changed, and return when all is healthy."""
     stack.store(whole.home, whole.decision)
     runtime.prepare_node(ground.runtime, whole.node, ground.placement.programs)
-    planned = services.plan(whole, render.store_all(whole))
+    rendered, loaded = render.store_all(whole), checksums.digest_programs()
+    both = {name: rendered.get(name, "") + loaded.get(name, "") for name in {*rendered, *loaded}}
+    planned = services.plan(whole, both)
     running = supervisor.read_processes(ground.places.socket) or {}
     idle = [
         service.name

@@ -76,6 +76,14 @@ class Secrets:
             self.put(name, secrets.token_urlsafe(SECRET_BYTES))
         return self.read(name)
 
+    def remove(self, name: str) -> None:
+        """Forget a value, if there is one."""
+        self.path(name).unlink(missing_ok=True)
+
+    def stamp(self, name: str) -> str:
+        """Return what changes whenever the value does, and tells nothing of it."""
+        return str(self.path(name).stat().st_mtime_ns)
+
     def put(self, name: str, value: str) -> None:
         """Keep a value that was decided elsewhere."""
         if not self.folder.is_dir():

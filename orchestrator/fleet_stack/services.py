@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from fleet_stack import grafana
 from fleet_stack.account import load_current
+from fleet_stack.addresses import has_login
 from fleet_stack.home import CHECKOUT
 from fleet_stack.orphans import MARK
+from fleet_stack.settings import LLM_SECRET
 from fleet_stack.stack import MANAGED, Stack
 from fleet_stack.supervisor import Service
 
@@ -62,7 +64,7 @@ def plan(stack: Stack, checksums: Mapping[str, str]) -> list[Service]:
     """
     Return the services to run.
 
-    `checksums` of rendered files make a service restart when its file changed.
+    `checksums` make a service restart when its rendered file or its code changed.
     """
     makers = {
         "postgres": lambda whole: postgres(whole.placement),
@@ -86,7 +88,7 @@ def _complete(stack: Stack, service: Service, checksum: str | None) -> Service:
     """Add what does not depend on the service's own nature."""
     added = {}
     if checksum is not None:
-        added["FLEET_CONFIGURATION"] = checksum
+        added["FLEET_CHECKSUM"] = checksum
     if service.command[0] == sys.executable and service.user != user():
         # It cannot write beside its modules, and compiling them at each start takes seconds. Not
         # for ourselves: what another user can write we must not run.
@@ -148,7 +150,6 @@ def exporter(stack: Stack) -> Service:
 
 def node(stack: Stack) -> Service:
     """The agent, whose child is the worker."""
-    url = stack.url("llm")
     return _fleet(
         stack,
         "node",
@@ -156,11 +157,20 @@ def node(stack: Stack) -> Service:
         {
             "FLEET_NODE": stack.node,
             "FLEET_RUNTIME_DIR": str(stack.node_runtime),
-            "FLEET_LLM_URL": stack.model.url or f"{url}/v1",
+            **_model_address(stack),
             "FLEET_LLM_MODEL": stack.model.name,
         },
         is_group=True,
     )
+
+
+def _model_address(stack: Stack) -> dict[str, str]:
+    """Return where models answer; an address with a login as a file, as any secret."""
+    url = stack.model.url or f"{stack.url('llm')}/v1"
+    if not has_login(url):
+        return {"FLEET_LLM_URL": url}
+    file = stack.secrets.path(LLM_SECRET)
+    return {"FLEET_LLM_URL_FILE": str(file), "FLEET_LLM_URL_TIME": stack.secrets.stamp(LLM_SECRET)}
 
 
 def master(stack: Stack) -> Service:
@@ -196,7 +206,7 @@ def prometheus(stack: Stack) -> Service:
         f"--storage.tsdb.path={folder / 'data'}",
         f"--storage.tsdb.retention.time={RETENTION}",
         f"--web.listen-address={stack.address('prometheus')}",
-        "--web.enable-lifecycle",
+        f"--web.external-url={stack.public_address('prometheus')}",
         *program.extra,
     )
     return Service("prometheus", arguments, stack.placement.programs.name)
@@ -211,6 +221,7 @@ def alertmanager(stack: Stack) -> Service:
         f"--config.file={folder / 'alertmanager.yml'}",
         f"--storage.path={folder / 'data'}",
         f"--web.listen-address={stack.address('alertmanager')}",
+        f"--web.external-url={stack.public_address('alertmanager')}",
         "--cluster.listen-address=",
         *program.extra,
     )

@@ -12,10 +12,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-from fleet_timescale import __version__
-
+from fleet_stack.addresses import hide_login
 from fleet_stack.errors import HomeError
 from fleet_stack.files import store_text
 
@@ -47,7 +46,7 @@ EXTERNALS = {
     "alertmanager": "FLEET_EXTERNAL_ALERTMANAGER_URL",
     "grafana": "FLEET_EXTERNAL_GRAFANA_URL",
 }
-# A change of one of these makes `up` decide anew; the others are fixed at the first start.
+# The settings of a home, which may be changed at each `up`; EXTERNALS are fixed at the first start.
 INPUTS = (
     "FLEET_GRAFANA_HOME",
     "FLEET_PROMETHEUS_HOME",
@@ -106,6 +105,7 @@ class Stack:
     programs: Mapping[str, Program]
     model: Model
     public_url: str
+    public_url_given: str = ""
 
     @property
     def node(self) -> str:
@@ -121,6 +121,10 @@ class Stack:
         """Return host:port of a part that we run."""
         return f"127.0.0.1:{self.ports[name]}"
 
+    def public_address(self, name: str) -> str:
+        """Return where people browse a part that we run and that has no way in of its own."""
+        return decide_public_url(self.public_url_given, self.ports[name], name)
+
     def url(self, name: str) -> str:
         """Return where a part answers; empty when it is absent."""
         return self.decision.parts[name].url
@@ -129,12 +133,6 @@ class Stack:
 def render_url(name: str, port: int) -> str:
     """Return the loopback address of a part that we run."""
     return f"{SCHEMES.get(name, 'http')}://127.0.0.1:{port}{PATHS.get(name, '')}"
-
-
-def hide_login(url: str) -> str:
-    """Return an address without user and password, for people and files that all may read."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def decide_parts(
@@ -174,19 +172,21 @@ def decide_public_url(public_url: str, port: int, name: str) -> str:
     """
     Return the address that people browse.
 
-    Loopback, or the given host, with the port when it is not the main one.
+    Loopback, or the given one: all of it for the control API; for others its host with their own
+    port, where nothing stands before them that would know a path.
     """
     if not public_url:
         return f"http://127.0.0.1:{port}"
     if name == "control-api":
         return public_url.rstrip("/")
     given = urlsplit(public_url)
-    return f"{given.scheme}://{given.hostname}:{port}"
+    host = f"[{given.hostname}]" if ":" in (given.hostname or "") else given.hostname
+    return f"{given.scheme}://{host}:{port}"
 
 
-def digest_inputs(environ: Mapping[str, str]) -> str:
-    """Return a fingerprint of the settings that `up` read, and of this version."""
-    content = json.dumps([__version__, *(environ.get(name, "") for name in INPUTS)])
+def digest_inputs(environ: Mapping[str, str], checkout: str) -> str:
+    """Return a fingerprint of the settings that `up` read, and of the checkout's checksum."""
+    content = json.dumps([checkout, *(environ.get(name, "") for name in INPUTS)])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -160,6 +160,8 @@ def connect(socket: Path) -> Any:
 
 def read_pid(socket: Path) -> int | None:
     """Return the process number of supervisord; None when nobody answers."""
+    if not socket.exists():
+        return None
     try:
         return int(connect(socket).getPID())
     except (OSError, http.client.HTTPException):
@@ -168,6 +170,8 @@ def read_pid(socket: Path) -> int | None:
 
 def read_processes(socket: Path) -> dict[str, Process] | None:
     """Return what runs; None when supervisord does not answer."""
+    if not socket.exists():
+        return None
     try:
         entries = connect(socket).getAllProcessInfo()
     except (OSError, http.client.HTTPException):

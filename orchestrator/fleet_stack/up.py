@@ -9,34 +9,36 @@ from __future__ import annotations
 
 import argparse
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_timescale.errors import FleetError
-
 from fleet_stack import (
+    checksums,
     database,
     down,
     first_job,
     ground,
     launch,
     orphans,
+    ports,
     runtime,
+    settings,
     stack,
     status,
     supervisor,
     table,
 )
 from fleet_stack import home as homes
-from fleet_stack.errors import StartError
-from fleet_stack.model import find_model
-from fleet_stack.programs import find_programs
+from fleet_stack.errors import HomeError, StartError
+from fleet_stack.model import check_own_model, find_model
+from fleet_stack.programs import NAMES, can_be_had, find_programs
 from fleet_stack.progress import Progress, begin
+from fleet_stack.secrets import Secrets
+from fleet_stack.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from fleet_stack.ground import Ground
     from fleet_stack.stack import Decision, Stack
@@ -60,21 +62,55 @@ def main(argv: list[str]) -> int:
 def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool) -> None:
     """Return when everything managed is healthy. Raises FleetError otherwise."""
     home = homes.locate(environ)
-    externals = ground.parse_externals(environ)
-    homes.create(home, homes.Record(externals=tuple(sorted(externals))))
+    externals, given = ground.parse_externals(environ), settings.parse(environ)
+    record = homes.create(home, homes.Record(externals=tuple(sorted(externals))))
     with homes.lock(home):
+        kept = settings.load(record, Secrets(home.path("secrets")))
+        environ = settings.apply(environ, settings.merge(given, kept))
         decision = stack.load(home)
-        if (
-            decision
-            and decision.inputs == stack.digest_inputs(environ)
-            and status.is_healthy(home, decision)
-        ):
+        if decision and is_complete(home, decision, environ):
             progress("everything is up already")
         else:
             end_orphans(home, decision, progress)
+            leave_lost_ports(home, decision, progress)
             base = ground.prepare(home, externals, environ, progress)
+            check_ports(base, decision)
             decision = start_or_undo(base, wants_first_job=wants_first_job)
     progress.plain(table.render(home, decision))
+
+
+def is_complete(
+    home: homes.Home,
+    decision: Decision,
+    environ: Mapping[str, str],
+    can_be_had: Callable[[Iterable[str], Mapping[str, str]], bool] = can_be_had,
+) -> bool:
+    """True when a start would change nothing: same settings, same checkout, all there and well."""
+    if decision.inputs != stack.digest_inputs(environ, checksums.digest(checksums.ALL)):
+        return False
+    try:
+        is_healthy = status.is_healthy(home, decision)
+    except HomeError:
+        return False  # what it takes to look is damaged or gone: the start mends it, or says so
+    lacking = [name for name in NAMES if decision.parts[name].state == stack.ABSENT]
+    return is_healthy and not (lacking and can_be_had(lacking, environ))
+
+
+def leave_lost_ports(home: homes.Home, decision: Decision | None, progress: Progress) -> None:
+    """Stop what runs on ports that the home has forgotten: others are chosen now."""
+    if decision is None or home.path("ports.json").exists():
+        return
+    base = Path(decision.runtime)
+    if supervisor.read_pid(base / runtime.SOCKET) is not None:
+        progress("ports.json     is gone; stopping what runs, to choose ports anew")
+        down.stop(home, base)
+
+
+def check_ports(base: Ground, decision: Decision | None) -> None:
+    """Raise PortError before anything is fetched, when a port is taken while nothing of us runs."""
+    if supervisor.read_pid(base.places.socket) is None:
+        wanted = decision.managed if decision and decision.node else [*ports.SERVICES]
+        ports.check(base.ports, [name for name in wanted if name not in base.externals])
 
 
 def start_or_undo(base: Ground, *, wants_first_job: bool) -> Decision:
@@ -88,7 +124,7 @@ def start_or_undo(base: Ground, *, wants_first_job: bool) -> Decision:
         return start(base, wants_first_job=wants_first_job)
     except StartError:
         raise
-    except FleetError:
+    except Exception:
         if not was_running:
             down.stop(base.home, base.runtime)
         raise
@@ -96,12 +132,16 @@ def start_or_undo(base: Ground, *, wants_first_job: bool) -> Decision:
 
 def start(base: Ground, *, wants_first_job: bool) -> Decision:
     """Start what is missing: programs, model and database at the same time, then all services."""
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
-        programs = pool.submit(find_programs, {**base.environ, **externals}, base.progress)
-        model = pool.submit(find_model, base.environ, base.progress)
-        node = pool.submit(database.start, base)
-        whole = launch.assemble(base, node.result(), programs.result(), model.result())
+    externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
+    environ = {**base.environ, **externals}
+    check_own_model(environ)
+    with Tasks() as tasks:
+        programs = tasks.begin(find_programs, environ, base.progress, stop=tasks.stop)
+        model = tasks.begin(find_model, environ, base.progress, stop=tasks.stop)
+        node = database.start(base)
+        tasks.finish()
+    whole = launch.assemble(base, node, programs.result(), model.result())
+    settings.store(base.home, base.environ, base.secrets)
     launch.launch(base, whole)
     finish_first_start(base, whole, wants_first_job=wants_first_job)
     return whole.decision

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fleet_orchestrator.settings import NodeSettings
 from fleet_stack import services, stack
 from fleet_stack.account import Account
 from fleet_stack.home import Home
@@ -109,6 +110,30 @@ def test_model_server_address_ends_in_v1(whole):
 
     assert own == "http://127.0.0.1:20004/v1"
     assert by_name(external)["node"].environment["FLEET_LLM_URL"] == "http://10.0.0.2:1/v1"
+
+
+def test_login_of_a_model_server_is_in_no_command_or_environment(whole):
+    """It reaches the worker as a file; a new password there makes it start anew."""
+    url = "http://me:pw7@10.0.0.2:1/v1"
+    whole.secrets.put("llm_url", url)
+    external = replace(whole, model=Model(None, "llama", url, "of FLEET_LLM at http://10.0.0.2"))
+    environment = by_name(external)["node"].environment
+    whole.secrets.put("llm_url", url.replace("pw7", "pw8"))
+
+    assert NodeSettings.from_environ(environment).llm_url == url.replace("pw7", "pw8")
+    assert not [text for text in environment.values() if "pw7" in text]
+    assert Path(environment["FLEET_LLM_URL_FILE"]) == whole.secrets.path("llm_url")
+    assert "FLEET_LLM_URL" not in environment
+    assert environment != by_name(external)["node"].environment
+
+
+def test_links_of_prometheus_begin_where_people_browse(whole):
+    """They stand in mails; a path of the control API's is not Prometheus's."""
+    public = replace(whole, public_url_given="https://fleet.lan/fleet")
+
+    assert "--web.external-url=http://127.0.0.1:20001" in by_name(whole)["prometheus"].command
+    for name, port in (("prometheus", 20001), ("alertmanager", 20002)):
+        assert f"--web.external-url=https://fleet.lan:{port}" in by_name(public)[name].command
 
 
 def test_changed_configuration_restarts_only_its_program(whole):

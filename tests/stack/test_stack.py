@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from fleet_stack import stack
+from fleet_stack.endpoints import Endpoint
 from fleet_stack.errors import HomeError
 from fleet_stack.home import Home
-from fleet_stack.model import Model
-from fleet_stack.program import Program
+from fleet_stack.model import Model, Sources, find_model
+from fleet_stack.program import Program, render_program
 from fleet_stack.stack import ABSENT, EXTERNAL, MANAGED, NAMES, Decision, Part
 
 PORTS = {
@@ -23,6 +24,11 @@ PROGRAMS = {
     "grafana": Program("grafana", reason="cannot be reached"),
 }
 LOCAL = Model(Path("/m.gguf"), "tiny", None, "from your file")
+
+
+def only(endpoint):
+    """The one way to a model that is asked when FLEET_LLM names a server."""
+    return Sources(None, lambda _url: endpoint, None, None, None, None, None, None)
 
 
 def test_every_name_has_a_part():
@@ -58,11 +64,34 @@ def test_model_server_of_the_user_is_external():
         ("", "grafana", "http://127.0.0.1:4"),
         ("https://fleet.lan/", "control-api", "https://fleet.lan"),
         ("https://fleet.lan:8443", "grafana", "https://fleet.lan:4"),
+        ("https://fleet.lan/fleet/", "control-api", "https://fleet.lan/fleet"),
+        ("https://fleet.lan/fleet", "grafana", "https://fleet.lan:4"),
+        ("http://[fd00::1]:80", "grafana", "http://[fd00::1]:4"),
     ],
 )
 def test_public_address(given, name, expected):
     """FLEET_PUBLIC_URL is the control API's own; other parts keep their port on its host."""
     assert expected == stack.decide_public_url(given, 4, name)
+
+
+def test_no_login_of_a_model_server_is_shown(tmp_path):
+    """stack.json is readable by all, and `status --json` prints it."""
+    endpoint = Endpoint("FLEET_LLM", "http://me:pw7@10.0.0.2/v1", ("llama",))
+    model = find_model({"FLEET_LLM": endpoint.url}, lambda _line: None, sources=only(endpoint))
+    parts = stack.decide_parts(PORTS, {}, PROGRAMS, model)
+    stack.store(Home(tmp_path), Decision(parts, "alpha", "/run/fleet/x"))
+
+    assert model.url == endpoint.url
+    assert parts["llm"].url == "http://10.0.0.2/v1"
+    assert "pw7" not in (tmp_path / "stack.json").read_text()
+
+
+def test_login_of_an_external_program_is_not_reported():
+    """The line goes to the terminal, and from there into logs."""
+    program = Program("prometheus", origin="external", url="http://me:pw7@prometheus.lan:9090")
+
+    assert "prometheus.lan:9090" in render_program(program)
+    assert "pw7" not in render_program(program)
 
 
 def test_decision_is_kept(tmp_path):
@@ -94,10 +123,11 @@ def test_damaged_decision_is_named(tmp_path):
 
 def test_new_settings_are_noticed():
     """A changed model makes `up` decide anew; a variable of somebody else does not."""
-    before = stack.digest_inputs({"FLEET_MODEL": "/a.gguf"})
+    before = stack.digest_inputs({"FLEET_MODEL": "/a.gguf"}, "checkout")
 
-    assert before == stack.digest_inputs({"FLEET_MODEL": "/a.gguf", "EDITOR": "vi"})
-    assert before != stack.digest_inputs({"FLEET_MODEL": "/b.gguf"})
+    assert before == stack.digest_inputs({"FLEET_MODEL": "/a.gguf", "EDITOR": "vi"}, "checkout")
+    assert before != stack.digest_inputs({"FLEET_MODEL": "/b.gguf"}, "checkout")
+    assert before != stack.digest_inputs({"FLEET_MODEL": "/a.gguf"}, "a newer checkout")
 
 
 def test_part_of_no_port_has_no_address():
