@@ -10,6 +10,7 @@ import importlib
 import ipaddress
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,7 +20,6 @@ from fleet_stack.home import NEEDED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from fleet_stack.home import Home
 
@@ -33,9 +33,15 @@ Fact = tuple[str, str, str]
 def main(argv: list[str]) -> int:
     """Run the command."""
     home = homes.locate(os.environ)
-    facts = collect_facts(home, os.environ)
-    watched = [find_existing(home.root)]
-    return int(importlib.import_module(DOCTOR).main(argv, watched=watched, facts=facts))
+    doctor = importlib.import_module(DOCTOR)
+    return int(
+        doctor.main(
+            argv,
+            watched=[find_existing(home.root)],
+            runtime_dir=find_runtime(home),
+            facts=collect_facts(home, os.environ),
+        )
+    )
 
 
 def collect_facts(home: Home, environ: Mapping[str, str]) -> list[Fact]:
@@ -60,6 +66,12 @@ def describe_space(root: Path, free_bytes: int, total_bytes: int) -> Fact:
     if free_bytes < NEEDED_BYTES:
         return "home disk", WARNING, f"{text}; a start needs {NEEDED_BYTES / GIBI:.1f}"
     return "home disk", OK, text
+
+
+def find_runtime(home: Home) -> Path | None:
+    """Return where exporter and agent of this node meet; None before the first `up`."""
+    decision = stack.load(home) if homes.exists(home) else None
+    return Path(decision.runtime) / decision.node if decision and decision.node else None
 
 
 def find_public_url(home: Home, environ: Mapping[str, str]) -> str:

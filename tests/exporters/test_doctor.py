@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fleet_exporters import doctor
+from fleet_exporters.activity import Signals
 from fleet_exporters.collectors import make_families
-from fleet_exporters.diagnosis import by_hand
+from fleet_exporters.diagnosis import by_hand, sensors, signals
 from fleet_exporters.diagnosis.finding import (
     ABSENT,
     BROKEN,
@@ -18,11 +20,12 @@ from fleet_exporters.diagnosis.finding import (
     Diagnosis,
     Finding,
 )
+from fleet_exporters.diagnosis.probe import examine
 from fleet_exporters.diagnosis.report import render, render_json
-from fleet_exporters.diagnosis.sensors import examine
-from fleet_exporters.diagnosis.values import render_values
+from fleet_exporters.diagnosis.values import render_signal, render_values
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import Sample
+from fleet_exporters.signals.sources import Source
 
 LOAD = Sample("fleet_load_1m", {}, 0.5)
 
@@ -47,7 +50,7 @@ def fails(problem, *samples):
 
 
 def examine_one(read, **options):
-    return examine({"gpu": read}, apart_seconds=0, **options)[0]
+    return examine(sensors.make_probes({"gpu": read}), apart_seconds=0, **options)[0]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,8 @@ def test_family_that_hangs_is_broken_and_holds_up_nobody():
         never.wait()
         yield LOAD
 
-    hung, other = examine({"gpu": hang, "cpu": yields(LOAD)}, deadline_seconds=0.2, apart_seconds=0)
+    probes = sensors.make_probes({"gpu": hang, "cpu": yields(LOAD)})
+    hung, other = examine(probes, deadline_seconds=0.2, apart_seconds=0)
     never.set()
 
     assert (hung.state, hung.reason) == (BROKEN, "does not answer within 0.2 s")
@@ -149,7 +153,8 @@ Sensors
   gpu           broken   temperature 0 61.0 °C; gpu 1 is lost
 
 Activity signals
-  input         found    idle 12 s
+  logind        found    input idle 12 s
+                         $ loginctl
 
 Home
   mail links    warning  lead to this machine
@@ -162,9 +167,101 @@ DIAGNOSIS = Diagnosis(
         Finding("temperatures", ABSENT, "no sensor", (), "sensors"),
         Finding("gpu", BROKEN, "gpu 1 is lost", (gpu(61),)),
     ),
-    signals=(Finding("input", FOUND, "idle 12 s"),),
+    signals=(Finding("logind", FOUND, signals={"input_idle_seconds": 12.0}, by_hand="loginctl"),),
     home=(Finding("mail links", WARNING, "lead to this machine"),),
 )
+
+
+def source(read):
+    return Source("logind", read, 5.0, "loginctl")
+
+
+@pytest.mark.parametrize(
+    ("read", "state", "reason"),
+    [
+        (lambda: Signals(is_interactive=False), FOUND, ""),
+        (Signals, FOUND, "tells nothing now"),
+        (
+            lambda: raises(NoDevice("systemd does not run here")),
+            ABSENT,
+            "systemd does not run here",
+        ),
+        (lambda: raises(KeyError("Id")), BROKEN, "KeyError: 'Id'"),
+    ],
+    ids=["found", "silent", "absent", "broken"],
+)
+def test_source_of_signals_is_found_absent_or_broken(read, state, reason):
+    """As with sensors; what is unknown is not shown as no."""
+    (finding,) = examine(signals.make_probes([source(read)]), apart_seconds=0)
+
+    assert (finding.state, finding.reason, finding.by_hand) == (state, reason, "loginctl")
+
+
+def raises(problem):
+    raise problem
+
+
+def test_source_shows_only_what_it_knows():
+    """A signal that is false is known."""
+    found = signals.look(source(lambda: Signals(is_interactive=False, steam_game="")))
+
+    assert found.signals == {"is_interactive": False, "steam_game": ""}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("is_interactive", False, "interactive no"),
+        ("is_on_battery", True, "on battery yes"),
+        ("steam_game", "", "steam game none"),
+        ("listed_game", "doom", "listed game doom"),
+        ("foreign_cpu_ratio", 0.031, "foreign cpu 3.1 %"),
+        ("input_idle_seconds", 12.34, "input idle 12.3 s"),
+        ("gamemode_games", 0, "gamemode games 0"),
+    ],
+)
+def test_signal_is_written_for_people(name, value, text):
+    """With its unit, and yes or no."""
+    assert render_signal(name, value) == text
+
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def state(age_seconds, version=1):
+    return json.dumps(
+        {
+            "version": version,
+            "time": (NOW - timedelta(seconds=age_seconds)).isoformat(),
+            "mode": "work",
+            "throttle_factor": 0.5,
+            "reason": "input 3 s ago",
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "words"),
+    [
+        (state(4), OK, "work, factor 0.5: input 3 s ago"),
+        (state(31), WARNING, "31 s ago, no exporter runs"),
+        (state(4, version=2), WARNING, "version 2"),
+        ("{}", WARNING, "not as expected"),
+    ],
+    ids=["fresh", "stale", "newer", "damaged"],
+)
+def test_verdict_is_what_the_exporter_wrote(text, state, words):
+    """An old one is told as such."""
+    found = signals.parse_verdict(text, NOW)
+
+    assert found.state == state
+    assert words in found.reason
+
+
+def test_no_verdict_without_an_exporter(tmp_path):
+    """Nothing runs here, which is no fault."""
+    assert signals.read_verdict(tmp_path, NOW).state == ABSENT
+    assert signals.read_verdict(None, NOW).state == ABSENT
 
 
 def test_report_is_aligned():
@@ -238,6 +335,7 @@ def test_doctor_needs_nothing_but_the_machine(capsys):
     code = doctor.main(["--json"], facts=[("home disk", OK, "plenty")])
     shown = json.loads(capsys.readouterr().out)
 
+    assert {"processes", "verdict"} <= {entry["name"] for entry in shown["signals"]}
     (memory,) = [entry for entry in shown["sensors"] if entry["name"] == "memory"]
     assert memory["values"][0]["value"] > 0
     assert shown["home"] == [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from fleet_stack import checkup, stack
 from fleet_stack.home import NEEDED_BYTES, Home, Record, store
@@ -68,6 +70,20 @@ def test_links_are_those_that_the_last_start_made(tmp_path):
     stack.store(home, Decision(**{**vars(decision), "public_url": "http://127.0.0.1:9"}))
 
     assert checkup.find_public_url(home, environ) == "http://127.0.0.1:9"
+
+
+def test_runtime_folder_is_that_of_the_last_start(tmp_path):
+    """Exporter and agent meet there; before the first start they meet nowhere."""
+    home = Home(tmp_path / "home")
+
+    assert checkup.find_runtime(home) is None
+
+    home.root.mkdir()
+    store(home, Record())
+    decision = stack.decide_first(dict.fromkeys(["postgres"], 1), "/run/x")
+    stack.store(home, Decision(**{**vars(decision), "node": "alpha"}))
+
+    assert checkup.find_runtime(home) == Path("/run/x/alpha")
 
 
 def test_a_home_that_is_none_yet_is_looked_at(tmp_path):

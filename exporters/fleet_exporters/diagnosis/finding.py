@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fleet_exporters.errors import ExporterError
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fleet_exporters.sample import Sample
 
 FOUND, ABSENT, BROKEN = "found", "absent", "broken"
@@ -23,6 +27,22 @@ class Finding:
     samples: tuple[Sample, ...] = ()
     #: the command that shows the same
     by_hand: str = ""
+    #: what a source of activity signals knows
+    signals: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def has_values(self) -> bool:
+        """True once there is something to show."""
+        return bool(self.samples or self.signals)
+
+
+def explain(problem: Exception) -> str:
+    """Return an error for people: ours speak for themselves, others need their kind."""
+    return (
+        str(problem)
+        if isinstance(problem, ExporterError)
+        else f"{type(problem).__name__}: {problem}"
+    )
 
 
 @dataclass(frozen=True)

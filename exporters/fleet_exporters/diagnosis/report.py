@@ -6,8 +6,8 @@ import json
 import textwrap
 from typing import TYPE_CHECKING
 
-from fleet_exporters.diagnosis.finding import BROKEN, FOUND, WARNING
-from fleet_exporters.diagnosis.values import render_values, split_unit
+from fleet_exporters.diagnosis.finding import BROKEN, WARNING
+from fleet_exporters.diagnosis.values import render_signal, render_values, split_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,8 @@ def conclude(findings: Iterable[Finding]) -> str:
 def _describe(finding: Finding, width: int) -> list[str]:
     """Return the lines of one finding: values or reason, then the command."""
     head = f"  {finding.name:<{width}}{finding.state:<{STATE_WIDTH}}"
-    said = [*render_values(finding.samples, finding.name), finding.reason]
+    signals = [render_signal(name, value) for name, value in finding.signals.items()]
+    said = [*render_values(finding.samples, finding.name), *signals, finding.reason]
     text = "; ".join(filter(None, said)) or "nothing to read yet"
     lines = textwrap.wrap(text, WIDTH - len(head), max_lines=LINES_MAX, placeholder=" … (--json)")
     if finding.by_hand:
@@ -87,5 +88,6 @@ def _describe_fully(finding: Finding) -> dict[str, object]:
         "state": finding.state,
         "reason": finding.reason or None,
         "by_hand": finding.by_hand or None,
-        **({"values": values} if finding.state == FOUND or values else {}),
+        **({"values": values} if values else {}),
+        **({"signals": dict(finding.signals)} if finding.signals else {}),
     }

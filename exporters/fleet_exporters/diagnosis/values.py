@@ -93,3 +93,15 @@ def render_values(samples: Iterable[Sample], family: str) -> list[str]:
     for value in (render_value(sample, family) for sample in ordered):
         by_name.setdefault(value.name, []).append(f"{value.labels} {value.text}".strip())
     return [f"{name} {', '.join(texts)}".strip() for name, texts in by_name.items()]
+
+
+def render_signal(name: str, value: object) -> str:
+    """Return a signal for people: `foreign cpu 3.0 %`, `steam game none`, `interactive no`."""
+    words = name.removeprefix("is_")
+    if isinstance(value, bool):
+        return f"{words.replace('_', ' ')} {'yes' if value else 'no'}"
+    stem, unit = split_unit(words)
+    if isinstance(value, (int, float)):
+        text = UNITS[unit](value) if unit else render_number(value)
+        return f"{stem.replace('_', ' ')} {text}"
+    return f"{words.replace('_', ' ')} {value or 'none'}"
