@@ -24,6 +24,7 @@ from fleet_timescale.connection import Connect, Connection
 from fleet_timescale.connection import connect as connect_database
 
 from fleet_orchestrator import runtime
+from fleet_orchestrator.own_processes import OwnProcesses
 from fleet_orchestrator.settings import NodeSettings
 
 if TYPE_CHECKING:
@@ -126,25 +127,27 @@ def supervise(child: Child, stop: threading.Event) -> None:
         stop.wait(decide_restart_delay(ran, child.restarts))
 
 
-def beat(connection: Connection, child: Child, folder: Path) -> float:
+def beat(connection: Connection, child: Child, folder: Path, own: OwnProcesses) -> float:
     """Send one heartbeat, write settings.json; return seconds until the next."""
     row = connection.execute("SELECT * FROM fleet.node_settings()").fetchall()[0]
     connection.execute(
         "SELECT fleet.heartbeat(%s, %s, %s)", [__version__, child.state, row["version"]]
     )
-    ours = [os.getpid()] + ([child.process.pid] if child.process else [])
+    ours = sorted(own.find() | ({child.process.pid} if child.process else set()))
     content = {"settings_version": row["version"], "settings": row["settings"], "process_ids": ours}
     runtime.write(folder / "settings.json", content)
     return float(row["settings"]["heartbeat_seconds"])
 
 
-def listen(connection: Connection, child: Child, folder: Path, stop: threading.Event) -> None:
+def listen(
+    connection: Connection, child: Child, folder: Path, own: OwnProcesses, stop: threading.Event
+) -> None:
     """Beat and wake until told to stop or the connection breaks."""
     for channel in CHANNELS:
         connection.execute(f"LISTEN {channel}".encode())
     child.wake()  # what was notified before we listened
     while not stop.is_set():
-        deadline = time.monotonic() + beat(connection, child, folder)
+        deadline = time.monotonic() + beat(connection, child, folder, own)
         while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
             for _ in connection.notifies(timeout=min(left, 0.5), stop_after=1):
                 child.wake()
@@ -158,11 +161,12 @@ def run(
     retry_seconds: float = RETRY_SECONDS,
 ) -> None:
     """Run the agent until told to stop; the database may come and go."""
+    own = OwnProcesses(settings.llm_url)
     with _supervised(child, stop):
         while not stop.is_set():
             try:
                 with connect() as connection:
-                    listen(connection, child, settings.runtime_folder, stop)
+                    listen(connection, child, settings.runtime_folder, own, stop)
             except psycopg.OperationalError as exc:
                 logger.warning("The database is away.", extra={"error": str(exc)})
                 stop.wait(retry_seconds)
