@@ -16,9 +16,10 @@ from fleet_exporters.diagnosis.finding import BROKEN, FOUND, Finding
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-DEADLINE_SECONDS = 10.0  # py-cpuinfo takes three; a driver that needs longer hangs
+DEADLINE_SECONDS = 10.0  # a driver that needs longer hangs
+PATIENCE_SECONDS = 5.0  # for what finds out in the background; py-cpuinfo takes three
 APART_SECONDS = 1.0  # between two looks, so that there is something to take a share of
-POLL_SECONDS = 0.25  # for what finds out in the background
+POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Probe:
     name: str
     look: Callable[[], Finding]
     by_hand: str
-    #: look again until there are values: some are found out in the background
+    #: look again for PATIENCE_SECONDS until there are values
     is_patient: bool = False
 
 
@@ -56,11 +57,12 @@ class _Examination:
 
     def _run(self) -> None:
         self._last = self._probe.look()
-        pause = self._apart_seconds
+        pause, until = self._apart_seconds, time.monotonic() + PATIENCE_SECONDS
         # Without a device there is nothing to look at twice; what broke is told as it is.
         while self._last.state == FOUND and not self._stop.wait(pause):
             self._last = self._probe.look()
-            if self._last.has_values or not self._probe.is_patient:
+            is_patient = self._probe.is_patient and time.monotonic() < until
+            if self._last.has_values or not is_patient:
                 break
             pause = POLL_SECONDS
         self._done.set()
