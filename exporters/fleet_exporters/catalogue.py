@@ -124,6 +124,21 @@ _NODE = (
                "(nvmlDeviceGetComputeRunningProcesses)."),
     MetricSpec("fleet_gpu_throttle_seconds_total", "counter", ("gpu", "reason"), COUNT,
                "Time with clocks held down, by reason (nvmlDeviceGetCurrentClocksEventReasons)."),
+    MetricSpec("fleet_power_watts", "gauge", (), COUNT,
+               "Power of all CPU packages, or of the whole board where it is measured "
+               "(RAPL, LibreHardwareMonitor)."),
+    MetricSpec("fleet_energy_joules_total", "counter", ("zone",), COUNT,
+               "Energy used since the exporter began, by RAPL zone (energy_uj)."),
+    MetricSpec("fleet_pi_throttled", "gauge", ("reason",), RATIO,
+               "1 while the Raspberry Pi's firmware holds back or lacks voltage, by reason "
+               "(get_throttled)."),
+    MetricSpec("fleet_pi_throttled_seconds_total", "counter", ("reason",), COUNT,
+               "Time in that state since the exporter began, by reason (get_throttled)."),
+    MetricSpec("fleet_pi_throttled_since_boot", "gauge", ("reason",), RATIO,
+               "1 if that has happened since boot (get_throttled)."),
+    MetricSpec("fleet_clock_offset_seconds", "gauge", (), ANY,
+               "How far this clock is ahead of the database's; absent without a database "
+               "(clock_timestamp)."),
     MetricSpec("fleet_activity_mode", "gauge", ("mode",), RATIO,
                "1 for the mode that the machine is in, 0 for the others (state.json)."),
     MetricSpec("fleet_throttle_factor", "gauge", (), RATIO,

@@ -15,6 +15,7 @@ from fleet_timescale.connection import connect
 from fleet_timescale.errors import FleetError
 
 from fleet_exporters.collectors import SLOW_PERIODS, make_families
+from fleet_exporters.collectors.clock import Clock
 from fleet_exporters.counters import Counters
 from fleet_exporters.exporter import Exporter
 from fleet_exporters.judge import Judge
@@ -75,8 +76,11 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Serve and tick until `stop`. Raises ExporterError if the address cannot be used."""
     exposition, spool, wake = Exposition(), make_spool(settings.spool_dir), threading.Event()
     server = Server((settings.host, settings.port), exposition, settings.tick_seconds)
-    ingest = Ingest(partial(connect, settings.database_url, "fleet exporter"), spool)
-    sampler = Sampler(make_families(settings.watched), slow=SLOW_PERIODS)
+    clock = Clock()
+    connect_node = partial(connect, settings.database_url, "fleet exporter")
+    ingest = Ingest(connect_node, spool, measure=clock.measure)
+    families = make_families(settings.watched, clock=clock, monitor_url=settings.monitor_url)
+    sampler = Sampler(families, slow=SLOW_PERIODS)
     rules = RulesFile(settings.runtime_dir)
     watch = Watch(make_sources(settings.games, lambda: rules.last.process_ids))
     exporter = Exporter(

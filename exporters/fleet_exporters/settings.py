@@ -26,6 +26,8 @@ class Settings:
     #: their file systems are watched: the model's, the home's, the root
     watched: tuple[Path, ...]
     tick_seconds: float
+    #: page of LibreHardwareMonitor; empty means its usual one, on Windows only
+    monitor_url: str
     #: file names, in lower case, of what the owner calls games
     games: frozenset[str]
     #: where rows wait for the database; None means in memory
@@ -39,6 +41,14 @@ def parse_address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65535:
         raise SettingsError(f"FLEET_LISTEN must be HOST:PORT, not {text!r}")
     return host.strip("[]"), int(port)
+
+
+def parse_monitor_url(text: str) -> str:
+    """Return the address; empty if there is none. Raises SettingsError unless it is plain HTTP."""
+    text = text.strip()
+    if text and not text.startswith("http://"):
+        raise SettingsError(f"FLEET_HARDWARE_MONITOR_URL must begin with http://, not be {text!r}")
+    return text
 
 
 def from_env(environ: Mapping[str, str]) -> Settings:
@@ -61,6 +71,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         runtime_dir=runtime_dir,
         watched=(Path("/"), *(Path(path) for path in paths if path)),
         tick_seconds=tick_seconds,
+        monitor_url=parse_monitor_url(environ.get("FLEET_HARDWARE_MONITOR_URL", "")),
         games=parse_list(environ.get("FLEET_GAME_EXECUTABLES", "")),
         spool_dir=Path(home, "spool", node) if home else None,
         database_url=settings.secret(environ, "FLEET_DATABASE_URL"),

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet_exporters.collectors import memory, temperatures
+from fleet_exporters.collectors.clock import Clock
 from fleet_exporters.collectors.cpu import Cpu
 from fleet_exporters.collectors.disk import Disk
 from fleet_exporters.collectors.disk_io import DiskIo
+from fleet_exporters.collectors.energy import Energy
 from fleet_exporters.collectors.gpu import Gpu
+from fleet_exporters.collectors.gpu_amd import GpuAmd
+from fleet_exporters.collectors.gpu_intel import GpuIntel
 from fleet_exporters.collectors.network import Network
 from fleet_exporters.collectors.node_info import NodeInfo
+from fleet_exporters.collectors.pi import Pi
+from fleet_exporters.collectors.windows import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,16 +25,28 @@ if TYPE_CHECKING:
     from fleet_exporters.sample import Read
 
 
-# Seconds between two readings of what may hang: a driver, a bus, a server of files.
+# Seconds between two readings of what may hang: a driver, a bus, a server of files. Heat is what
+# the worker obeys, so it is read twice a tick.
 SLOW_PERIODS = {
     "disk": 5.0,
     "temperatures": 2.5,
     "gpu": 2.5,
+    "gpu_amd": 2.5,
+    "gpu_intel": 2.5,
+    "pi": 5.0,
+    "windows": 2.5,
+    "energy": 5.0,
 }
 
 
-def make_families(watched: Sequence[Path]) -> dict[str, Read]:
-    """Return all families by name; the file systems of `watched` paths are read in any case."""
+def make_families(
+    watched: Sequence[Path], *, clock: Clock | None = None, monitor_url: str = ""
+) -> dict[str, Read]:
+    """
+    Return all families by name.
+
+    The file systems of `watched` paths are read in any case; `clock` is measured elsewhere.
+    """
     return {
         "cpu": Cpu().read,
         "memory": memory.read,
@@ -37,5 +55,11 @@ def make_families(watched: Sequence[Path]) -> dict[str, Read]:
         "network": Network().read,
         "temperatures": temperatures.read,
         "gpu": Gpu().read,
+        "gpu_amd": GpuAmd().read,
+        "gpu_intel": GpuIntel().read,
+        "pi": Pi().read,
+        "windows": Windows(monitor_url).read,
+        "energy": Energy().read,
+        "clock": (clock or Clock()).read,
         "node_info": NodeInfo().read,
     }

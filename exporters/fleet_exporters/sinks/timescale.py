@@ -101,8 +101,11 @@ class Ingest:
         spool: Spool,
         clock: Callable[[], datetime] = _now,
         monotonic: Callable[[], float] = time.monotonic,
+        measure: Callable[[Connection], None] = lambda _: None,
     ) -> None:
+        """Call `measure` with each connection that is about to store rows."""
         self._connect = connect
+        self._measure = measure
         self._spool = spool
         self._clock = clock
         self._deadline = Deadline(ANSWER_SECONDS, monotonic)
@@ -121,6 +124,7 @@ class Ingest:
             if self._connection is None:
                 self._connection = self._connect()
             with self._deadline.over(self._connection):
+                self._measure(self._connection)
                 store(self._connection, batches)
         except (psycopg.DataError, psycopg.IntegrityError):
             self._refuse(number, batches)

@@ -1,0 +1,79 @@
+"""
+Find graphics cards in sysfs and give them numbers that no other card of the machine has.
+
+NVML counts NVIDIA's cards from 0; AMD's come after as many as the PCI bus shows of NVIDIA, Intel's
+after both. So the numbers hold although each maker is read in a thread of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet_exporters.collectors.sysfs import read_text
+from fleet_exporters.errors import NoDevice, SensorError
+from fleet_exporters.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+NVIDIA, AMD, INTEL = "0x10de", "0x1002", "0x8086"
+ORDER = (NVIDIA, AMD, INTEL)
+DISPLAY_CLASS = "0x03"  # PCI class of VGA, 3D and other display controllers
+
+
+def count_before(root: Path, vendor: str) -> int:
+    """Return how many display controllers the makers before this one have on the PCI bus."""
+    earlier = ORDER[: ORDER.index(vendor)]
+    return sum(
+        (read_text(device / "class") or "").startswith(DISPLAY_CLASS)
+        and read_text(device / "vendor") in earlier
+        for device in root.glob("bus/pci/devices/*")
+    )
+
+
+def find_cards(root: Path, vendor: str) -> dict[str, Path]:
+    """Return the device folder of each card of a maker by its PCI address, in that order."""
+    found = {}
+    for card in root.glob("class/drm/card*"):
+        device = card / "device"
+        # card0-DP-1 is a plug of card0.
+        if card.name.removeprefix("card").isdecimal() and read_text(device / "vendor") == vendor:
+            found[device.resolve().name] = device
+    return dict(sorted(found.items()))
+
+
+class Cards:
+    """The cards of one maker; one that was there keeps its number, and is lost when it goes."""
+
+    def __init__(self, root: Path, vendor: str, is_readable: Callable[[Path], bool]) -> None:
+        self._root = root
+        self._vendor = vendor
+        self._is_readable = is_readable
+        self._numbers: dict[str, str] = {}
+
+    def read(self, read_card: Callable[[Path, str], Iterator[Sample]]) -> Iterator[Sample]:
+        """Yield what each card tells; raises NoDevice without one, SensorError if one is lost."""
+        cards = {
+            address: device
+            for address, device in find_cards(self._root, self._vendor).items()
+            if address in self._numbers or self._is_readable(device)
+        }
+        if not cards and not self._numbers:
+            raise NoDevice(f"no graphics card of maker {self._vendor} with sensors in sysfs")
+        first = count_before(self._root, self._vendor)
+        for address in cards:
+            self._numbers.setdefault(address, str(first + len(self._numbers)))
+        lost = []
+        for address, gpu in self._numbers.items():
+            try:
+                if address not in cards:
+                    raise SensorError("gone")  # noqa: TRY301 - as a card that fails
+                yield from read_card(cards[address], gpu)
+            except SensorError as exc:
+                lost.append(f"gpu {gpu} at {address}: {exc}")
+                yield Sample("fleet_gpu_up", {"gpu": gpu}, 0)
+            else:
+                yield Sample("fleet_gpu_up", {"gpu": gpu}, 1)
+        if lost:
+            raise SensorError("; ".join(lost))

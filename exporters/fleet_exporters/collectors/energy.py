@@ -1,0 +1,96 @@
+"""
+Read the energy that CPU packages use, by RAPL counters.
+
+By hand: `sudo grep . /sys/class/powercap/intel-rapl:?/energy_uj`. Most kernels show them to root
+only. Cores and memory inside a package are left out: the package counts them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet_exporters.collectors.sysfs import SYS, read_number, read_text
+from fleet_exporters.errors import NoDevice
+from fleet_exporters.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+MICRO = 1e-6
+PLATFORM = "psys"  # the whole board, where the maker has wired it
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A counter of joules, and where it begins again."""
+
+    joules: float
+    range_joules: float
+
+
+def read_zones(root: Path = SYS) -> dict[str, Zone]:
+    """Return the top zones by name. Raises NoDevice where there are none, or none for us."""
+    found, hidden = {}, []
+    for folder in sorted(root.glob("class/powercap/intel-rapl:*")):
+        if folder.name.count(":") != 1:
+            continue  # intel-rapl:0:0 is a part of intel-rapl:0
+        name = read_text(folder / "name") or folder.name
+        joules = read_number(folder / "energy_uj", MICRO)
+        if joules is None:
+            hidden.append(folder)
+        else:
+            limit = read_number(folder / "max_energy_range_uj", MICRO)
+            found[name] = Zone(joules, limit or 0.0)
+    if not found and hidden:
+        raise NoDevice(
+            f"{hidden[0]}/energy_uj is for root only; let the group read it: "
+            f"chgrp fleet {hidden[0]}/energy_uj && chmod g+r {hidden[0]}/energy_uj"
+        )
+    if not found:
+        raise NoDevice("this CPU shows no energy counters (RAPL), or they are hidden from guests")
+    return found
+
+
+def find_growth(before: Zone, after: Zone) -> float:
+    """Return joules used between two readings, over at most one wrap."""
+    growth = after.joules - before.joules
+    return growth if growth >= 0 else max(0.0, growth + after.range_joules)
+
+
+def choose_power(watts: Mapping[str, float]) -> float:
+    """Return the power of the board if it is measured, else of all packages together."""
+    return watts.get(PLATFORM, sum(watts.values()))
+
+
+class Energy:
+    """Adds up what the counters grow, so that a wrap is no reset."""
+
+    def __init__(
+        self,
+        zones: Callable[[], dict[str, Zone]] = read_zones,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._zones = zones
+        self._clock = clock
+        self._before: dict[str, Zone] = {}
+        self._read_at = 0.0
+        self._used: dict[str, float] = {}
+
+    def read(self) -> Iterator[Sample]:
+        """Yield joules since the exporter began by zone, and from the second reading on watts."""
+        zones, now = self._zones(), self._clock()
+        elapsed = now - self._read_at
+        watts = {}
+        for name, zone in zones.items():
+            before = self._before.get(name)
+            growth = 0.0 if before is None else find_growth(before, zone)
+            self._used[name] = self._used.get(name, 0.0) + growth
+            if before is not None and elapsed > 0:
+                watts[name] = growth / elapsed
+            yield Sample("fleet_energy_joules_total", {"zone": name}, self._used[name])
+        self._before, self._read_at = zones, now
+        if watts:
+            yield Sample("fleet_power_watts", {}, choose_power(watts))

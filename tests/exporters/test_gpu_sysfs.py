@@ -1,0 +1,90 @@
+"""AMD's and Intel's cards as their kernel drivers show them; see fixtures/README.md."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from fleet_exporters.collectors.gpu_amd import GpuAmd
+from fleet_exporters.collectors.gpu_intel import GpuIntel
+from fleet_exporters.errors import NoDevice, SensorError
+
+
+def values(samples):
+    """Return value by metric and label values."""
+    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+
+
+def test_amd_is_in_base_units_and_numbered_after_nvidia(sysfs):
+    """Thousandths and millionths become celsius and watts; NVML has number 0."""
+    found = values(GpuAmd(sysfs("amd")).read())
+    info = ("fleet_gpu_info", "1", "Radeon RX 7900 XTX", "8e1f2a3b4c5d6e7f")
+    card = {key[0]: value for key, value in found.items() if key[1:] == ("1",)}
+
+    assert found[info] == 1
+    assert card == {
+        "fleet_gpu_utilization_ratio": 0.73,
+        "fleet_gpu_memory_used_bytes": 8589934592,
+        "fleet_gpu_memory_total_bytes": 25753026560,
+        "fleet_gpu_temperature_celsius": 61,
+        "fleet_gpu_slowdown_temperature_celsius": 100,
+        "fleet_gpu_temperature_margin_celsius": 39,
+        "fleet_gpu_power_watts": 287,
+        "fleet_gpu_power_limit_watts": 339,
+        "fleet_gpu_clock_hertz": 2.304e9,
+        "fleet_gpu_memory_clock_hertz": 1.249e9,
+        "fleet_gpu_fan_ratio": 0.4,
+        "fleet_gpu_up": 1,
+    }
+
+
+def test_sleeping_card_is_not_woken(sysfs):
+    """It says only that it is there."""
+    found = values(GpuAmd(sysfs("amd")).read())
+
+    assert {key[0] for key in found if key[1] == "2"} == {"fleet_gpu_info", "fleet_gpu_up"}
+
+
+def test_lost_amd_card_keeps_its_number(sysfs):
+    """A card that is pulled out is lost; the other is read under the number that it had."""
+    root = sysfs("amd")
+    family, found = GpuAmd(root), []
+    list(family.read())
+    shutil.rmtree(root / "bus/pci/devices/0000:03:00.0")
+
+    with pytest.raises(SensorError, match=r"gpu 1 at .*: gone"):
+        found.extend(family.read())
+
+    ups = {s.labels["gpu"]: s.value for s in found if s.name == "fleet_gpu_up"}
+    assert ups == {"1": 0, "2": 1}
+
+
+def test_intel_power_is_the_growth_of_its_energy(sysfs):
+    """The driver counts energy; the first reading has no power, and utilisation is absent."""
+    root, now = sysfs("intel"), [0.0]
+    family = GpuIntel(root, lambda: now[0])
+    first = values(family.read())
+    file = root / "bus/pci/devices/0000:03:00.0/hwmon/hwmon2/energy1_input"
+    file.write_text("4700000000")
+    now[0] = 5.0
+    second = values(family.read())
+
+    assert ("fleet_gpu_power_watts", "0") not in first
+    assert second["fleet_gpu_power_watts", "0"] == pytest.approx(100)
+    assert second["fleet_gpu_energy_joules_total", "0"] == pytest.approx(4700)
+    assert second["fleet_gpu_temperature_celsius", "0"] == 54
+    assert ("fleet_gpu_utilization_ratio", "0") not in second
+
+
+def test_graphics_inside_a_cpu_are_no_gpu(sysfs):
+    """They have no sensors: only the card beside them is told of."""
+    found = values(GpuIntel(sysfs("intel")).read())
+
+    assert {key[1] for key in found} == {"0"}
+
+
+@pytest.mark.parametrize("family", [GpuAmd, GpuIntel])
+def test_no_card_is_no_device(family, tmp_path):
+    """A machine without such a card is not broken."""
+    with pytest.raises(NoDevice):
+        list(family(tmp_path).read())
