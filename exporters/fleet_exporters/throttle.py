@@ -27,6 +27,7 @@ STALE_SECONDS = 30.0  # a silent sensor is believed this long, then counted as w
 
 SLOWDOWN_METRIC = "fleet_gpu_slowdown_temperature_celsius"
 HELD_DOWN_METRIC = "fleet_gpu_throttle_seconds_total"
+PI_HELD_DOWN_METRIC = "fleet_pi_throttled_seconds_total"
 
 
 class Level(IntEnum):
@@ -71,11 +72,17 @@ class Limit:
     must_cut: bool = False
 
 
+def is_gpu(sensor: str) -> bool:
+    """Tell GPUs from CPU packages by the names that read_thermometers gives them."""
+    return sensor.startswith("gpu ")
+
+
 def read_thermometers(samples: Iterable[Sample]) -> dict[str, Thermometer]:
     """Return by sensor what the worker heats: CPU packages and GPUs."""
     celsius: dict[str, float] = {}
     slowdown: dict[str, float] = {}
     held_down: dict[str, float] = {}
+    pi_held_down = 0.0
     for sample in samples:
         labels = sample.labels
         if sample.name == "fleet_cpu_temperature_celsius":
@@ -86,6 +93,9 @@ def read_thermometers(samples: Iterable[Sample]) -> dict[str, Thermometer]:
             slowdown[f"gpu {labels['gpu']}"] = sample.value
         elif (sample.name, labels.get("reason")) == (HELD_DOWN_METRIC, "thermal_hardware"):
             held_down[f"gpu {labels['gpu']}"] = sample.value
+        elif (sample.name, labels.get("reason")) == (PI_HELD_DOWN_METRIC, "throttled"):
+            pi_held_down = sample.value
+    held_down |= {sensor: pi_held_down for sensor in celsius if not is_gpu(sensor)}
     return {
         sensor: Thermometer(value, slowdown.get(sensor), held_down.get(sensor, 0.0))
         for sensor, value in celsius.items()
@@ -130,7 +140,7 @@ def decide_heat(
         # What the hardware did before we looked at it first is no emergency of now.
         held_down = said.held_down_seconds
         old = before.get(sensor, Heat(Level.OK, now, said.celsius, now, held_down))
-        bands = rules.bands["gpu" if sensor.startswith("gpu ") else "cpu"]
+        bands = rules.bands["gpu" if is_gpu(sensor) else "cpu"]
         if is_emergency(said, old.held_down_seconds):
             level, since = Level.EMERGENCY, now
         else:

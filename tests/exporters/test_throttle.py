@@ -187,3 +187,14 @@ def test_only_what_the_worker_heats_counts():
         "k10temp Tdie": Thermometer(61.0),
         "gpu 1": Thermometer(64.0, slowdown_celsius=90.0, held_down_seconds=5.0),
     }
+
+
+def test_raspberry_pi_says_that_it_holds_itself_down():
+    """Its throttled bit is an emergency of the CPU; a capped frequency or low voltage is not."""
+    samples = [
+        Sample("fleet_cpu_temperature_celsius", {"sensor": "cpu_thermal"}, 70.0),
+        Sample("fleet_pi_throttled_seconds_total", {"reason": "throttled"}, 5.0),
+        Sample("fleet_pi_throttled_seconds_total", {"reason": "under_voltage"}, 99.0),
+    ]
+
+    assert read_thermometers(samples) == {"cpu_thermal": Thermometer(70.0, None, 5.0)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet_exporters.activity import Signals, merge
@@ -16,7 +16,7 @@ from fleet_exporters.signals.scan import Scan
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
 logger = logging.getLogger(__name__)
 
@@ -33,18 +33,6 @@ class Source:
     read: Callable[[], Signals]
     period: float
     by_hand: str
-
-
-@dataclass(frozen=True)
-class Told:
-    """What one source says now: its signals, or why there are none."""
-
-    source: Source
-    signals: Mapping[str, object]
-    #: empty, or why the source tells nothing
-    why_not: str
-    #: the source does not exist on this machine, which is no fault
-    is_absent: bool
 
 
 def make_sources(
@@ -86,11 +74,6 @@ class Watch:
         for source, aside in self._asides.items():
             aside.start(f"signal {source.name}", stop)
 
-    def read_once(self) -> None:
-        """Ask every source now, one after the other: for people who look by hand."""
-        for aside in self._asides.values():
-            aside.read_once()
-
     def read(self) -> Signals:
         """Return what is known now; never waits."""
         values = []
@@ -100,17 +83,6 @@ class Watch:
             if outcome.value is not None:
                 values.append(outcome.value)
         return merge(values)
-
-    def tell(self) -> list[Told]:
-        """Return what each source says now, or why it does not."""
-        told = []
-        for source, aside in self._asides.items():
-            outcome = aside.latest()
-            known = asdict(outcome.value) if outcome.value is not None else {}
-            signals = {name: value for name, value in known.items() if value is not None}
-            why_not = str(outcome.error) if outcome.error is not None else ""
-            told.append(Told(source, signals, why_not, isinstance(outcome.error, NoDevice)))
-        return told
 
     def _note(self, source: Source, error: Exception | None) -> None:
         """Log a change once; absence is no news, and the words of an error may differ each time."""
