@@ -39,6 +39,11 @@ def test_missing_sensors_are_null():
         "swap_used_bytes": None,
         "mode": "throttling",
         "throttle_factor": 0.6,
+        "load_5m": None,
+        "load_15m": None,
+        "swap_total_bytes": None,
+        "power_watts": None,
+        "clock_offset_seconds": None,
     }
 
 
@@ -66,10 +71,30 @@ def test_each_gpu_is_a_row():
         Sample("fleet_gpu_temperature_celsius", {"gpu": "1"}, 61),
     )
 
-    assert rows["gpu"] == [
-        (NOW, "alpha", "0", "RTX", 0.4, None, None, None, None),
-        (NOW, "alpha", "1", None, None, 61.0, None, None, None),
+    assert [row[:6] for row in rows["gpu"]] == [
+        (NOW, "alpha", "0", "RTX", 0.4, None),
+        (NOW, "alpha", "1", None, None, 61.0),
     ]
+    assert {value for row in rows["gpu"] for value in row[6:]} == {None}
+
+
+def test_lost_gpu_is_a_row():
+    """A card that cannot be read says that, and nothing else."""
+    (row,) = make(Sample("fleet_gpu_up", {"gpu": "1"}, 0))["gpu"]
+
+    assert row[:3] == (NOW, "alpha", "1")
+    assert [value for value in row[3:] if value is not None] == [False]
+
+
+def test_unknown_link_speed_is_null():
+    """A device without a link speed keeps its row: the counters are there."""
+    (row,) = make(
+        Sample("fleet_network_receive_bytes_total", {"device": "wlan0"}, 5),
+        Sample("fleet_network_transmit_bytes_total", {"device": "wlan0"}, 6),
+    )["network"]
+
+    assert row[:5] == (NOW, "alpha", "wlan0", 5, 6)
+    assert row[-1] is None
 
 
 def test_half_a_reading_of_a_disk_is_no_row():

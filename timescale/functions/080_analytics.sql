@@ -95,6 +95,7 @@ CREATE VIEW analytics.gpu AS SELECT * FROM telemetry.gpu;
 CREATE VIEW analytics.disks AS SELECT * FROM telemetry.disks;
 CREATE VIEW analytics.temperatures AS SELECT * FROM telemetry.temperatures;
 CREATE VIEW analytics.network AS SELECT * FROM telemetry.network;
+CREATE VIEW analytics.disk_io AS SELECT * FROM telemetry.disk_io;
 CREATE VIEW analytics.llm_requests AS
 SELECT time, node, model, prompt_tokens, completion_tokens, duration_seconds, time_to_first_token_seconds, outcome, task_id
 FROM telemetry.llm_requests;

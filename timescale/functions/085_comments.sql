@@ -117,6 +117,11 @@ COMMENT ON COLUMN analytics.hardware.memory_total_bytes IS 'Memory of the machin
 COMMENT ON COLUMN analytics.hardware.swap_used_bytes IS 'Swap space in use, bytes.';
 COMMENT ON COLUMN analytics.hardware.mode IS 'What the machine does: idle, work, gaming or throttling.';
 COMMENT ON COLUMN analytics.hardware.throttle_factor IS 'Share of its time that the worker may use, 0 to 1.';
+COMMENT ON COLUMN analytics.hardware.load_5m IS 'Processes that run or wait, average of five minutes.';
+COMMENT ON COLUMN analytics.hardware.load_15m IS 'Processes that run or wait, average of fifteen minutes.';
+COMMENT ON COLUMN analytics.hardware.swap_total_bytes IS 'Size of the swap space, bytes; NULL without swap.';
+COMMENT ON COLUMN analytics.hardware.power_watts IS 'Power of the processor packages, or of the whole board where it is measured, watts.';
+COMMENT ON COLUMN analytics.hardware.clock_offset_seconds IS 'How far the clock of the machine is ahead of this database, seconds.';
 
 COMMENT ON VIEW analytics.gpu IS 'Readings of each GPU, one row a tick; none for machines without a GPU.';
 COMMENT ON COLUMN analytics.gpu.time IS 'When it was read.';
@@ -128,6 +133,14 @@ COMMENT ON COLUMN analytics.gpu.temperature_celsius IS 'Temperature, degrees Cel
 COMMENT ON COLUMN analytics.gpu.memory_used_bytes IS 'GPU memory in use, bytes.';
 COMMENT ON COLUMN analytics.gpu.memory_total_bytes IS 'Memory of the GPU, bytes.';
 COMMENT ON COLUMN analytics.gpu.power_watts IS 'Power that it draws, watts.';
+COMMENT ON COLUMN analytics.gpu.slowdown_temperature_celsius IS 'Temperature at which it slows itself down, degrees Celsius.';
+COMMENT ON COLUMN analytics.gpu.temperature_margin_celsius IS 'How far it is below that, degrees Celsius.';
+COMMENT ON COLUMN analytics.gpu.power_limit_watts IS 'Power that it may draw, watts.';
+COMMENT ON COLUMN analytics.gpu.energy_joules_total IS 'Energy that it has used, joules; falls back to 0 when its driver is loaded.';
+COMMENT ON COLUMN analytics.gpu.clock_hertz IS 'Clock of its cores, hertz.';
+COMMENT ON COLUMN analytics.gpu.memory_clock_hertz IS 'Clock of its memory, hertz.';
+COMMENT ON COLUMN analytics.gpu.fan_ratio IS 'Speed of its fan as a share of full speed; may be above 1.';
+COMMENT ON COLUMN analytics.gpu.is_up IS 'False while it is lost; the other readings are NULL then.';
 
 COMMENT ON VIEW analytics.disks IS 'Space on each mounted disk, one row a tick.';
 COMMENT ON COLUMN analytics.disks.time IS 'When it was read.';
@@ -148,6 +161,21 @@ COMMENT ON COLUMN analytics.network.node IS 'The machine.';
 COMMENT ON COLUMN analytics.network.device IS 'Name of the network device.';
 COMMENT ON COLUMN analytics.network.receive_bytes_total IS 'Bytes received since the device came up; falls back to 0 at a restart.';
 COMMENT ON COLUMN analytics.network.transmit_bytes_total IS 'Bytes sent since the device came up; falls back to 0 at a restart.';
+COMMENT ON COLUMN analytics.network.receive_errors_total IS 'Packets that came in broken.';
+COMMENT ON COLUMN analytics.network.transmit_errors_total IS 'Packets that could not be sent.';
+COMMENT ON COLUMN analytics.network.receive_drops_total IS 'Packets that came in and were thrown away.';
+COMMENT ON COLUMN analytics.network.transmit_drops_total IS 'Packets thrown away before they were sent.';
+COMMENT ON COLUMN analytics.network.speed_bytes_per_second IS 'Speed of the link; NULL where the driver knows none.';
+
+COMMENT ON VIEW analytics.disk_io IS 'Counters of each drive since boot, one row a tick.';
+COMMENT ON COLUMN analytics.disk_io.time IS 'When it was read.';
+COMMENT ON COLUMN analytics.disk_io.node IS 'The machine.';
+COMMENT ON COLUMN analytics.disk_io.device IS 'Name of the drive.';
+COMMENT ON COLUMN analytics.disk_io.read_bytes_total IS 'Bytes read; falls back to 0 at a restart.';
+COMMENT ON COLUMN analytics.disk_io.written_bytes_total IS 'Bytes written; falls back to 0 at a restart.';
+COMMENT ON COLUMN analytics.disk_io.reads_total IS 'Reads that are done; falls back to 0 at a restart.';
+COMMENT ON COLUMN analytics.disk_io.writes_total IS 'Writes that are done; falls back to 0 at a restart.';
+COMMENT ON COLUMN analytics.disk_io.busy_seconds_total IS 'Time in which it had something to do, seconds; NULL where the system does not count it.';
 
 COMMENT ON VIEW analytics.llm_requests IS 'Each call to a model server as the worker measured it, failed ones included.';
 COMMENT ON COLUMN analytics.llm_requests.time IS 'When the call ended.';

@@ -24,7 +24,8 @@ GRANT USAGE ON SCHEMA analytics TO fleet_control, fleet_master, fleet_grafana, f
 GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO fleet_control, fleet_master, fleet_grafana, fleet_analyst;
 
 GRANT USAGE ON SCHEMA telemetry TO fleet_exporter;
-GRANT INSERT ON telemetry.hardware, telemetry.gpu, telemetry.disks, telemetry.temperatures, telemetry.network TO fleet_exporter;
+GRANT INSERT ON telemetry.hardware, telemetry.gpu, telemetry.disks, telemetry.disk_io, telemetry.temperatures,
+  telemetry.network TO fleet_exporter;
 GRANT USAGE ON SCHEMA fleet TO fleet_worker, fleet_control, fleet_master, fleet_exporter;
 GRANT EXECUTE ON FUNCTION fleet.current_node() TO fleet_exporter, fleet_worker;
 

@@ -36,6 +36,8 @@ class Column:
     metrics: tuple[str, ...]
     #: a text column shows this label of the sample whose value is 1
     label: str = ""
+    #: NULL is allowed also in a table whose rows are complete
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Table:
     name: str
     device: str
     columns: tuple[Column, ...]
-    #: rows with a missing value are left out (NOT NULL columns)
+    #: rows that lack a value are left out, but for optional columns (the others are NOT NULL)
     is_complete: bool = True
 
     @property
@@ -56,8 +58,10 @@ class Table:
         return {"time": "timestamptz", "node": "text"} | device | columns
 
 
-def _column(name: str, type_: str, *metrics: str, label: str = "") -> Column:
-    return Column(name, type_, metrics, label)
+def _column(
+    name: str, type_: str, *metrics: str, label: str = "", is_optional: bool = False
+) -> Column:
+    return Column(name, type_, metrics, label, is_optional)
 
 
 TABLES = (
@@ -71,6 +75,11 @@ TABLES = (
         _column("swap_used_bytes", "int8", "fleet_swap_used_bytes"),
         _column("mode", "text", "fleet_activity_mode", label="mode"),
         _column("throttle_factor", "float8", "fleet_throttle_factor"),
+        _column("load_5m", "float8", "fleet_load_5m"),
+        _column("load_15m", "float8", "fleet_load_15m"),
+        _column("swap_total_bytes", "int8", "fleet_swap_total_bytes"),
+        _column("power_watts", "float8", "fleet_power_watts"),
+        _column("clock_offset_seconds", "float8", "fleet_clock_offset_seconds"),
     ), is_complete=False),
     Table("gpu", "gpu", (
         _column("name", "text", "fleet_gpu_info", label="name"),
@@ -79,10 +88,27 @@ TABLES = (
         _column("memory_used_bytes", "int8", "fleet_gpu_memory_used_bytes"),
         _column("memory_total_bytes", "int8", "fleet_gpu_memory_total_bytes"),
         _column("power_watts", "float8", "fleet_gpu_power_watts"),
+        _column("slowdown_temperature_celsius", "float8",
+                "fleet_gpu_slowdown_temperature_celsius"),
+        _column("temperature_margin_celsius", "float8", "fleet_gpu_temperature_margin_celsius"),
+        _column("power_limit_watts", "float8", "fleet_gpu_power_limit_watts"),
+        _column("energy_joules_total", "float8", "fleet_gpu_energy_joules_total"),
+        _column("clock_hertz", "float8", "fleet_gpu_clock_hertz"),
+        _column("memory_clock_hertz", "float8", "fleet_gpu_memory_clock_hertz"),
+        _column("fan_ratio", "float8", "fleet_gpu_fan_ratio"),
+        _column("is_up", "bool", "fleet_gpu_up"),
     ), is_complete=False),
     Table("disks", "mount", (
         _column("free_bytes", "int8", "fleet_disk_free_bytes"),
         _column("total_bytes", "int8", "fleet_disk_total_bytes"),
+    )),
+    Table("disk_io", "device", (
+        _column("read_bytes_total", "int8", "fleet_disk_read_bytes_total"),
+        _column("written_bytes_total", "int8", "fleet_disk_written_bytes_total"),
+        _column("reads_total", "int8", "fleet_disk_reads_total"),
+        _column("writes_total", "int8", "fleet_disk_writes_total"),
+        _column("busy_seconds_total", "float8", "fleet_disk_busy_seconds_total",
+                is_optional=True),
     )),
     Table("temperatures", "sensor", (
         _column("temperature_celsius", "float8",
@@ -91,6 +117,12 @@ TABLES = (
     Table("network", "device", (
         _column("receive_bytes_total", "int8", "fleet_network_receive_bytes_total"),
         _column("transmit_bytes_total", "int8", "fleet_network_transmit_bytes_total"),
+        *(
+            _column(f"{name}_total", "int8", f"fleet_network_{name}_total", is_optional=True)
+            for name in ("receive_errors", "transmit_errors", "receive_drops", "transmit_drops")
+        ),
+        _column("speed_bytes_per_second", "float8", "fleet_network_speed_bytes_per_second",
+                is_optional=True),
     )),
 )  # fmt: skip
 
@@ -117,13 +149,21 @@ def _make_rows(
     return [
         (tick.time, node, *([device] if table.device else []), *row)
         for device, row in devices.items()
-        if not (table.is_complete and None in row)
+        if not (table.is_complete and _lacks_any(table, row))
     ]
+
+
+def _lacks_any(table: Table, row: list[object]) -> bool:
+    """True if a value is missing that may not be NULL."""
+    pairs = zip(table.columns, row, strict=True)
+    return any(value is None and not column.is_optional for column, value in pairs)
 
 
 def _merge(present: object, column: Column, sample: Sample) -> object:
     """Return what the column says after this sample."""
     if column.type == "text":
         return sample.labels[column.label] if sample.value == 1 else present
+    if column.type == "bool":
+        return bool(sample.value)
     value = int(sample.value) if column.type == "int8" else float(sample.value)
     return value if not isinstance(present, (int, float)) else max(present, value)

@@ -1,0 +1,47 @@
+"""What sensors tell arrives in the views that people read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+
+from fleet_exporters.catalogue import NODE_METRICS
+from fleet_exporters.sample import Sample, Tick, Verdict
+from fleet_exporters.sinks.rows import TABLES, make_batch
+from fleet_exporters.sinks.timescale import Ingest
+from fleet_exporters.spool import Spool
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def whole_machine():
+    """Return one sample of every metric of a node, as a machine with every device has them."""
+    for spec in NODE_METRICS.values():
+        yield Sample(spec.name, dict.fromkeys(spec.labels, "x"), 1.0)
+
+
+def test_every_column_is_filled_and_read(database, owner):
+    """Each table takes its row, and analytics shows every value of it."""
+    spool = Spool()
+    spool.put(make_batch(Tick(NOW, tuple(whole_machine()), Verdict("idle", 1.0, "x")), "alpha"))
+    ingest = Ingest(partial(database.connect, "alpha"), spool)
+
+    assert ingest.step() == 0
+    ingest.close()
+
+    for table in TABLES:
+        (row,) = owner.execute(f"SELECT * FROM analytics.{table.name}").fetchall()
+        assert row["node"] == "alpha"
+        assert [column for column in table.column_types if row[column] is None] == []
+
+
+def test_clock_is_measured_on_the_connection_that_stores(database):
+    """The sink hands its connection to whoever measures, before each batch."""
+    asked, spool = [], Spool()
+    spool.put(make_batch(Tick(NOW, tuple(whole_machine()), Verdict("idle", 1.0, "x")), "alpha"))
+    ingest = Ingest(partial(database.connect, "alpha"), spool, measure=asked.append)
+    ingest.step()
+    ingest.close()
+
+    assert len(asked) == 1
+    assert asked[0].closed
