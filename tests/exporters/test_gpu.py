@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from types import SimpleNamespace
 
 import pytest
+from fleet_exporters.collectors import gpu, nvml
 from fleet_exporters.collectors.gpu import RETRY_FIRST, Gpu
 from fleet_exporters.errors import NoDevice, SensorError
+
+SOURCE = inspect.getsource(gpu) + inspect.getsource(nvml)
 
 
 class NVMLError(Exception):
@@ -222,3 +227,12 @@ def test_missing_library_is_no_device():
 
     with pytest.raises(NoDevice):
         list(Gpu(load).read())
+
+
+def test_real_library_has_what_we_ask_for():
+    """NVIDIA's own module knows every function and constant that our fake pretends to have."""
+    pynvml = pytest.importorskip("pynvml")
+    asked = set(re.findall(r"\b(?:nvmlDevice\w+|nvmlInit|nvmlShutdown|NVML_\w+)", SOURCE))
+
+    assert len(asked) > 20
+    assert [name for name in sorted(asked) if not hasattr(pynvml, name)] == []

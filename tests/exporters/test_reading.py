@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from fleet_exporters.collectors import SLOW_PERIODS, make_families
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.reading import DEADLINE_SECONDS, STALE_SECONDS, Slow, take
 from fleet_exporters.sample import Sample
@@ -135,3 +136,8 @@ def test_reading_is_timed():
     times = iter([10.0, 10.5])
 
     assert take(lambda: [DISK], lambda: next(times)).seconds == 0.5
+
+
+def test_slow_families_exist(tmp_path):
+    """A period belongs to a family that there is; a misspelt one would be read in the tick."""
+    assert SLOW_PERIODS.keys() <= make_families([tmp_path]).keys()
