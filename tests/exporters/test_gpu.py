@@ -75,7 +75,7 @@ def card(**changes):
         "nvmlDeviceGetEnforcedPowerLimit": 450_000,
         "nvmlDeviceGetClockInfo": 2_520,
         "nvmlDeviceGetFanSpeed": 35,
-        "nvmlDeviceGetComputeRunningProcesses": ["llama-server"],
+        "nvmlDeviceGetComputeRunningProcesses_v3": ["llama-server"],
     } | changes
 
 
@@ -124,7 +124,7 @@ def test_margin_is_told_or_is_the_difference():
 
 def test_what_we_may_not_ask_is_absent():
     """Processes are shown to some users only."""
-    shy = card(nvmlDeviceGetComputeRunningProcesses=NVMLError(FakeNvml.NVML_ERROR_NO_PERMISSION))
+    shy = card(nvmlDeviceGetComputeRunningProcesses_v3=NVMLError(FakeNvml.NVML_ERROR_NO_PERMISSION))
 
     assert ("fleet_gpu_processes", "0", "compute") not in read(Gpu(lambda: FakeNvml(shy)))
 

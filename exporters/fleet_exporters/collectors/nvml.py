@@ -136,9 +136,10 @@ class Card:
                 yield self._sample(metric, value * scale)
 
     def _read_processes(self) -> Iterator[Sample]:
+        # Without _v3 the module raises something of its own where the driver is older than 510.
         for kind, function in (
-            ("compute", "nvmlDeviceGetComputeRunningProcesses"),
-            ("graphics", "nvmlDeviceGetGraphicsRunningProcesses"),
+            ("compute", "nvmlDeviceGetComputeRunningProcesses_v3"),
+            ("graphics", "nvmlDeviceGetGraphicsRunningProcesses_v3"),
         ):
             processes = self.ask(function)
             if processes is not None:
