@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fleet_stack.home import Home, Record
     from fleet_stack.secrets import Secrets
 
-LLM, PUBLIC = "FLEET_LLM", "FLEET_PUBLIC_URL"
+LLM, PUBLIC, GAMES = "FLEET_LLM", "FLEET_PUBLIC_URL", "FLEET_GAME_EXECUTABLES"
 LLM_SECRET = "llm_url"  # noqa: S105 - the name of a file
 
 
@@ -41,6 +41,8 @@ def _parse(name: str, value: str) -> str:
         return value if value == "auto" else endpoints.normalise(value)
     if name == PUBLIC:
         return addresses.parse_public(name, value)
+    if name == GAMES:
+        return value
     # The next command may be called from another folder.
     return str(Path(value).expanduser().absolute())
 

@@ -57,6 +57,13 @@ def test_environment_has_exactly_the_settings_that_hold():
     }
 
 
+def test_list_of_names_stays_a_list():
+    """Programs that the owner calls games are no path."""
+    given = {"FLEET_GAME_EXECUTABLES": "doom.exe,factorio"}
+
+    assert settings.parse(given) == given
+
+
 def test_paths_mean_the_same_in_every_folder():
     """The next `up` may be called from elsewhere."""
     given = settings.parse({"FLEET_MODEL": "x.gguf", "FLEET_GRAFANA_HOME": "~/grafana"})
