@@ -133,7 +133,10 @@ def test_settings_are_read_once(environ, tmp_path):
         ({"FLEET_LISTEN": "9100"}, "must be HOST:PORT, not '9100'"),
         ({"FLEET_TICK_SECONDS": "0"}, "must be from 0.1 to 60, not 0"),
         ({"FLEET_RUNTIME_DIR": "/nowhere"}, "/nowhere is no directory"),
-        ({"FLEET_HARDWARE_MONITOR_URL": "https://x"}, "must begin with http://, not be 'https://x'"),
+        (
+            {"FLEET_HARDWARE_MONITOR_URL": "https://x"},
+            "must begin with http://, not be 'https://x'",
+        ),
     ],
 )
 def test_bad_settings_name_the_variable(environ, changes, message):

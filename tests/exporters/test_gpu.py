@@ -26,6 +26,7 @@ class FakeNvml:
     """One function a reading; what a card lacks raises NOT_SUPPORTED, a lost one GPU_IS_LOST."""
 
     NVMLError = NVMLError
+    NVML_ERROR_UNINITIALIZED = 1
     NVML_ERROR_NOT_SUPPORTED = 3
     NVML_ERROR_NO_PERMISSION = 4
     NVML_ERROR_GPU_IS_LOST = 15
@@ -37,7 +38,7 @@ class FakeNvml:
 
     def __init__(self, *cards):
         self.cards = cards
-        self.is_shut_down = False
+        self.users = 1
 
     def nvmlDeviceGetCount(self):  # noqa: N802
         return len(self.cards)
@@ -48,7 +49,9 @@ class FakeNvml:
         return self.cards[index]
 
     def nvmlShutdown(self):  # noqa: N802
-        self.is_shut_down = True
+        if self.users == 0:
+            raise NVMLError(self.NVML_ERROR_UNINITIALIZED)
+        self.users -= 1
 
     def __getattr__(self, name):
         def ask(card, *_):
@@ -190,6 +193,21 @@ def test_card_keeps_its_number_when_another_is_gone():
 
     assert "gpu 0: gone" in problem
     assert found["fleet_gpu_temperature_celsius", "1"] == 70
+
+
+def test_restart_ends_what_others_hold_open():
+    """NVML ends with its last user only; a lost card would never come back while one stays."""
+    now, held = [0.0], FakeNvml(None)
+    held.users = 3
+    loads = [FakeNvml(card()), held]
+    gpu = Gpu(loads.pop, lambda: now[0])
+    read_broken(gpu)
+
+    now[0] = RETRY_FIRST
+    found = read(gpu)
+
+    assert held.users == 0
+    assert found["fleet_gpu_up", "0"] == 1
 
 
 def test_silent_card_is_lost_from_the_start():

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 RETRY_FIRST = 30.0  # seconds; starting NVML anew can take one: not at each tick
 RETRY_MAX = 600.0  # seconds
+USERS_MAX = 16  # more than this program has threads that use NVML
 SILENT = "silent "  # stands for the uuid of a card that cannot be asked for it
 
 
@@ -98,11 +99,16 @@ class Gpu:
 
     def _close(self) -> None:
         nvml, self._nvml, self._cards = self._nvml, None, {}
-        if nvml is not None:
+        if nvml is None:
+            return
+        # NVML counts who has started it and ends with the last. Others of this process open it
+        # again when it says that it is not started; a lost card comes back in no other way.
+        for _ in range(USERS_MAX):
             try:
                 nvml.nvmlShutdown()
             except nvml.NVMLError as exc:
-                logger.info("NVML did not shut down", extra={"error": str(exc)})
+                logger.debug("NVML is shut down", extra={"answer": str(exc)})
+                return
 
     def _find_cards(self, nvml: Any) -> dict[str, Card]:
         """Return the cards that can be addressed, by number; all are in `_numbers` afterwards."""
