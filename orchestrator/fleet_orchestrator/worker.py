@@ -51,6 +51,7 @@ logger = logging.getLogger("fleet_orchestrator.worker")  # also when run as __ma
 POLL_SECONDS = 5.0  # a wake-up usually comes earlier
 JUDGE_BATCH = 10
 BACKOFF_MAX_SECONDS = 30.0
+BLIND_FACTOR = 0.6  # that of a warm device, which is what an unread one counts as
 SERVER_FAULT_SECONDS = 10.0  # before a task is tried again at a server that failed on it
 ERROR_CHARACTERS_MAX = 500  # a server may answer with a page
 
@@ -221,10 +222,18 @@ class Worker:
             runtime.write(self.runtime_folder / "counters.json", {"counters": store.counters()})
 
     def throttle_factor(self) -> float:
-        """Return what the exporter says of activity and heat; 1 when it says nothing fresh."""
-        state = runtime.read(self.runtime_folder / "state.json", datetime.now(UTC)) or {}
-        factor = state.get("throttle_factor")
-        return float(factor) if isinstance(factor, int | float) else 1.0
+        """
+        Return what the exporter says of activity and heat; 1 where there is no exporter.
+
+        When it has fallen silent nobody watches the heat: we go on slowly, never faster than it
+        last allowed.
+        """
+        path, now = self.runtime_folder / "state.json", datetime.now(UTC)
+        state = runtime.read(path, now)
+        last = state or runtime.read(path, now, stale=None) or {}
+        factor = last.get("throttle_factor")
+        allowed = float(factor) if isinstance(factor, int | float) else 1.0
+        return allowed if state or not last else min(allowed, BLIND_FACTOR)
 
     def pause(self, event: threading.Event, seconds: float) -> None:
         """Wait for a wake-up, with jitter so that a fleet does not poll in step."""

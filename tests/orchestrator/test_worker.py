@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fix_fleet import wait_until
@@ -176,6 +177,16 @@ def test_second_worker_of_a_node_is_kept_out(tmp_path):
 
     with pytest.raises(OrchestratorError, match=r"another worker .* holds .*worker\.lock"):
         take_lock(tmp_path / "worker.lock")
+
+
+@pytest.mark.parametrize(("last", "factor"), [(1, 0.6), (0.5, 0.5), (0, 0)])
+def test_silent_exporter_makes_the_worker_careful(worker, last, factor):
+    """Nobody watches the heat: the last factor stands, and is at most that of a warm device."""
+    old = (datetime.now(UTC) - timedelta(seconds=31)).isoformat()
+    content = {"version": 1, "time": old, "throttle_factor": last}
+    (worker.runtime_folder / "state.json").write_text(json.dumps(content))
+
+    assert worker.throttle_factor() == factor
 
 
 @pytest.mark.parametrize(
