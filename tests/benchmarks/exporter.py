@@ -31,7 +31,7 @@ SETTLE_SECONDS = 10.0  # what programs do once after their start is no one's dai
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--rotations", type=int, default=5)
-    parser.add_argument("--scrapes", type=int, default=300, help="of each, a rotation")
+    parser.add_argument("--scrapes", type=int, default=1000, help="of each, a rotation")
     parser.add_argument("--steady-seconds", type=float, default=60, help="one scrape per 5 s")
     parser.add_argument("--quiet-seconds", type=float, default=30, help="no scrape at all")
     parser.add_argument("--tick-seconds", type=float, default=5)

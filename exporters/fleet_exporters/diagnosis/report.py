@@ -51,7 +51,7 @@ def _describe(finding: Finding, width: int) -> list[str]:
     head = f"  {finding.name:<{width}}{finding.state:<{STATE_WIDTH}}"
     signals = [render_signal(name, value) for name, value in finding.signals.items()]
     said = [*render_values(finding.samples, finding.name), *signals, finding.reason]
-    text = "; ".join(filter(None, said)) or "nothing to read yet"
+    text = "; ".join(filter(None, said)) or "nothing yet; the running exporter finds it out"
     lines = textwrap.wrap(text, WIDTH - len(head), max_lines=LINES_MAX, placeholder=" … (--json)")
     if finding.by_hand:
         lines.append(f"$ {finding.by_hand}")
