@@ -23,7 +23,10 @@ from fleet_exporters.signals.executables import parse_list
 from fleet_exporters.signals.sources import make_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from fleet_exporters.sample import Read
+    from fleet_exporters.signals.sources import Source
 
 
 def main(
@@ -43,27 +46,34 @@ def main(
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args(argv)
+    families = make_families(
+        [Path("/"), *watched], monitor_url=os.environ.get("FLEET_HARDWARE_MONITOR_URL", "")
+    )
     games = parse_list(os.environ.get("FLEET_GAME_EXECUTABLES", ""))
-    diagnosis = diagnose(watched, runtime_dir, games, [Finding(*fact) for fact in facts])
+    sources = make_sources(games, lambda: read_own_ids(runtime_dir))
+    diagnosis = diagnose(families, sources, runtime_dir, [Finding(*fact) for fact in facts])
     render = report.render_json if arguments.json else report.render
     sys.stdout.write(render(diagnosis) + "\n")
     return 0 if diagnosis.is_healthy else 1
 
 
+def read_own_ids(runtime_dir: Path | None) -> Collection[int]:
+    """Return which processes are ours, as the agent says; nobody knows before it has run."""
+    return RulesFile(runtime_dir).read().process_ids if runtime_dir else ()
+
+
 def diagnose(
-    watched: Sequence[Path], runtime_dir: Path | None, games: frozenset[str], home: list[Finding]
+    families: Mapping[str, Read],
+    sources: Iterable[Source],
+    runtime_dir: Path | None,
+    home: Iterable[Finding],
 ) -> Diagnosis:
     """Look at all sensors and signals at once."""
-
-    def read_own_ids() -> Collection[int]:
-        return RulesFile(runtime_dir).read().process_ids if runtime_dir else ()
-
-    families = sensors.make_probes(make_families([Path("/"), *watched]))
-    sources = signals.make_probes(make_sources(games, read_own_ids))
-    found = examine([*families, *sources])
+    probes = sensors.make_probes(families)
+    found = examine([*probes, *signals.make_probes(sources)])
     verdict = signals.read_verdict(runtime_dir, datetime.now(UTC))
     return Diagnosis(
-        sensors=tuple(found[: len(families)]),
-        signals=(*found[len(families) :], verdict),
+        sensors=tuple(found[: len(probes)]),
+        signals=(*found[len(probes) :], verdict),
         home=tuple(home),
     )

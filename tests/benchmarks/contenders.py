@@ -44,6 +44,7 @@ class Contender:
     port: int
     #: a metric that is there once the exporter has found out everything
     last_metric: str
+    log: Path
     scraper: Scraper = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +55,7 @@ class Contender:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"{self.name} ended with exit code {self.process.returncode}")
+                raise RuntimeError(f"{self.name} ended: {self.log.read_text()[-500:]}")
             try:
                 if self.last_metric in read_series(self.scraper.scrape()[1]):
                     return
@@ -110,8 +111,8 @@ def start_ours(
     if is_hung:
         command = [sys.executable, str(Path(__file__).with_name("hung_exporter.py"))]
     name = "hung" if is_hung else "ours"
-    process = _spawn(command, folder / f"{name}.log", environment)
-    return Contender(name, process, port, "fleet_node_info")
+    log = folder / f"{name}.log"
+    return Contender(name, _spawn(command, log, environment), port, "fleet_node_info", log)
 
 
 def start_node_exporter(program: Path, folder: Path) -> Contender:
@@ -124,8 +125,9 @@ def start_node_exporter(program: Path, folder: Path) -> Contender:
         "--collector.disable-defaults",
         *(f"--collector.{name}" for name in COLLECTORS),
     ]
-    process = _spawn(command, folder / "node_exporter.log", {"PATH": os.environ["PATH"]})
-    return Contender("node_exporter", process, port, "node_load1")
+    log = folder / "node_exporter.log"
+    process = _spawn(command, log, {"PATH": os.environ["PATH"]})
+    return Contender("node_exporter", process, port, "node_load1", log)
 
 
 def _spawn(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:

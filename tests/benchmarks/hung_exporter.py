@@ -24,11 +24,11 @@ def hang() -> Iterator[Sample]:
     yield from ()
 
 
-def make_hung_families(watched: Sequence[Path]) -> dict[str, Read]:
+def make_hung_families(watched: Sequence[Path], **options: object) -> dict[str, Read]:
     """Return all families, one of them hung."""
     if FAMILY not in SLOW_PERIODS:
         raise RuntimeError(f"{FAMILY} is not read aside any more; choose another family")
-    return {**make_families(watched), FAMILY: hang}
+    return {**make_families(watched, **options), FAMILY: hang}
 
 
 if __name__ == "__main__":
