@@ -19,6 +19,7 @@ from fleet_exporters.diagnosis import report, sensors, signals
 from fleet_exporters.diagnosis.finding import Diagnosis, Finding
 from fleet_exporters.diagnosis.probe import examine
 from fleet_exporters.rules import RulesFile
+from fleet_exporters.settings import parse_monitor_url
 from fleet_exporters.signals.executables import parse_list
 from fleet_exporters.signals.sources import make_sources
 
@@ -46,9 +47,8 @@ def main(
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args(argv)
-    families = make_families(
-        [Path("/"), *watched], monitor_url=os.environ.get("FLEET_HARDWARE_MONITOR_URL", "")
-    )
+    monitor_url = parse_monitor_url(os.environ.get("FLEET_HARDWARE_MONITOR_URL", ""))
+    families = make_families([Path("/"), *watched], monitor_url=monitor_url)
     games = parse_list(os.environ.get("FLEET_GAME_EXECUTABLES", ""))
     sources = make_sources(games, lambda: read_own_ids(runtime_dir))
     diagnosis = diagnose(families, sources, runtime_dir, [Finding(*fact) for fact in facts])
