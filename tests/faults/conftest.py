@@ -20,6 +20,7 @@ from fleet_timescale.migrate import migrate
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
+from program import Program
 from proxy import Proxy
 from readings import open_spool
 from server import Server, find_programs
@@ -77,6 +78,14 @@ def proxy(server):
     made = Proxy(server.port)
     yield made
     made.close()
+
+
+@pytest.fixture
+def exporter(server, tmp_path):
+    """The real program of node alpha, not started yet."""
+    made = Program(tmp_path, server.dsn("alpha"))
+    yield made
+    made.kill()
 
 
 @pytest.fixture
