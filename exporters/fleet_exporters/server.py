@@ -11,7 +11,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING
 
 from fleet_exporters.errors import ExporterError
-from fleet_exporters.request import HEAD_MAX, Request, parse, render_answer
+from fleet_exporters.request import HEAD_END, HEAD_MAX, Request, parse, render_answer
 from fleet_exporters.sinks.prometheus import CONTENT_TYPE, Exposition, Page
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Handler(StreamRequestHandler):
     server: Server
     disable_nagle_algorithm = True  # else the end of a long answer waits for the client
     timeout = IDLE_SECONDS
+    _rest = b""  # what came with a head and belongs to the next one
 
     def handle(self) -> None:
         """Answer one request after the other, until the client has enough."""
@@ -49,17 +50,14 @@ class Handler(StreamRequestHandler):
 
     def _read_head(self) -> bytes:
         """Return a head without its empty line; empty when the client has hung up."""
-        head = b""
-        while len(head) <= HEAD_MAX:
-            line = self.rfile.readline(HEAD_MAX + 1)
-            if not line:
+        data = self._rest.lstrip(b"\r\n")  # empty lines before a request mean nothing
+        while (end := data.find(HEAD_END)) < 0 and len(data) <= HEAD_MAX:
+            more = self.request.recv(HEAD_MAX)
+            if not more:
                 return b""
-            if line in (b"\r\n", b"\n"):
-                if head:
-                    break
-                continue  # an empty line before a request is to be passed over
-            head += line
-        return head
+            data = (data + more).lstrip(b"\r\n")
+        self._rest = data[end + len(HEAD_END) :] if end >= 0 else b""
+        return data[:end] if end >= 0 else data
 
     def _answer(self, request: Request) -> None:
         """Answer /metrics and /healthz."""
@@ -83,7 +81,7 @@ class Handler(StreamRequestHandler):
         self, status: HTTPStatus, body: bytes, *, is_gzip: bool = False, keeps_open: bool = False
     ) -> None:
         answer = render_answer(status, body, CONTENT_TYPE, is_gzip=is_gzip, keeps_open=keeps_open)
-        self.wfile.write(answer)
+        self.request.sendall(answer)
 
 
 class Server(ThreadingTCPServer):

@@ -32,9 +32,11 @@ def ask():
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
 
-    def send(data):
+    def send(*pieces):
         with socket.create_connection(("127.0.0.1", server.server_port), 5) as client:
-            client.sendall(data)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for piece in pieces:
+                client.sendall(piece)
             client.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: client.recv(65536), b""))
 
@@ -111,6 +113,13 @@ def test_refusal_has_its_status_and_ends(ask, data, status):
 
     assert said.startswith(b"HTTP/1.1 " + status)
     assert b"Connection: close" in said
+
+
+def test_request_may_come_in_pieces_and_after_empty_lines(ask):
+    """TCP keeps no borders; some clients send an empty line too many."""
+    pieces = [b"\r\n\r\nGET /heal", b"thz HTTP/1.0\r\nHost: x\r", b"\n\r", b"\n"]
+
+    assert ask(*pieces).endswith(b"\r\n\r\nok\n")
 
 
 def test_half_a_request_is_no_request(ask):
