@@ -41,7 +41,7 @@ DELETE FROM fleet.conversations; DELETE FROM fleet.tasks; DELETE FROM fleet.jobs
 DELETE FROM fleet.node_counters; DELETE FROM fleet.config;
 DELETE FROM telemetry.llm_requests; DELETE FROM telemetry.events; DELETE FROM telemetry.hardware;
 DELETE FROM telemetry.gpu; DELETE FROM telemetry.disks; DELETE FROM telemetry.temperatures;
-DELETE FROM telemetry.network;
+DELETE FROM telemetry.network; DELETE FROM telemetry.disk_io;
 DELETE FROM control.audit; DELETE FROM control.sessions; DELETE FROM control.tokens;
 DELETE FROM control.users;
 DELETE FROM fleet.nodes WHERE node NOT IN ('alpha', 'beta');

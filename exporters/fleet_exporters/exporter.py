@@ -85,10 +85,10 @@ class Exporter:
         """Tick on a fixed grid until `stop`; look for new counters in between."""
         due = self._clock()
         while not stop.is_set():
+            refresh_counters()  # first, so that no page is without them
             late = self._clock() - due
             if late >= 0:
                 self.tick(late, datetime.now(UTC))
                 due, missed = next_due(due, period, self._clock())
                 self._missed += missed
-            refresh_counters()
             stop.wait(max(0.0, min(COUNTERS_SECONDS, due - self._clock())))

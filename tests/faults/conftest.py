@@ -26,7 +26,7 @@ from readings import open_spool
 from server import Server, find_programs
 
 EMPTY = """TRUNCATE telemetry.hardware, telemetry.gpu, telemetry.disks, telemetry.temperatures,
-telemetry.network"""
+telemetry.network, telemetry.disk_io"""
 SMALL_BYTES = 64 << 10  # sixteen pages
 
 

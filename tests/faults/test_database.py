@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -11,7 +12,7 @@ from fix_fleet import wait_until
 from fleet_exporters.sinks.timescale import ANSWER_SECONDS, Ingest
 from fleet_exporters.spool import KEEP_TICKS
 from fleet_timescale.connection import connect
-from readings import ROWS, TICK_SECONDS, batch, drain, open_spool, stored
+from readings import NOW, ROWS, TICK_SECONDS, batch, drain, open_spool, stored
 
 OUTAGE_TICKS = 120  # ten minutes
 
@@ -228,3 +229,16 @@ def test_restart_in_an_outage_keeps_what_is_on_disk(server, spool, spool_folder)
     with server.connect() as owner:
         assert sorted(stored(owner)) == list(range(90))
     assert third.rows == 0
+
+
+def test_foreign_readings_are_refused_alone(server, spool, ingest):
+    """A row in another node's name is dropped and counted; those around it are stored."""
+    spool.put(batch(0))
+    spool.put(replace(batch(1), rows={"disks": [(NOW, "beta", "/", 1, 2)]}))
+    spool.put(batch(2))
+    drain(ingest)
+
+    with server.connect() as owner:
+        assert stored(owner) == [0, 2]
+        assert owner.execute("SELECT FROM telemetry.disks WHERE node = 'beta'").fetchall() == []
+    assert spool.dropped_rows["refused"] == 1
