@@ -17,10 +17,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SYSTEM_USER = "fleet"
-# Exits 0 when its user can read and enter every path given; knows ACLs, unlike mode bits.
-ENTRY_TEST = (
-    "import os, sys; sys.exit(not all(os.access(p, os.R_OK | os.X_OK) for p in sys.argv[1:]))"
-)
+# Exits 0 when its user can read every path given, and enter or run what has such a bit at all;
+# asks the kernel, which knows ACLs, unlike mode bits.
+ENTRY_TEST = """
+import os, sys
+def wanted(path):
+    is_plain = os.path.isfile(path) and not os.stat(path).st_mode & 0o111
+    return os.R_OK if is_plain else os.R_OK | os.X_OK
+try:
+    sys.exit(not all(os.access(path, wanted(path)) for path in sys.argv[1:]))
+except PermissionError:
+    sys.exit(1)
+"""
 
 
 @dataclass(frozen=True)
@@ -35,11 +43,15 @@ class Account:
 def load_current() -> Account:
     """Return the user that we run as; a uid without a name gets its number."""
     uid = os.geteuid()
+    return Account(name_user(uid), uid, os.getegid())
+
+
+def name_user(uid: int) -> str:
+    """Return the name of a user, or its number where it has none."""
     try:
-        name = pwd.getpwuid(uid).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        name = str(uid)
-    return Account(name, uid, os.getegid())
+        return str(uid)
 
 
 def load_system() -> Account:
@@ -77,7 +89,7 @@ def _make_system_user() -> None:
 
 def can_enter(account: Account, paths: Iterable[Path]) -> bool:
     """
-    True when the account can run this Python and read and enter all paths.
+    True when the account can run this Python, and read and enter (or run) all paths.
 
     Asks the kernel, as that user.
     """

@@ -19,9 +19,18 @@ def start(ground: Ground) -> str:
 
     Return the node's name.
     """
-    url = ground.externals.get("postgres") or _start_server(ground)
+    external = ground.externals.get("postgres", "")
+    if external:
+        enrolment.refuse_foreign_roles(external, ground.secrets)
+    url = external or _start_server(ground)
     ground.secrets.put("owner.dsn", url)
     applied = enrolment.migrate_database(url)
+    strangers = enrolment.find_foreign_people(url, ground.secrets)
+    if strangers:
+        ground.progress(
+            f"people        {', '.join(strangers)} are in that database already and keep their "
+            "passwords; `./fleet logins` does not know them"
+        )
     node_id = enrolment.load_node_id(ground.home.path("node_id"))
     node = enrolment.settle(url, ground.secrets, node_id, f"127.0.0.1:{ground.ports['exporter']}")
     ground.progress(

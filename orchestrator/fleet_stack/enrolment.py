@@ -14,6 +14,7 @@ import importlib
 import os
 import platform
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -29,6 +30,7 @@ from fleet_stack.progress import say
 from fleet_stack.secrets import Secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 ROLES = ("control", "master", "grafana", "analyst")
@@ -47,13 +49,31 @@ def migrate_database(url: str) -> list[str]:
     """
     Bring schema, functions, settings, scenarios and prompts up to date; return what was applied.
     """
-    try:
-        with connect(url, "fleet migrate") as connection:
-            applied = migrate(connection)
-            importlib.import_module(CATALOGUE).load(connection)
-    except psycopg.OperationalError as exc:
-        raise DatabaseError(f"the database cannot be reached: {exc}".strip()) from exc
+    with explained(), connect(url, "fleet migrate") as connection:
+        applied = migrate(connection)
+        importlib.import_module(CATALOGUE).load(connection)
     return applied
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what the database says into one sentence. Raises DatabaseError."""
+    try:
+        yield
+    except psycopg.OperationalError as exc:
+        raise DatabaseError(
+            f"the database cannot be reached: {_first_line(exc)}; "
+            "put that right and run the same command again"
+        ) from exc
+    except psycopg.Error as exc:
+        raise DatabaseError(
+            f"the database refused: {_first_line(exc)}; put that right there, "
+            "and run the same command again"
+        ) from exc
+
+
+def _first_line(exc: psycopg.Error) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
 
 
 def main(argv: list[str]) -> int:
@@ -81,7 +101,7 @@ def settle(url: str, secrets: Secrets, node_id: uuid.UUID, scrape_address: str) 
 
     Return the node's name.
     """
-    with connect(url, "fleet up") as connection, connection.transaction():
+    with explained(), connect(url, "fleet up") as connection, connection.transaction():
         for role in ROLES:
             _set_password(connection, f"fleet_{role}", secrets.ensure(f"{role}_password"))
         node = _enrol(connection, secrets, node_id, scrape_address)
@@ -97,6 +117,37 @@ def settle(url: str, secrets: Secrets, node_id: uuid.UUID, scrape_address: str) 
         )
     secrets.put("node.dsn", replace_login(url, f"fleet_node_{node}", secrets.read("node_password")))
     return node
+
+
+def refuse_foreign_roles(url: str, secrets: Secrets) -> None:
+    """
+    Raise DatabaseError when another home has given our roles their logins on that server.
+
+    Roles belong to the whole server: new passwords would lock the programs of that home out.
+    """
+    unmade = [f"fleet_{role}" for role in ROLES if not secrets.has(f"{role}_password")]
+    with explained(), connect(url, "fleet up") as connection:
+        rows = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname = ANY(%s) ORDER BY rolname",
+            [unmade],
+        ).fetchall()
+    found = [str(row["rolname"]) for row in rows]
+    if found:
+        raise DatabaseError(
+            f"the server of FLEET_EXTERNAL_DATABASE_URL has logins of another home already "
+            f"({', '.join(found)}); use a server of its own for each home, or, when that home is "
+            f"gone, run there for each of them: ALTER ROLE {found[0]} NOLOGIN"
+        )
+
+
+def find_foreign_people(url: str, secrets: Secrets) -> list[str]:
+    """Return the first people that the database knows, but whose passwords this home does not."""
+    with explained(), connect(url, "fleet up") as connection:
+        rows = connection.execute("SELECT login FROM control.users").fetchall()
+    known = {str(row["login"]) for row in rows}
+    return [
+        login for login in USERS if login in known and not secrets.has(f"user_{login}_password")
+    ]
 
 
 def _verifier(connection: Connection, login: str, password: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from fleet_timescale.connection import connect
 
+from fleet_stack.enrolment import explained
 from fleet_stack.errors import StartError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def submit(whole: Stack) -> None:
 def wait(whole: Stack, progress: Progress) -> None:
     """Report the first stored conversation; a slow machine is no failure of the start."""
     deadline = time.monotonic() + WAIT_SECONDS
-    with connect(whole.secrets.read("owner.dsn"), "fleet up") as connection:
+    with explained(), connect(whole.secrets.read("owner.dsn"), "fleet up") as connection:
         while time.monotonic() < deadline:
             if connection.execute("SELECT FROM fleet.conversations LIMIT 1").fetchone() is not None:
                 progress(f"first conversation after {progress.seconds:.0f} s")

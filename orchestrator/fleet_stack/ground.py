@@ -7,9 +7,10 @@ Folders, ports, secrets and users of a home, settled before anything runs.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack import addresses, placement, ports, runtime
+from fleet_stack import addresses, placement, ports, runtime, stack
 from fleet_stack import home as homes
 from fleet_stack.errors import HomeError
 from fleet_stack.files import make_folder
@@ -19,20 +20,12 @@ from fleet_stack.supervisor import Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from fleet_stack.home import Home, Record
     from fleet_stack.placement import Placement
     from fleet_stack.progress import Progress
 
-SECRETS = (
-    "jwt_key",
-    "proxy_secret",
-    "grafana_secret_key",
-    "user_admin_password",
-    "user_operator_password",
-    "user_viewer_password",
-)
+SECRETS = ("jwt_key", "proxy_secret", "grafana_secret_key")
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,8 @@ def prepare(
     home: Home, given: Mapping[str, str], environ: Mapping[str, str], progress: Progress
 ) -> Ground:
     """Make folders, ports and secrets; nothing runs yet."""
-    record = homes.load(home)
+    record, decision = homes.load(home), stack.load(home)
+    kept = Path(decision.runtime) if decision else None
     place = placement.settle(home, record.postgres_folder)
     homes.store(home, replace(record, postgres_folder=str(place.postgres_folder)))
     secrets = Secrets(home.path("secrets"), place.programs)
@@ -96,7 +90,7 @@ def prepare(
         ports.settle(home),
         place,
         secrets,
-        runtime.prepare(home, environ),
+        runtime.prepare(home, environ, kept),
         progress,
     )
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from fleet_timescale import __version__
 
+from fleet_stack.account import name_user
 from fleet_stack.errors import HomeError
 from fleet_stack.files import make_folder, store_text
 
@@ -150,6 +151,7 @@ def create(home: Home, record: Record) -> Record:
     """
     if exists(home):
         existing = load(home)
+        require_owner(home)
         if not os.access(home.root, os.W_OK):
             raise HomeError(
                 f"the home {home.root} cannot be written; use the user that made it, "
@@ -171,13 +173,32 @@ def create(home: Home, record: Record) -> Record:
     return record
 
 
+def require_owner(home: Home) -> None:
+    """
+    Raise HomeError for a home that another user made.
+
+    Root could write there, but what it made its user could not use any more.
+    """
+    made_by, current = home.path("home.json").stat().st_uid, os.geteuid()
+    if made_by != current:
+        raise HomeError(
+            f"the home {home.root} was made by {name_user(made_by)} and you are "
+            f"{name_user(current)}; become {name_user(made_by)}, or use another FLEET_HOME"
+        )
+
+
 def _nearest_existing(path: Path) -> Path:
     return path if path.exists() else _nearest_existing(path.parent)
 
 
 @contextmanager
 def lock(home: Home) -> Iterator[None]:
-    """Hold the home for one command that changes it. Raises HomeError while another one does."""
+    """
+    Hold the home for one command that changes it.
+
+    Raises HomeError while another one does, and when another user made the home.
+    """
+    require_owner(home)
     descriptor = os.open(home.path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

@@ -11,6 +11,7 @@ from fleet_stack import (
     grafana,
     health,
     logs,
+    placement,
     ports,
     render,
     runtime,
@@ -73,6 +74,8 @@ def _grafana_public_url(part: stack.Part, public_url: str, port: int) -> str:
 
 def launch(ground: Ground, whole: Stack) -> None:
     """Start what does not run yet, restart what changed, and return when all is healthy."""
+    files = {name: program.path for name, program in whole.programs.items()}
+    placement.check_access(whole.placement.programs, {**files, "the model": whole.model.path})
     stack.store(whole.home, whole.decision)
     runtime.prepare_node(ground.runtime, whole.node, ground.placement.programs)
     rendered, loaded = render.store_all(whole), checksums.digest_programs()

@@ -15,11 +15,15 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet_stack.account import Account, can_enter, load_current, load_system
 from fleet_stack.errors import HomeError
 from fleet_stack.files import make_folder, store_text
 from fleet_stack.home import CHECKOUT, Home
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MOVED = Path("/var/lib/fleet")
 PACKAGE, LIBRARIES = (
@@ -130,6 +134,23 @@ def find_blocked(account: Account, paths: list[Path]) -> Path | None:
     if not can_enter(account, []):
         return Path(sys.executable).resolve()
     return next((path for path in paths if not can_enter(account, [path])), None)
+
+
+def check_access(account: Account, places: Mapping[str, Path | None]) -> None:
+    """
+    Raise HomeError for a place, by what names it, that the user of the programs cannot read.
+
+    Root can read all of them, so nothing before this says so.
+    """
+    wanted = {name: path for name, path in places.items() if path is not None}
+    if not wanted or can_enter(account, wanted.values()):
+        return
+    for name, path in wanted.items():
+        if not can_enter(account, [path]):
+            raise HomeError(
+                f"{name} ({path}) cannot be read by the user {account.name}, who runs the servers; "
+                "put it where all may read it, or give that user access"
+            )
 
 
 def refuse_leftover(home: Home, placement: Placement) -> None:

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet_stack.account import load_current
 from fleet_stack.errors import HomeError
 from fleet_stack.files import make_folder
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fleet_stack.home import Home
 
 SOCKET = "supervisor.sock"
+LINGERING = Path("/var/lib/systemd/linger")  # a file for each user who keeps running without login
 SOCKET_LENGTH = (
     90  # the kernel takes 107 characters, and the supervisor binds a name with its number appended
 )
@@ -40,23 +42,33 @@ def decide_base(home: Home, memory: Path | None, temporary: Path) -> Path:
     return temporary / f"fleet-{os.geteuid()}-{home.key}"
 
 
-def find_memory(environ: Mapping[str, str]) -> Path | None:
+def find_memory(
+    environ: Mapping[str, str], user: Account, lingering: Path = LINGERING
+) -> Path | None:
     """
     Return the memory-backed folder of this user: /run for root, XDG_RUNTIME_DIR for others.
 
-    None without one.
+    None without one, and where the last logout removes it: the fleet runs on.
     """
-    place = "/run" if os.geteuid() == 0 else environ.get("XDG_RUNTIME_DIR", "")
-    return (
-        Path(place)
-        if place and os.access(place, os.W_OK | os.X_OK) and Path(place).is_dir()
-        else None
-    )
+    place = "/run"
+    if user.uid != 0:
+        stays = (lingering / user.name).exists()
+        place = environ.get("XDG_RUNTIME_DIR", "") if stays else ""
+    is_usable = place and os.access(place, os.W_OK | os.X_OK) and Path(place).is_dir()
+    return Path(place) if is_usable else None
 
 
-def prepare(home: Home, environ: Mapping[str, str]) -> Path:
-    """Make the folder and return it."""
-    return make_base(decide_base(home, find_memory(environ), Path(tempfile.gettempdir())))
+def prepare(home: Home, environ: Mapping[str, str], kept: Path | None) -> Path:
+    """
+    Make the folder and return it.
+
+    `kept` is where the last start put it: whoever runs there is not left for another place.
+    """
+    if kept is not None and (kept / SOCKET).exists():
+        check(home, kept)
+        return make_base(kept)
+    memory = find_memory(environ, load_current())
+    return make_base(decide_base(home, memory, Path(tempfile.gettempdir())))
 
 
 def make_base(base: Path) -> Path:

@@ -21,6 +21,7 @@ from fleet_stack import (
     ground,
     launch,
     orphans,
+    placement,
     ports,
     runtime,
     settings,
@@ -135,6 +136,7 @@ def start(base: Ground, *, wants_first_job: bool) -> Decision:
     externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
     environ = {**base.environ, **externals}
     check_own_model(environ)
+    placement.check_access(base.placement.programs, list_own_places(environ))
     with Tasks() as tasks:
         programs = tasks.begin(find_programs, environ, base.progress, stop=tasks.stop)
         model = tasks.begin(find_model, environ, base.progress, stop=tasks.stop)
@@ -145,6 +147,12 @@ def start(base: Ground, *, wants_first_job: bool) -> Decision:
     launch.launch(base, whole)
     finish_first_start(base, whole, wants_first_job=wants_first_job)
     return whole.decision
+
+
+def list_own_places(environ: Mapping[str, str]) -> dict[str, Path | None]:
+    """Return the places that the user named, by the variable that names each."""
+    variables = ("FLEET_MODEL", *(f"FLEET_{name.upper()}_HOME" for name in NAMES))
+    return {name: Path(environ[name]) for name in variables if environ.get(name)}
 
 
 def finish_first_start(base: Ground, whole: Stack, *, wants_first_job: bool) -> None:
