@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from fleet_stack.stack import Stack
 
-ADMIN = "admin"
+ADMIN = "admin"  # made by Grafana itself
+PEOPLE = {"operator": "Editor", "viewer": "Viewer"}  # login of ours, and its role in Grafana
 OFF = (
     "ANALYTICS_REPORTING_ENABLED",
     "ANALYTICS_CHECK_FOR_UPDATES",

@@ -76,6 +76,10 @@ def launch(ground: Ground, whole: Stack) -> None:
     """Start what does not run yet, restart what changed, and return when all is healthy."""
     files = {name: program.path for name, program in whole.programs.items()}
     placement.check_access(whole.placement.programs, {**files, "the model": whole.model.path})
+    if whole.decision.parts["grafana"].state == MANAGED:
+        # Made already, but for people who were in an external database before this home.
+        for login in (grafana.ADMIN, *grafana.PEOPLE):
+            ground.secrets.ensure(f"user_{login}_password")
     stack.store(whole.home, whole.decision)
     runtime.prepare_node(ground.runtime, whole.node, ground.placement.programs)
     rendered, loaded = render.store_all(whole), checksums.digest_programs()
@@ -105,7 +109,7 @@ def launch(ground: Ground, whole: Stack) -> None:
 def add_people(ground: Ground, whole: Stack) -> None:
     """Make our first people known to Grafana as well."""
     people = importlib.import_module("fleet_stack.people")
-    logins = (grafana.ADMIN, *people.PEOPLE)
+    logins = (grafana.ADMIN, *grafana.PEOPLE)
     passwords = {login: ground.secrets.read(f"user_{login}_password") for login in logins}
     note = people.add_people(whole.url("grafana"), passwords)
     if note:

@@ -8,13 +8,10 @@ from grafana_client import GrafanaApi
 from grafana_client.client import GrafanaException, GrafanaUnauthorizedError
 
 from fleet_stack.errors import StartError
-from fleet_stack.grafana import ADMIN
+from fleet_stack.grafana import ADMIN, PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# Login of ours, and its role in Grafana; the administrator is made by Grafana itself.
-PEOPLE = {"operator": "Editor", "viewer": "Viewer"}
 
 
 def add_people(url: str, passwords: Mapping[str, str]) -> str:

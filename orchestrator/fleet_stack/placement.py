@@ -23,7 +23,7 @@ from fleet_stack.files import make_folder, store_text
 from fleet_stack.home import CHECKOUT, Home
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 MOVED = Path("/var/lib/fleet")
 PACKAGE, LIBRARIES = (
@@ -136,7 +136,11 @@ def find_blocked(account: Account, paths: list[Path]) -> Path | None:
     return next((path for path in paths if not can_enter(account, [path])), None)
 
 
-def check_access(account: Account, places: Mapping[str, Path | None]) -> None:
+def check_access(
+    account: Account,
+    places: Mapping[str, Path | None],
+    can_enter: Callable[[Account, Iterable[Path]], bool] = can_enter,
+) -> None:
     """
     Raise HomeError for a place, by what names it, that the user of the programs cannot read.
 

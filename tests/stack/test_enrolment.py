@@ -8,7 +8,9 @@ import uuid
 import psycopg
 import pytest
 from fleet_stack import enrolment
+from fleet_stack.logins import find_password
 from fleet_stack.secrets import Secrets
+from fleet_timescale.errors import DatabaseError
 
 ADDRESS = "127.0.0.1:20006"
 
@@ -89,6 +91,56 @@ def test_first_people_have_passwords_that_argon2_knows(database, owner, secrets)
         assert PasswordHasher().verify(
             row["password_hash"], secrets.read(f"user_{row['login']}_password")
         )
+
+
+def test_logins_of_another_home_on_the_server_are_left_alone(database, tmp_path):
+    """Roles belong to the whole server: new passwords would lock the first home out."""
+    first, second = Secrets(tmp_path / "first"), Secrets(tmp_path / "second")
+    enrolment.settle(database.dsn(), first, uuid.uuid4(), ADDRESS)
+    enrolment.refuse_foreign_roles(database.dsn(), first)
+
+    with pytest.raises(DatabaseError, match=r"fleet_analyst, fleet_control.*fleet_analyst NOLOGIN"):
+        enrolment.refuse_foreign_roles(database.dsn(), second)
+    assert not second.has("control_password")
+
+
+def test_logins_of_a_home_that_is_gone_can_be_given_to_another(database, owner, secrets):
+    """What the sentence advises is enough."""
+    for role in enrolment.ROLES:
+        owner.execute(f"ALTER ROLE fleet_{role} NOLOGIN")
+    enrolment.refuse_foreign_roles(database.dsn(), secrets)
+
+    assert enrolment.settle(database.dsn(), secrets, uuid.uuid4(), ADDRESS)
+
+
+def test_people_of_an_earlier_home_are_told_apart(database, secrets, tmp_path):
+    """Their passwords are not those of this home, so `logins` must not show any."""
+    assert enrolment.find_foreign_people(database.dsn(), secrets) == []
+    enrolment.settle(database.dsn(), secrets, uuid.uuid4(), ADDRESS)
+    later = Secrets(tmp_path / "later")
+
+    assert enrolment.find_foreign_people(database.dsn(), secrets) == []
+    assert enrolment.find_foreign_people(database.dsn(), later) == list(enrolment.USERS)
+    assert find_password(later, "admin") == "(as set before this home)"
+    assert find_password(secrets, "admin") == secrets.read("user_admin_password")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (psycopg.OperationalError("no route\nhint"), "cannot be reached: no route; put"),
+        (psycopg.errors.InsufficientPrivilege("must be owner"), "refused: must be owner; put"),
+    ],
+)
+def test_what_the_database_says_is_one_sentence(error, said):
+    """No traceback for people."""
+
+    def ask():
+        with enrolment.explained():
+            raise error
+
+    with pytest.raises(DatabaseError, match=said):
+        ask()
 
 
 def test_machine_keeps_its_identity(tmp_path):

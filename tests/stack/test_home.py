@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from fleet_stack import home as homes
 from fleet_stack.errors import HomeError
 from fleet_stack.home import Home, Record
+
+
+def _enter(home):
+    with homes.lock(home):
+        pass
 
 
 def names(folder):
@@ -78,6 +84,19 @@ def test_missing_home_says_how_to_make_one(tmp_path):
     """`status` before the first `up`."""
     with pytest.raises(HomeError, match=r"`\./fleet up` makes one"):
         homes.load(Home(tmp_path / "none"))
+
+
+@pytest.mark.skipif("os.geteuid() != 0", reason="only root meets homes of others that it can write")
+@pytest.mark.parametrize("command", [lambda home: homes.create(home, Record()), _enter])
+def test_home_of_another_user_is_refused_with_both_names(tmp_path, command):
+    """Root would leave files that the home's user can use no more."""
+    home = Home(tmp_path / "fleet")
+    homes.create(home, Record())
+    os.chown(home.path("home.json"), 1, 1)
+
+    with pytest.raises(HomeError, match=r"made by daemon and you are root; become daemon"):
+        command(home)
+    assert names(home.root) == ["home.json"]
 
 
 def test_two_commands_do_not_change_a_home_at_once(tmp_path):

@@ -75,6 +75,19 @@ def test_database_without_its_password_is_named_with_the_remedy(tmp_path, folder
         placement.refuse_leftover(HOME, place)
 
 
+def test_place_that_the_servers_user_cannot_read_is_named_before_the_start():
+    """Root can read it, so nothing else says so until the model server fails."""
+
+    def can_enter(account, paths):
+        return account == FLEET and Path("/root/m.gguf") not in paths
+
+    places = {"grafana": Path("/opt/grafana"), "alertmanager": None}
+    placement.check_access(FLEET, places, can_enter)
+
+    with pytest.raises(HomeError, match=r"FLEET_MODEL \(/root/m.gguf\) cannot .* user fleet"):
+        placement.check_access(FLEET, {**places, "FLEET_MODEL": Path("/root/m.gguf")}, can_enter)
+
+
 def test_data_inside_the_home_are_not_purged_here(tmp_path):
     """They go with the home's own entries."""
     assert placement.purge(HOME, "/srv/fleet/postgres", tmp_path) == ""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fleet_stack import runtime
-from fleet_stack.account import load_current
+from fleet_stack.account import Account, load_current
 from fleet_stack.errors import HomeError
 from fleet_stack.home import Home
 
@@ -16,6 +16,29 @@ HOME = Home(Path("/srv/fleet"))
 def test_memory_is_preferred():
     """State files are written each second; they belong into memory."""
     assert Path("/run/fleet") / HOME.key == runtime.decide_base(HOME, Path("/run"), Path("/tmp"))
+
+
+@pytest.mark.parametrize(("lingers", "expected"), [(True, True), (False, False)])
+def test_memory_of_a_session_is_used_only_where_it_outlives_the_session(
+    tmp_path, lingers, expected
+):
+    """The last logout removes it, and the fleet runs on."""
+    ann = Account("ann", 1000, 1000)
+    if lingers:
+        (tmp_path / "ann").touch()
+    found = runtime.find_memory({"XDG_RUNTIME_DIR": str(tmp_path)}, ann, tmp_path)
+
+    assert (found == tmp_path) is expected
+
+
+def test_place_of_a_running_fleet_is_kept(tmp_path):
+    """Another shell may know of another place; two supervisors would fight over ports."""
+    home = Home(tmp_path / "home")
+    kept = tmp_path / "fleet" / home.key
+    kept.mkdir(parents=True)
+    (kept / runtime.SOCKET).touch()
+
+    assert kept == runtime.prepare(home, {}, kept)
 
 
 def test_home_is_used_without_memory():
