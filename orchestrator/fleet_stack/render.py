@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 from jinja2 import Environment, StrictUndefined, TemplateError
 
@@ -60,11 +61,22 @@ def collect_values(stack: Stack) -> dict[str, str]:
         "prometheus_url": stack.url("prometheus"),
         "postgres_address": _address(stack.url("postgres")),
         "postgres_database": stack.url("postgres").rpartition("/")[2].partition("?")[0],
+        "postgres_sslmode": decide_sslmode(stack.secrets.read("owner.dsn")),
         "postgres_password_file": str(stack.secrets.path("grafana_password")),
         "control_url": f"{stack.url('control-api')}/buttons",
         "proxy_secret_file": str(stack.secrets.path("proxy_secret")),
         "dashboards_dir": str(grafana.DASHBOARDS),
     }
+
+
+def decide_sslmode(url: str) -> str:
+    """
+    Return how Grafana speaks to the database of this address; it knows no `prefer`.
+
+    Without a word about it that is without TLS, as the embedded server on loopback is reached.
+    """
+    mode = dict(parse_qsl(urlsplit(url).query)).get("sslmode", "")
+    return mode if mode in {"require", "verify-ca", "verify-full"} else "disable"
 
 
 def _address(url: str) -> str:
