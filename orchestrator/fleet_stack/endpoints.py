@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -89,3 +89,11 @@ def find_local(ask: Ask = ask_json) -> list[Endpoint]:
     with ThreadPoolExecutor(max_workers=len(KNOWN_PORTS)) as threads:
         found = threads.map(look, KNOWN_PORTS, KNOWN_PORTS.values())
         return [endpoint for endpoint in found if endpoint]
+
+
+def render_offer(found: Sequence[Endpoint]) -> str:
+    """Return what to do to use a server that runs here; empty when there is none."""
+    if not found:
+        return ""
+    others = ", ".join(f"{endpoint.label} ({endpoint.url})" for endpoint in found)
+    return f"{others} runs here too; `FLEET_LLM={found[0].url} ./fleet up` uses it"

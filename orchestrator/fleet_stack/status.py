@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from fleet_stack import health, ports, runtime, stack, supervisor, table
+from fleet_stack import endpoints, health, ports, runtime, stack, supervisor, table
 from fleet_stack import home as homes
 from fleet_stack.errors import HomeError
 from fleet_stack.progress import say
@@ -61,9 +61,16 @@ def main(argv: list[str]) -> int:
         say(json.dumps({**answer, "note": decision.note or None}, indent=2))
     else:
         say(table.render_status(services))
-        if decision.note:
-            say(f"\nnote: {decision.note}")
+        for note in filter(None, [decision.note, offer_models(decision)]):
+            say(f"\nnote: {note}")
     return 1 if any(row.state in {DOWN, FAILED} for row in rows.values()) else 0
+
+
+def offer_models(decision: Decision) -> str:
+    """Return what model servers of the user's own could be used instead of ours."""
+    if decision.parts["llm"].state != MANAGED:
+        return ""
+    return endpoints.render_offer(endpoints.find_local())
 
 
 def is_healthy(home: Home, decision: Decision) -> bool:

@@ -78,6 +78,9 @@ def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool)
             check_ports(base, decision)
             decision = start_or_undo(base, wants_first_job=wants_first_job)
     progress.plain(table.render(home, decision))
+    offer = status.offer_models(decision)
+    if offer:
+        progress.plain(f"  {offer}")
 
 
 def is_complete(

@@ -21,6 +21,7 @@ from fleet_stack.endpoints import (
     normalise,
     parse_models,
     reach,
+    render_offer,
 )
 from fleet_stack.meter import Meter
 from fleet_stack.model import ModelError, Sources, decide_size, find_model
@@ -355,6 +356,15 @@ def test_servers_of_this_machine_are_found_in_order():
         return {"data": [{"id": "m"}]}
 
     assert [endpoint.label for endpoint in find_local(ask)] == ["LM Studio", "Ollama"]
+
+
+def test_servers_that_run_here_are_offered_with_the_command():
+    """Not taken: they may be busy with something else."""
+    said = render_offer([OLLAMA, Endpoint("vLLM", "http://127.0.0.1:8000/v1", ("m",))])
+
+    assert "Ollama (http://127.0.0.1:11434/v1), vLLM (http://127.0.0.1:8000/v1)" in said
+    assert "`FLEET_LLM=http://127.0.0.1:11434/v1 ./fleet up`" in said
+    assert render_offer([]) == ""
 
 
 @pytest.mark.parametrize("answer", [None, [], "text", {"data": "text"}, {"models": []}])
