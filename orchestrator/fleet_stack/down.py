@@ -49,7 +49,7 @@ def stop(home: Home, base: Path) -> None:
 
 def end_leftover(home: Home, progress: Progress) -> None:
     """End and remove what lies outside of a home whose folder was deleted by hand."""
-    orphans.end(orphans.find(home))
+    stop(home, runtime.locate(home, os.environ))
     note = placement.purge(home, "")
     if note:
         progress(note)
@@ -60,10 +60,8 @@ def down(home: Home, progress: Progress, *, purges: bool) -> None:
     record = homes.load(home)
     with homes.lock(home):
         decision = stack.load(home)
-        if decision is not None:
-            stop(home, Path(decision.runtime))
-        else:
-            orphans.end(orphans.find(home))
+        # Without a decision: of a home whose folder was deleted by hand, something may be left.
+        stop(home, Path(decision.runtime) if decision else runtime.locate(home, os.environ))
         progress("everything is down")
         if purges:
             note = placement.purge(home, record.postgres_folder)

@@ -67,8 +67,13 @@ def prepare(home: Home, environ: Mapping[str, str], kept: Path | None) -> Path:
     if kept is not None and (kept / SOCKET).exists():
         check(home, kept)
         return make_base(kept)
+    return make_base(locate(home, environ))
+
+
+def locate(home: Home, environ: Mapping[str, str]) -> Path:
+    """Return where the folder of this home belongs on this machine."""
     memory = find_memory(environ, load_current())
-    return make_base(decide_base(home, memory, Path(tempfile.gettempdir())))
+    return decide_base(home, memory, Path(tempfile.gettempdir()))
 
 
 def make_base(base: Path) -> Path:
