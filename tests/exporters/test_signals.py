@@ -291,6 +291,16 @@ def test_desktop_machine_has_no_battery():
         battery.read(lambda: None)
 
 
+def test_machine_without_sysfs_has_no_battery():
+    """psutil fails where the kernel's folder of power supplies is missing."""
+
+    def read_nothing():
+        raise FileNotFoundError(2, "No such file or directory", "/sys/class/power_supply")
+
+    with pytest.raises(NoDevice, match="battery"):
+        battery.read(read_nothing)
+
+
 # All together
 
 
