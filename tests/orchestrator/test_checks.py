@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fleet_orchestrator.quality import checks
-from fleet_orchestrator.quality.checks import CHECKS, Conversation
+from fleet_orchestrator.quality.checks import (
+    CHECKS,
+    TURN_CHECKS,
+    Conversation,
+    find_fault,
+    of_every_turn,
+)
 from fleet_orchestrator.quality.scrub import render_value_patterns
 
 BORN = render_value_patterns("date_of_birth", "October 9, 1958")
+ASKED = ["asks for the date of birth", "October 9, 1958, is worried"]
 GOOD = (
     "Lakeside Clinic, this is Imani. How can I help you?",
     "Hi, this is Oscar Larsen. I got a bill that I don't understand.",
@@ -154,13 +163,30 @@ CASES = [
     ),
     (
         "identity_not_asked",
-        checks.check_identity,
+        checks.check_identity_asked,
         [
             (
                 talk("Hi.", "I was born on October 9, 1958.", proofs=BORN),
                 talk("What is your birthday?", "It's 10/9/1958.", proofs=BORN),
             ),
-            (talk("Your date of birth?", "Yes.", proofs=BORN), talk("Hi.", "Yes.")),
+            (
+                talk("Hi.", "It's 10/9/1958.", "Born?", "On October 9, 1958.", proofs=BORN),
+                talk("Born?", "On October 9, 1958.", "Hm.", "October 9, I said.", proofs=BORN),
+            ),
+        ],
+    ),
+    (
+        "identity_not_told",
+        checks.check_identity_told,
+        [
+            (
+                talk("Your birthday?", "Yes.", proofs=BORN, outline=ASKED),
+                talk("Your birthday?", "It's 10/9/1958.", proofs=BORN, outline=ASKED),
+            ),
+            (
+                talk("Born?", "Yes.", "When?", "10/9/1958.", proofs=BORN, outline=ASKED),
+                talk("Born?", "10/9/1958.", "Bye.", "Bye.", proofs=BORN, outline=[*ASKED, *ASKED]),
+            ),
         ],
     ),
     (
@@ -180,22 +206,44 @@ FLAT = [
     for reason, check, pairs in CASES
     for number, (hit, miss) in enumerate(pairs)
 ]
+OF_A_TURN = [case for case in FLAT if case.values[1] in TURN_CHECKS]
 
 
 @pytest.mark.parametrize(("reason", "check", "hit", "miss"), FLAT)
 def test_check_tells_hit_from_near_miss(reason, check, hit, miss):
     """The one is rejected under the check's reason and with its words, the other passes."""
-    finding = check(hit)
+    whole = of_every_turn(check) if check in TURN_CHECKS else check
+
+    finding = whole(hit)
 
     assert finding is not None
     assert finding.reason == reason
     assert finding.stage in ("shape", "checks")
     assert finding.evidence
-    assert check(miss) is None
+    assert whole(miss) is None
+
+
+@pytest.mark.parametrize(("reason", "check", "hit", "miss"), OF_A_TURN)
+def test_turn_is_refused_by_what_came_before_it(reason, check, hit, miss):
+    """The newest turn alone decides: what quality rejects is refused at one turn, as it is said."""
+    grown = [replace(hit, turns=hit.turns[:count]) for count in range(1, len(hit.turns) + 1)]
+
+    found = [finding for part in grown if (finding := check(part, len(part.turns) - 1))]
+
+    assert found[0] == of_every_turn(check)(hit)
+    assert found[0].reason == reason
+
+
+def test_fault_is_the_first_of_the_newest_turn():
+    """Older turns are not asked again; of two faults the one that is checked first is told."""
+    conversation = talk("Fine [name].", "As an AI I would like to")
+
+    assert find_fault(conversation).reason == "cut_off"
+    assert find_fault(talk("Fine [name].", "All right.")) is None
 
 
 def test_evidence_quotes_the_turn():
     """The finding names the turn and its words, so that a person can see that it is right."""
-    finding = checks.check_cut_off(talk("Fine.", "I would like to"))
+    finding = checks.check_cut_off(talk("Fine.", "I would like to"), 1)
 
     assert finding.evidence == "turn 2: I would like to"

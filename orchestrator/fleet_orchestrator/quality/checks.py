@@ -4,7 +4,8 @@ The deterministic checks, in the order in which they are asked.
 Shape first, then what a reader would object to.
 
 One check, one function, one reason. Each is pure and returns None or a Finding that quotes the
-turn.
+turn. Most look at one turn and what came before it: generation asks them of each turn before it is
+stored, quality asks them of all turns.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from fleet_orchestrator.quality.scrub import mentions
 
 WORDS_MAX = 60  # spoken turns are short; the generator asks for one or two sentences
+REPEATED_WORDS = 4  # shorter sentences may well be said twice
 RUN = 8  # words in a row taken from the prompt that are no accident
 
 
@@ -47,6 +49,7 @@ class Finding:
 
 
 Check = Callable[[Conversation], Finding | None]
+TurnCheck = Callable[[Conversation, int], Finding | None]  # of the turn at an index, from 0
 
 PLACEHOLDER = re.compile(
     r"\[[^\]]{2,40}\]|<[^>]{2,40}>|\{\{?[^}]{1,40}\}\}?"
@@ -94,104 +97,101 @@ def check_turn_count(conversation: Conversation) -> Finding | None:
     return Finding("turn_count", "shape", f"{count} turns, {limits} were asked for")
 
 
-def check_alternation(conversation: Conversation) -> Finding | None:
+def check_alternation(conversation: Conversation, index: int) -> Finding | None:
     """Agent and customer take turns; the agent begins."""
-    for index, turn in enumerate(conversation.turns):
-        if turn["speaker"] != ("agent", "customer")[index % 2]:
-            return _quote("roles_do_not_alternate", index, turn["text"], stage="shape")
-    return None
-
-
-def check_length(conversation: Conversation) -> Finding | None:
-    """Each turn has words, and not too many."""
-    for index, turn in enumerate(conversation.turns):
-        words = len(turn["text"].split())
-        if not re.search(r"\w", turn["text"]) or words > WORDS_MAX:
-            return _quote("turn_length", index, turn["text"], stage="shape")
-    return None
-
-
-def check_cut_off(conversation: Conversation) -> Finding | None:
-    """Each turn is a finished sentence, not cut by the length limit."""
-    for index, turn in enumerate(conversation.turns):
-        if not re.search(r"[.!?\u2026][\"'\u201d\u2019)]*\s*$", turn["text"]):
-            return _quote("cut_off", index, turn["text"], stage="shape")
-    return None
-
-
-def check_placeholder(conversation: Conversation) -> Finding | None:
-    """No [insert name here]."""
-    return _first_match("placeholder", PLACEHOLDER, conversation.turns)
-
-
-def check_assistant_talk(conversation: Conversation) -> Finding | None:
-    """Nobody speaks as a language model or of the task."""
-    return _first_match("assistant_talk", ASSISTANT, conversation.turns)
-
-
-def check_refusal(conversation: Conversation) -> Finding | None:
-    """The agent does not turn the customer away, as a model does that refuses its task."""
-    return _first_match("refusal", REFUSES, conversation.turns)
-
-
-def check_leaked_prompt(conversation: Conversation) -> Finding | None:
-    """No turn speaks a stage direction, the instruction, or a name of the worked example."""
-    told = _runs(conversation.instruction)
-    for index, turn in enumerate(conversation.turns):
-        line = _words(conversation.outline[index]) if index < len(conversation.outline) else []
-        spoken = _words(turn["text"])
-        directed = line[:1] and line[0] in DIRECTIONS and spoken[:2] == line[:2]
-        text = f" {' '.join(spoken)} "
-        borrowed = any(f" {' '.join(_words(name))} " in text for name in conversation.example_names)
-        if directed or borrowed or told & _runs(turn["text"]):
-            return _quote("leaked_prompt", index, turn["text"])
-    return None
-
-
-def check_roles(conversation: Conversation) -> Finding | None:
-    """The customer neither offers help nor asks for the other's data."""
-    for index, turn in enumerate(conversation.turns):
-        talks_as_agent = OFFERS_HELP.search(turn["text"]) or ASKS_IDENTITY.search(turn["text"])
-        if turn["speaker"] == "customer" and talks_as_agent:
-            return _quote("roles_confused", index, turn["text"])
-    return None
-
-
-def check_disclosure(conversation: Conversation) -> Finding | None:
-    """The agent does not say what only the customer can know before the customer has said it."""
-    for index, turn in enumerate(conversation.turns):
-        if mentions(turn["text"], conversation.proofs):
-            is_agent = turn["speaker"] == "agent"
-            return _quote("identity_disclosed", index, turn["text"]) if is_agent else None
-    return None
-
-
-def check_identity(conversation: Conversation) -> Finding | None:
-    """The customer proves who they are, and does so because the agent has asked."""
-    if not conversation.proofs:
+    if conversation.turns[index]["speaker"] == ("agent", "customer")[index % 2]:
         return None
-    for index, turn in enumerate(conversation.turns):
-        if mentions(turn["text"], conversation.proofs):
-            asked = index > 0 and ASKS_PROOF.search(conversation.turns[index - 1]["text"])
-            return None if asked else _quote("identity_not_asked", index, turn["text"])
-    return Finding("identity_not_asked", "checks", "nobody says the proof of identity")
+    return _quote("roles_do_not_alternate", conversation, index, stage="shape")
 
 
-def check_repetition(conversation: Conversation) -> Finding | None:
-    """No sentence of four words or more is said twice."""
-    seen: set[str] = set()
-    for index, turn in enumerate(conversation.turns):
-        for sentence in re.split(r"(?<=[.!?])\s+", turn["text"]):
-            words = _words(sentence)
-            key = " ".join(words)
-            if len(words) >= 4 and key in seen:
-                return _quote("repetition", index, turn["text"])
-            seen.add(key)
+def check_length(conversation: Conversation, index: int) -> Finding | None:
+    """A turn has words, and not too many."""
+    text = conversation.turns[index]["text"]
+    if re.search(r"\w", text) and len(text.split()) <= WORDS_MAX:
+        return None
+    return _quote("turn_length", conversation, index, stage="shape")
+
+
+def check_cut_off(conversation: Conversation, index: int) -> Finding | None:
+    """A turn is a finished sentence, not cut by the length limit."""
+    if re.search(r"[.!?\u2026][\"'\u201d\u2019)]*\s*$", conversation.turns[index]["text"]):
+        return None
+    return _quote("cut_off", conversation, index, stage="shape")
+
+
+def check_placeholder(conversation: Conversation, index: int) -> Finding | None:
+    """No [insert name here]."""
+    return _match("placeholder", PLACEHOLDER, conversation, index)
+
+
+def check_assistant_talk(conversation: Conversation, index: int) -> Finding | None:
+    """Nobody speaks as a language model or of the task."""
+    return _match("assistant_talk", ASSISTANT, conversation, index)
+
+
+def check_refusal(conversation: Conversation, index: int) -> Finding | None:
+    """The agent does not turn the customer away, as a model does that refuses its task."""
+    return _match("refusal", REFUSES, conversation, index)
+
+
+def check_leaked_prompt(conversation: Conversation, index: int) -> Finding | None:
+    """No turn speaks a stage direction, the instruction, or a name of the worked example."""
+    said = conversation.turns[index]["text"]
+    line = _words(conversation.outline[index]) if index < len(conversation.outline) else []
+    spoken = _words(said)
+    directed = line[:1] and line[0] in DIRECTIONS and spoken[:2] == line[:2]
+    text = f" {' '.join(spoken)} "
+    borrowed = any(f" {' '.join(_words(name))} " in text for name in conversation.example_names)
+    if directed or borrowed or _runs(conversation.instruction) & _runs(said):
+        return _quote("leaked_prompt", conversation, index)
     return None
 
 
-CHECKS: tuple[Check, ...] = (
-    check_turn_count,
+def check_roles(conversation: Conversation, index: int) -> Finding | None:
+    """The customer neither offers help nor asks for the other's data."""
+    turn = conversation.turns[index]
+    talks_as_agent = OFFERS_HELP.search(turn["text"]) or ASKS_IDENTITY.search(turn["text"])
+    if turn["speaker"] == "customer" and talks_as_agent:
+        return _quote("roles_confused", conversation, index)
+    return None
+
+
+def check_disclosure(conversation: Conversation, index: int) -> Finding | None:
+    """The agent does not say what only the customer can know before the customer has said it."""
+    is_agent = conversation.turns[index]["speaker"] == "agent"
+    if is_agent and _first_proof(conversation, index) == index:
+        return _quote("identity_disclosed", conversation, index)
+    return None
+
+
+def check_identity_asked(conversation: Conversation, index: int) -> Finding | None:
+    """The customer proves who they are because the agent has asked."""
+    if _first_proof(conversation, index) != index:
+        return None
+    asked = index > 0 and ASKS_PROOF.search(conversation.turns[index - 1]["text"])
+    return None if asked else _quote("identity_not_asked", conversation, index)
+
+
+def check_identity_told(conversation: Conversation, index: int) -> Finding | None:
+    """The customer has proved who they are at the turn whose line of the outline says so."""
+    line = conversation.outline[index] if index < len(conversation.outline) else ""
+    is_due = mentions(line, conversation.proofs)
+    if is_due and _first_proof(conversation, index) is None:
+        return _quote("identity_not_told", conversation, index)
+    return None
+
+
+def check_repetition(conversation: Conversation, index: int) -> Finding | None:
+    """No sentence of four words or more is said twice."""
+    seen = {key for turn in conversation.turns[:index] for key in _sentences(turn["text"])}
+    for key in _sentences(conversation.turns[index]["text"]):
+        if key in seen:
+            return _quote("repetition", conversation, index)
+        seen.add(key)
+    return None
+
+
+TURN_CHECKS: tuple[TurnCheck, ...] = (
     check_alternation,
     check_length,
     check_cut_off,
@@ -201,22 +201,58 @@ CHECKS: tuple[Check, ...] = (
     check_leaked_prompt,
     check_roles,
     check_disclosure,
-    check_identity,
+    check_identity_asked,
+    check_identity_told,
     check_repetition,
 )
 
 
-def _quote(reason: str, index: int, text: str, *, stage: str = "checks") -> Finding:
-    return Finding(reason, stage, f"turn {index + 1}: {text}")
+def of_every_turn(check: TurnCheck) -> Check:
+    """Return the check of a whole conversation that gives the first finding of its turns."""
+
+    def check_turns(conversation: Conversation) -> Finding | None:
+        findings = (check(conversation, index) for index in range(len(conversation.turns)))
+        return next((finding for finding in findings if finding), None)
+
+    return check_turns
 
 
-def _first_match(
-    reason: str, pattern: re.Pattern[str], turns: list[dict[str, str]]
+CHECKS: tuple[Check, ...] = (check_turn_count, *map(of_every_turn, TURN_CHECKS))
+
+
+def find_fault(conversation: Conversation) -> Finding | None:
+    """Return what the first check that fails says of the newest turn."""
+    newest = len(conversation.turns) - 1
+    return next(
+        (finding for check in TURN_CHECKS if (finding := check(conversation, newest))), None
+    )
+
+
+def _quote(
+    reason: str, conversation: Conversation, index: int, *, stage: str = "checks"
+) -> Finding:
+    return Finding(reason, stage, f"turn {index + 1}: {conversation.turns[index]['text']}")
+
+
+def _match(
+    reason: str, pattern: re.Pattern[str], conversation: Conversation, index: int
 ) -> Finding | None:
-    for index, turn in enumerate(turns):
-        if pattern.search(turn["text"]):
-            return _quote(reason, index, turn["text"])
+    is_found = pattern.search(conversation.turns[index]["text"])
+    return _quote(reason, conversation, index) if is_found else None
+
+
+def _first_proof(conversation: Conversation, newest: int) -> int | None:
+    """Return the index of the first turn up to the newest that has a proof of identity."""
+    for index, turn in enumerate(conversation.turns[: newest + 1]):
+        if mentions(turn["text"], conversation.proofs):
+            return index
     return None
+
+
+def _sentences(text: str) -> list[str]:
+    """Return the words of each sentence that is long enough not to be said twice by chance."""
+    sentences = (_words(sentence) for sentence in re.split(r"(?<=[.!?])\s+", text))
+    return [" ".join(words) for words in sentences if len(words) >= REPEATED_WORDS]
 
 
 def _words(text: str) -> list[str]:
