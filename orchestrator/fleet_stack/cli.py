@@ -14,22 +14,28 @@ from typing import TYPE_CHECKING
 from fleet_timescale import __version__
 from fleet_timescale.errors import FleetError
 
-from fleet_stack.errors import StackError
+from fleet_stack.home.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # For people: what it does, and who does it.
 COMMANDS = {
-    "up": ("start everything, or what is missing", "fleet_stack.up:main"),
-    "down": ("stop everything; --purge removes its state too", "fleet_stack.down:main"),
-    "status": ("say what runs; --json for programs", "fleet_stack.status:main"),
-    "logins": ("print the logins of people", "fleet_stack.logins:main"),
-    "logs": ("print the logs, or those of one PROGRAM; -f follows", "fleet_stack.logs:main"),
-    "env": ("print addresses as shell exports", "fleet_stack.environment:main"),
-    "doctor": ("say what this machine's sensors find; --json too", "fleet_stack.checkup:main"),
-    "migrate": ("bring the database up to date", "fleet_stack.enrolment:main"),
-    "test": ("run every test", "fleet_stack.testing:main"),
+    "up": ("start everything, or what is missing", "fleet_stack.commands.up:main"),
+    "down": ("stop everything; --purge removes its state too", "fleet_stack.commands.down:main"),
+    "status": ("say what runs; --json for programs", "fleet_stack.commands.status:main"),
+    "logins": ("print the logins of people", "fleet_stack.commands.logins:main"),
+    "logs": (
+        "print the logs, or those of one PROGRAM; -f follows",
+        "fleet_stack.commands.logs:main",
+    ),
+    "env": ("print addresses as shell exports", "fleet_stack.commands.environment:main"),
+    "doctor": (
+        "say what this machine's sensors find; --json too",
+        "fleet_stack.commands.checkup:main",
+    ),
+    "migrate": ("bring the database up to date", "fleet_stack.parts.enrolment:main"),
+    "test": ("run every test", "fleet_stack.commands.testing:main"),
 }
 # What supervisor runs.
 PROGRAMS = {
@@ -72,7 +78,7 @@ def run(name: str, arguments: list[str]) -> int:
     """Load and call what a subcommand stands for. Raises StackError for an unknown one."""
     if name in NOUNS:
         # The client needs address and token of the home, which only the launcher knows.
-        return load("fleet_stack.environment:call_client")([name, *arguments])
+        return load("fleet_stack.commands.environment:call_client")([name, *arguments])
     target = PROGRAMS.get(name) or COMMANDS.get(name, ("", ""))[1]
     if not target:
         raise StackError(f"there is no command {name!r}; `./fleet help` lists them")

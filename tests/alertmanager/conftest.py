@@ -18,7 +18,7 @@ from pathlib import Path
 import jinja2
 import pytest
 from aiosmtpd.controller import Controller
-from fleet_stack.programs import find_tools
+from fleet_stack.parts.programs import find_tools
 
 ROOT = Path(__file__).parents[2] / "alertmanager"
 START_SECONDS = 20

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack import debian
+from fleet_stack.fetch import debian
 from scrape import Scraper, read_series
 
 if TYPE_CHECKING:

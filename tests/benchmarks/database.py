@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from contenders import find_port
-from fleet_stack.placement import find_package
+from fleet_stack.home.placement import find_package
 from fleet_timescale.connection import connect
 from fleet_timescale.migrate import migrate
 

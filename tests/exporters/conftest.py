@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from fleet_stack.programs import find_tools
+from fleet_stack.parts.programs import find_tools
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fleet_exporters.sinks.timescale import Ingest
 from fleet_orchestrator.generation import catalogue
-from fleet_stack.programs import find_tools
+from fleet_stack.parts.programs import find_tools
 from fleet_timescale.connection import connect
 from fleet_timescale.migrate import migrate
 

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 from fix_fleet import wait_until
 from fleet_exporters.sinks.timescale import Ingest
-from fleet_stack.pooler import find_pooler
+from fleet_stack.parts.pooler import find_pooler
 from fleet_timescale.connection import connect
 from readings import batch, drain, stored
 from server import free_port

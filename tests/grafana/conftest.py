@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from fleet_dashboards import build
-from fleet_stack.programs import find_tools
+from fleet_stack.parts.programs import find_tools
 from psycopg.types.json import Jsonb
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from fleet_stack.programs import find_tools
+from fleet_stack.parts.programs import find_tools
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""The subcommands of `fleet`, one module each, loaded by dotted name."""

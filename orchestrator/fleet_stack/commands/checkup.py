@@ -1,0 +1,105 @@
+"""
+`fleet doctor`: the exporter's doctor, told what only the launcher knows of this home.
+
+Runs without a home and without any program of ours; a machine that was never started is no fault.
+"""
+
+from __future__ import annotations
+
+import importlib
+import ipaddress
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from fleet_stack.home import home as homes
+from fleet_stack.home import stack
+from fleet_stack.home.home import NEEDED_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_stack.home.home import Home
+
+DOCTOR = "fleet_exporters.doctor"
+OK, WARNING = "ok", "warning"
+GIBI = 2**30
+
+Fact = tuple[str, str, str]
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    home = homes.locate(os.environ)
+    doctor = importlib.import_module(DOCTOR)
+    return int(
+        doctor.main(
+            argv,
+            watched=[find_existing(home.root)],
+            runtime_dir=find_runtime(home),
+            facts=collect_facts(home, os.environ),
+        )
+    )
+
+
+def collect_facts(home: Home, environ: Mapping[str, str]) -> list[Fact]:
+    """Look at the home, or at where it would be."""
+    space = shutil.disk_usage(find_existing(home.root))
+    return [
+        describe_space(home.root, space.free, space.total),
+        describe_links(find_public_url(home, environ)),
+    ]
+
+
+def find_existing(path: Path) -> Path:
+    """Return the path, or the nearest of its parents that is there."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
+def describe_space(root: Path, free_bytes: int, total_bytes: int) -> Fact:
+    """Return whether the home's disk can take what a start writes; name, state and text."""
+    text = f"{free_bytes / GIBI:.1f} of {total_bytes / GIBI:.1f} GiB free for {root}"
+    if free_bytes < NEEDED_BYTES:
+        return "home disk", WARNING, f"{text}; a start needs {NEEDED_BYTES / GIBI:.1f}"
+    return "home disk", OK, text
+
+
+def find_runtime(home: Home) -> Path | None:
+    """Return where exporter and agent of this node meet; None before the first `up`."""
+    decision = stack.load(home) if homes.exists(home) else None
+    return Path(decision.runtime) / decision.node if decision and decision.node else None
+
+
+def find_public_url(home: Home, environ: Mapping[str, str]) -> str:
+    """
+    Return the address that links in mails begin with.
+
+    The last `up` decided that; before the first one, what it would be told now.
+    """
+    decision = stack.load(home) if homes.exists(home) else None
+    return decision.public_url if decision else environ.get("FLEET_PUBLIC_URL", "")
+
+
+def describe_links(url: str) -> Fact:
+    """Return whether people elsewhere can follow the links in mails; name, state and text."""
+    if url and not is_loopback(url):
+        return "mail links", OK, f"lead to {url}"
+    text = (
+        f"lead to {url or 'this machine'}, which nobody can open elsewhere; "
+        "set FLEET_PUBLIC_URL=http://HOST:PORT and run `./fleet up`"
+    )
+    return "mail links", WARNING, text
+
+
+def is_loopback(url: str) -> bool:
+    """True for an address that means the reader's own machine."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified

@@ -1,0 +1,80 @@
+"""
+`fleet env`: where everything is, as shell exports for people and tools.
+
+No program of ours reads them.
+
+The client of the control API gets its address and token from here as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.commands.progress import say
+from fleet_stack.home import home as homes
+from fleet_stack.home import placement, ports, stack
+from fleet_stack.home.errors import HomeError
+from fleet_stack.home.secrets import Secrets
+from fleet_stack.home.stack import Decision, render_url
+
+if TYPE_CHECKING:
+    from fleet_stack.home.home import Home
+
+CLIENT = "fleet_control_api.client"
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    argparse.ArgumentParser(
+        prog="fleet env", description="Print addresses as shell exports."
+    ).parse_args(argv)
+    home = homes.locate(os.environ)
+    record = homes.load(home)
+    values = collect(home, load_decision(home), Secrets(home.path("secrets")))
+    say(render(values, placement.find_bin(Path(record.postgres_folder))))
+    return 0
+
+
+def load_decision(home: Home) -> Decision:
+    """Return what the last start decided. Raises HomeError when none got so far."""
+    decision = stack.load(home)
+    if decision is None or not decision.node:
+        raise HomeError(f"the first start of {home.root} did not get far; run `./fleet up` again")
+    return decision
+
+
+def collect(home: Home, decision: Decision, secrets: Secrets) -> dict[str, str]:
+    """Return the variables."""
+    parts = decision.parts
+    return {
+        "FLEET_HOME": str(home.root),
+        "FLEET_DATABASE_URL": secrets.read("owner.dsn"),
+        "FLEET_GRAFANA_DATABASE_URL": secrets.read("grafana.dsn"),
+        "FLEET_PROMETHEUS_URL": parts["prometheus"].url,
+        "FLEET_ALERTMANAGER_URL": parts["alertmanager"].url,
+        "FLEET_GRAFANA_URL": parts["grafana"].url,
+        "FLEET_CONTROL_URL": parts["control-api"].url,
+        "FLEET_ADMIN_TOKEN": secrets.read("admin_token"),
+        "FLEET_MAIL_DIR": str(home.path("mail")),
+    }
+
+
+def render(values: dict[str, str], programs: Path) -> str:
+    """Return lines for `eval`; psql and its kin come first on PATH."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    lines.append(f'export PATH={shlex.quote(str(programs))}:"$PATH"')
+    return "\n".join(lines)
+
+
+def call_client(argv: list[str]) -> int:
+    """Run a command of the control API's client against this home."""
+    home = homes.locate(os.environ)
+    homes.load(home)
+    token = Secrets(home.path("secrets")).read("admin_token")
+    url = render_url("control-api", ports.load(home)["control-api"])
+    return int(importlib.import_module(CLIENT).main(argv, url=url, token=token))

@@ -1,0 +1,69 @@
+"""
+The first conversations of a new home.
+
+They are ordered through the control API like any other job, and waited for.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+from fleet_timescale.connection import connect
+
+from fleet_stack.home.errors import StartError
+from fleet_stack.parts.enrolment import explained
+
+if TYPE_CHECKING:
+    from fleet_stack.commands.progress import Progress
+    from fleet_stack.home.stack import Stack
+
+SCENARIO, COUNT = "mixed", 20
+KEY = "first-job"  # an interrupted first start does not order twice
+TIMEOUT_SECONDS = 10.0
+WAIT_SECONDS = 240.0
+POLL_SECONDS = 0.25
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def submit(whole: Stack) -> None:
+    """Order the first job. Raises StartError when the control API refuses."""
+    request = urllib.request.Request(  # noqa: S310 - our own loopback address
+        f"{whole.url('control-api')}/jobs",
+        data=json.dumps({"scenario": SCENARIO, "count": COUNT, "idempotency_key": KEY}).encode(),
+        headers={
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {whole.secrets.read('admin_token')}",
+        },
+    )
+    try:
+        with _opener.open(request, timeout=TIMEOUT_SECONDS):
+            return
+    except urllib.error.HTTPError as exc:
+        with exc:
+            said = exc.read().decode(errors="replace")
+        raise StartError(
+            f"the control API refuses the first job ({exc.code}): {said[:300]}"
+        ) from exc
+    except OSError as exc:
+        raise StartError(
+            f"the first job cannot be ordered: {exc}; see `./fleet logs control-api`"
+        ) from exc
+
+
+def wait(whole: Stack, progress: Progress) -> None:
+    """Report the first stored conversation; a slow machine is no failure of the start."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    with explained(), connect(whole.secrets.read("owner.dsn"), "fleet up") as connection:
+        while time.monotonic() < deadline:
+            if connection.execute("SELECT FROM fleet.conversations LIMIT 1").fetchone() is not None:
+                progress(f"first conversation after {progress.seconds:.0f} s")
+                return
+            time.sleep(POLL_SECONDS)
+    progress(
+        f"no conversation within {WAIT_SECONDS:.0f} s; `./fleet logs worker` tells what it does"
+    )

@@ -1,0 +1,138 @@
+"""
+`fleet status [--json]`: what runs, asked of each part itself.
+
+Exit code 0 only when nothing managed is amiss.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from fleet_stack.commands import table
+from fleet_stack.commands.progress import say
+from fleet_stack.home import home as homes
+from fleet_stack.home import ports, runtime, stack
+from fleet_stack.home.errors import HomeError
+from fleet_stack.home.secrets import Secrets
+from fleet_stack.home.stack import MANAGED, NAMES, Decision, Part
+from fleet_stack.parts import endpoints
+from fleet_stack.run import health, supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_stack.home.home import Home
+    from fleet_stack.run.supervisor import Process
+
+UP, DOWN, FAILED = "up", "down", "failed"
+START = "`./fleet up` starts it"
+GONE = "its supervisor was killed; `./fleet up` starts it again"
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One line of the answer."""
+
+    state: str
+    url: str | None = None
+    pid: int | None = None
+    reason: str | None = None
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="fleet status", description="Say what runs.")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    arguments = parser.parse_args(argv)
+    home = homes.locate(os.environ)
+    record = homes.load(home)
+    decision = stack.load(home)
+    if decision is None:
+        raise HomeError(f"the first start of {home.root} did not get far; run `./fleet up` again")
+    rows = read(home, decision)
+    services = {name: asdict(row) for name, row in rows.items()}
+    if arguments.json:
+        answer = {"home": str(home.root), "mode": record.mode, "services": services}
+        say(json.dumps({**answer, "note": decision.note or None}, indent=2))
+    else:
+        say(table.render_status(services))
+        for note in filter(None, [decision.note, offer_models(decision)]):
+            say(f"\nnote: {note}")
+    return 1 if any(row.state in {DOWN, FAILED} for row in rows.values()) else 0
+
+
+def offer_models(decision: Decision) -> str:
+    """Return what model servers of the user's own could be used instead of ours."""
+    if decision.parts["llm"].state != MANAGED:
+        return ""
+    return endpoints.render_offer(endpoints.find_local())
+
+
+def is_healthy(home: Home, decision: Decision) -> bool:
+    """True when nothing managed is down or failed."""
+    return all(row.state not in {DOWN, FAILED} for row in read(home, decision).values())
+
+
+def read(home: Home, decision: Decision) -> dict[str, ServiceStatus]:
+    """Ask supervisor and every part; return the state of each of NAMES."""
+    processes = supervisor.read_processes(Path(decision.runtime) / runtime.SOCKET)
+    secrets, chosen = Secrets(home.path("secrets")), ports.load(home)
+    # An interrupted first start has no login yet: the server then answers by refusing us.
+    without_login = stack.render_url("postgres", chosen["postgres"])
+    dsn = secrets.read("owner.dsn") if secrets.has("owner.dsn") else without_login
+    problems = health.run(health.plan(decision, chosen, dsn, processes or {}))
+    worker = find_worker(processes or {})
+    return {
+        name: decide(name, decision.parts[name], processes, problems.get(name, ""), worker)
+        for name in NAMES
+    }
+
+
+def find_worker(processes: Mapping[str, Process]) -> int | None:
+    """Return the process number of the worker, a child of the agent."""
+    agent = processes.get("node")
+    if agent is None or agent.pid is None:
+        return None
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(agent.pid).children():
+            if any("worker" in word for word in child.cmdline()):
+                return child.pid
+    return None
+
+
+def decide(
+    name: str, part: Part, processes: Mapping[str, Process] | None, problem: str, worker: int | None
+) -> ServiceStatus:
+    """
+    Return the state of one part out of what supervisor and its health check say.
+
+    `worker` is its process.
+    """
+    url, reason = part.url or None, part.reason or None
+    if part.state != MANAGED:
+        return ServiceStatus(part.state, url, None, reason)
+    if processes is None:
+        return (
+            ServiceStatus(DOWN, url, None, START)
+            if problem
+            else ServiceStatus(FAILED, url, None, GONE)
+        )
+    process = processes.get("node" if name == "worker" else name)
+    pid = worker if name == "worker" else process.pid if process else None
+    if process is None or (pid is None and process.state in {"STOPPED", "RUNNING"}):
+        return ServiceStatus(DOWN, url, None, problem or START)
+    if pid is None:
+        return ServiceStatus(
+            FAILED, url, None, f"{process.description}; see `./fleet logs {process.name}`"
+        )
+    if problem:
+        return ServiceStatus(FAILED, url, pid, problem)
+    return ServiceStatus(UP, url, pid, reason)

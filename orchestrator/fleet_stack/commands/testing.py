@@ -1,0 +1,111 @@
+"""
+`fleet test [PYTEST ARGUMENTS]`: every check and every test, what fails fastest first.
+
+With arguments only pytest runs, with them. Settings of a fleet of yours never reach the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.commands.progress import Progress, begin
+from fleet_stack.home.errors import CheckError
+from fleet_stack.home.home import CHECKOUT
+from fleet_stack.home.placement import find_package
+from fleet_stack.parts.programs import find_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Settings that say where something is, rather than what to test.
+KEPT = ("FLEET_GRAFANA_HOME", "FLEET_PROMETHEUS_HOME", "FLEET_ALERTMANAGER_HOME", "FLEET_OFFLINE")
+KEPT_PREFIX = "FLEET_TEST_"
+YAML_FOLDERS = ("prometheus", "alertmanager", "grafana", "tests")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tool to run over the checkout."""
+
+    title: str
+    command: tuple[str, ...]
+
+
+def main(argv: list[str]) -> int:
+    """Run the checks, then the tests. Raises CheckError naming what failed."""
+    progress = begin()
+    environment = clean_environment(os.environ)
+    with tempfile.TemporaryDirectory(prefix="fleet-tools-") as folder:
+        if not argv:
+            run_checks(plan_checks(sys.executable), environment, progress)
+        tools = find_tools(environment, progress)
+        environment["PATH"] = link_tools(tools, Path(folder), environment.get("PATH", os.defpath))
+        run_pytest(argv, environment)
+    progress("every test passed")
+    return 0
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the settings of any fleet."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("FLEET_") or name in KEPT or name.startswith(KEPT_PREFIX)
+    }
+
+
+def plan_checks(python: str) -> list[Check]:
+    """Return the checks that come before the tests."""
+    folders = [folder for folder in YAML_FOLDERS if (CHECKOUT / folder).is_dir()]
+    return [
+        Check("ruff check", (python, "-m", "ruff", "check", ".")),
+        Check("ruff format", (python, "-m", "ruff", "format", "--check", ".")),
+        Check("mypy", (python, "-m", "mypy")),
+        Check("yamllint", (python, "-m", "yamllint", "--strict", *folders)),
+    ]
+
+
+def run_checks(checks: list[Check], environment: Mapping[str, str], progress: Progress) -> None:
+    """Run all checks, so that one look shows all faults. Raises CheckError when any failed."""
+    failed = []
+    for check in checks:
+        began = time.monotonic()
+        done = subprocess.run(
+            check.command,
+            cwd=CHECKOUT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        passed = done.returncode == 0
+        seconds = time.monotonic() - began
+        progress(f"{check.title:<14}{'passed' if passed else 'FAILED'} in {seconds:.1f} s")
+        if not passed:
+            failed.append(check.title)
+            progress.plain(f"{done.stdout}{done.stderr}".rstrip())
+    if failed:
+        raise CheckError(f"{', '.join(failed)} failed; what is wrong stands above")
+
+
+def link_tools(tools: Mapping[str, Path], folder: Path, path: str) -> str:
+    """Return a PATH on which programs have their plain names, whatever Debian calls them."""
+    for name, target in tools.items():
+        (folder / name).symlink_to(target)
+    return os.pathsep.join([str(folder), str(find_package() / "pginstall" / "bin"), path])
+
+
+def run_pytest(arguments: list[str], environment: Mapping[str, str]) -> None:
+    """Run pytest with its output as it comes. Raises CheckError when a test failed."""
+    plugins = ("-p", "fleet_stack.commands.skips") if environment.get("CI") == "true" else ()
+    command = (sys.executable, "-m", "pytest", *plugins, *arguments)
+    code = subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode
+    if code != 0:
+        raise CheckError(f"pytest ended with exit code {code}; what failed stands above")

@@ -1,0 +1,170 @@
+"""
+`fleet up`: bring everything up, or what is missing, and say where it is.
+
+It can be run again at any time, also after an interrupted one: what runs and is healthy stays as it
+is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.commands import down, first_job, status, table
+from fleet_stack.commands.progress import Progress, begin
+from fleet_stack.fetch.tasks import Tasks
+from fleet_stack.home import home as homes
+from fleet_stack.home import placement, ports, runtime, settings, stack
+from fleet_stack.home.errors import HomeError, StartError
+from fleet_stack.home.secrets import Secrets
+from fleet_stack.parts.model import check_own_model, find_model
+from fleet_stack.parts.programs import NAMES, can_be_had, find_programs
+from fleet_stack.run import checksums, database, ground, launch, orphans, supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from fleet_stack.home.stack import Decision, Stack
+    from fleet_stack.run.ground import Ground
+
+
+def main(argv: list[str]) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="fleet up", description="Start everything, or what is missing."
+    )
+    parser.add_argument(
+        "--no-first-job",
+        action="store_true",
+        help="do not order 20 conversations at the first start",
+    )
+    arguments = parser.parse_args(argv)
+    up(os.environ, begin(), wants_first_job=not arguments.no_first_job)
+    return 0
+
+
+def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool) -> None:
+    """Return when everything managed is healthy. Raises FleetError otherwise."""
+    home = homes.locate(environ)
+    externals, given = ground.parse_externals(environ), settings.parse(environ)
+    record = homes.create(home, homes.Record(externals=tuple(sorted(externals))))
+    with homes.lock(home):
+        kept = settings.load(record, Secrets(home.path("secrets")))
+        environ = settings.apply(environ, settings.merge(given, kept))
+        decision = stack.load(home)
+        if decision and is_complete(home, decision, environ):
+            progress("everything is up already")
+        else:
+            end_orphans(home, decision, progress)
+            leave_lost_ports(home, decision, progress)
+            base = ground.prepare(home, externals, environ, progress)
+            check_ports(base, decision)
+            decision = start_or_undo(base, wants_first_job=wants_first_job)
+    progress.plain(table.render(home, decision))
+    offer = status.offer_models(decision)
+    if offer:
+        progress.plain(f"  {offer}")
+
+
+def is_complete(
+    home: homes.Home,
+    decision: Decision,
+    environ: Mapping[str, str],
+    can_be_had: Callable[[Iterable[str], Mapping[str, str]], bool] = can_be_had,
+) -> bool:
+    """True when a start would change nothing: same settings, same checkout, all there and well."""
+    if decision.inputs != stack.digest_inputs(environ, checksums.digest(checksums.ALL)):
+        return False
+    try:
+        is_healthy = status.is_healthy(home, decision)
+    except HomeError:
+        return False  # what it takes to look is damaged or gone: the start mends it, or says so
+    lacking = [name for name in NAMES if decision.parts[name].state == stack.ABSENT]
+    return is_healthy and not (lacking and can_be_had(lacking, environ))
+
+
+def leave_lost_ports(home: homes.Home, decision: Decision | None, progress: Progress) -> None:
+    """Stop what runs on ports that the home has forgotten: others are chosen now."""
+    if decision is None or home.path("ports.json").exists():
+        return
+    base = Path(decision.runtime)
+    if supervisor.read_pid(base / runtime.SOCKET) is not None:
+        progress("ports.json     is gone; stopping what runs, to choose ports anew")
+        down.stop(home, base)
+
+
+def check_ports(base: Ground, decision: Decision | None) -> None:
+    """Raise PortError before anything is fetched, when a port is taken while nothing of us runs."""
+    if supervisor.read_pid(base.places.socket) is None:
+        wanted = decision.managed if decision and decision.node else [*ports.SERVICES]
+        ports.check(base.ports, [name for name in wanted if name not in base.externals])
+
+
+def start_or_undo(base: Ground, *, wants_first_job: bool) -> Decision:
+    """
+    Start what is missing; when that cannot even begin, end what this start has begun.
+
+    A StartError says that a program did not become healthy: the others go on, to be looked at.
+    """
+    was_running = supervisor.read_pid(base.places.socket) is not None
+    try:
+        return start(base, wants_first_job=wants_first_job)
+    except StartError:
+        raise
+    except Exception:
+        if not was_running:
+            down.stop(base.home, base.runtime)
+        raise
+
+
+def start(base: Ground, *, wants_first_job: bool) -> Decision:
+    """Start what is missing: programs, model and database at the same time, then all services."""
+    externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
+    environ = {**base.environ, **externals}
+    check_own_model(environ)
+    placement.check_access(base.placement.programs, list_own_places(environ))
+    with Tasks() as tasks:
+        programs = tasks.begin(find_programs, environ, base.progress, stop=tasks.stop)
+        model = tasks.begin(find_model, environ, base.progress, stop=tasks.stop)
+        node = database.start(base)
+        tasks.finish()
+    whole = launch.assemble(base, node, programs.result(), model.result())
+    settings.store(base.home, base.environ, base.secrets)
+    launch.launch(base, whole)
+    finish_first_start(base, whole, wants_first_job=wants_first_job)
+    return whole.decision
+
+
+def list_own_places(environ: Mapping[str, str]) -> dict[str, Path | None]:
+    """Return the places that the user named, by the variable that names each."""
+    variables = ("FLEET_MODEL", *(f"FLEET_{name.upper()}_HOME" for name in NAMES))
+    return {name: Path(environ[name]) for name in variables if environ.get(name)}
+
+
+def finish_first_start(base: Ground, whole: Stack, *, wants_first_job: bool) -> None:
+    """
+    Order the first conversations of a new home, on our own model only, and wait for one.
+    """
+    record = homes.load(base.home)
+    if record.is_started_once:
+        return
+    is_ordered = wants_first_job and whole.decision.parts["llm"].state == stack.MANAGED
+    if is_ordered:
+        first_job.submit(whole)
+        base.progress(f"first job     {first_job.COUNT} conversations ordered")
+    homes.store(base.home, replace(record, is_started_once=True))
+    if is_ordered:
+        first_job.wait(whole, base.progress)
+
+
+def end_orphans(home: homes.Home, decision: Decision | None, progress: Progress) -> None:
+    """End what a killed supervisor left behind: two of each would fight over ports and data."""
+    if decision and supervisor.read_pid(Path(decision.runtime) / runtime.SOCKET) is not None:
+        return
+    left = orphans.find(home)
+    if left:
+        progress(f"supervisor    was killed; ending the {len(left)} processes that it left behind")
+        orphans.end(left)

@@ -1,0 +1,1 @@
+"""What comes from elsewhere: verified downloads, vendors' releases, Debian's packages."""

@@ -1,0 +1,151 @@
+"""
+Take Prometheus and Alertmanager from Debian's packages, unpacked into the cache and not installed.
+
+Installing them would need root and would start both at once on their usual ports. By hand:
+`apt-get download prometheus && dpkg -x prometheus_*.deb FOLDER`.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.fetch.relocate import relocate
+from fleet_stack.fetch.tasks import CalledOff
+from fleet_stack.home.errors import StackError
+
+if TYPE_CHECKING:
+    import threading
+
+    from fleet_stack.fetch.cache import Cache
+
+PACKAGES = ("prometheus", "prometheus-alertmanager")
+# Debian's Prometheus takes its pages from these; newer releases pack promtool and amtool apart.
+EXTRA_PACKAGES = (
+    "promtool", "amtool", "fonts-glyphicons-halflings", "libjs-bootstrap4", "libjs-d3",
+    "libjs-eonasdan-bootstrap-datetimepicker", "libjs-jquery", "libjs-jquery-hotkeys",
+    "libjs-moment", "libjs-moment-timezone", "libjs-mustache", "libjs-popper.js", "libjs-rickshaw",
+)  # fmt: skip
+NEEDED_BYTES = 600_000_000  # package lists, packages, and what is in them
+COMMAND_SECONDS = 600.0
+POLL_SECONDS = 0.2
+
+Run = Callable[[Sequence[str], Path], str]
+
+
+class DebianError(StackError):
+    """Debian's packages cannot be had."""
+
+
+def is_possible() -> bool:
+    """True on a system with Debian's package tools."""
+    return all(shutil.which(tool) for tool in ("apt-get", "apt-cache", "dpkg"))
+
+
+def folder_name() -> str:
+    """Return what the unpacked packages are called in the cache."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    label = release.get("VERSION_CODENAME") or release.get("VERSION_ID") or "unknown"
+    return f"{release.get('ID', 'debian')}-{label}-{platform.machine()}"
+
+
+def run(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    stop: threading.Event | None = None,
+    seconds: float = COMMAND_SECONDS,
+) -> str:
+    """
+    Run a command and return its output.
+
+    Raises DebianError with its last line, or when it takes too long, and CalledOff after `stop`.
+    """
+    title = f"`{command[0]} {command[-1]}`"
+    deadline = time.monotonic() + seconds
+    with subprocess.Popen(
+        command, cwd=folder, text=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        while True:
+            try:
+                output, errors = running.communicate(timeout=POLL_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                if stop is not None and stop.is_set():
+                    running.kill()
+                    raise CalledOff(f"{title} was called off") from None
+                if time.monotonic() > deadline:
+                    running.kill()
+                    raise DebianError(f"{title} took more than {seconds:.0f} s") from None
+    if running.returncode:
+        said = (errors or output).strip().splitlines() or ["it said nothing"]
+        raise DebianError(f"{title} failed: {said[-1]}")
+    return output
+
+
+def fetch(cache: Cache, run: Run = run) -> Path:
+    """Return the folder with the unpacked packages, fetching them when the cache has none."""
+    folder = folder_name()
+    with cache.lock(folder):
+        if cache.path(folder).is_dir():
+            return cache.path(folder)
+        cache.need(NEEDED_BYTES, "Debian's packages of Prometheus and Alertmanager")
+        with cache.scratch(folder) as scratch:
+            for part in ("lists/partial", "cache/archives/partial", "debs", "unpacked"):
+                (scratch / part).mkdir(parents=True)
+            _download(scratch, run)
+            for package in sorted(scratch.glob("debs/*.deb")):
+                run(["dpkg", "-x", str(package), "../unpacked"], scratch / "debs")
+            relocate(scratch / "unpacked")
+            return cache.install(scratch / "unpacked", folder)
+
+
+def apt(tool: str, scratch: Path) -> list[str]:
+    """Return the start of an apt command that has its lists in `scratch`, not the system's."""
+    options = (
+        f"Dir::State::lists={scratch}/lists",
+        f"Dir::Cache={scratch}/cache",
+        "Debug::NoLocking=1",
+        "APT::Sandbox::User=root",  # the user _apt cannot enter this folder
+        "Acquire::Languages=none",
+        "Acquire::http::Timeout=5",
+        "Acquire::https::Timeout=5",
+        "Acquire::Retries=1",
+    )
+    return [tool, "-qq", *(word for option in options for word in ("-o", option))]
+
+
+def parse_package_names(shown: str) -> set[str]:
+    """Return the packages that `apt-cache show` described."""
+    return {
+        line.removeprefix("Package:").strip()
+        for line in shown.splitlines()
+        if line.startswith("Package:")
+    }
+
+
+def _download(scratch: Path, run: Run) -> None:
+    run([*apt("apt-get", scratch), "update"], scratch / "debs")
+    known = parse_package_names(
+        run(
+            [*apt("apt-cache", scratch), "show", "--no-all-versions", *PACKAGES, *EXTRA_PACKAGES],
+            scratch,
+        )
+    )
+    missing = [name for name in PACKAGES if name not in known]
+    if missing:
+        raise DebianError(
+            f"this system's package lists have no {' and no '.join(missing)}; "
+            "add a full mirror to apt's sources"
+        )
+    wanted = [*PACKAGES, *(name for name in EXTRA_PACKAGES if name in known)]
+    run([*apt("apt-get", scratch), "download", *wanted], scratch / "debs")

@@ -1,0 +1,69 @@
+"""Addresses that people give in variables: which ones can be used, and how they are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from fleet_stack.home.errors import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from urllib.parse import SplitResult
+
+HTTP, POSTGRES = ("http", "https"), ("postgresql", "postgres")
+# Each role gets a login of its own before the host; these in a query would win over it.
+LOGIN_OPTIONS = frozenset({"user", "password", "passfile", "service", "sslpassword"})
+
+
+class AddressError(StackError):
+    """A variable holds no address that can be used."""
+
+
+def split(variable: str, url: str, schemes: Sequence[str] = HTTP) -> SplitResult:
+    """Return the pieces of the address in a variable. Raises AddressError when it is none."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that is not closed, a port that is no number
+        is_address = False
+    if not is_address:
+        shown = url.rpartition("@")[2].partition("?")[0]  # without a password, wherever it stands
+        raise AddressError(
+            f"{variable} is {shown!r}, which is no address that starts with {schemes[0]}:// "
+            "and names a host; correct it, or unset it"
+        )
+    return parts
+
+
+def hide_login(url: str) -> str:
+    """Return an address without user and password, for people and files that all may read."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def has_login(url: str) -> bool:
+    """True for an address that not everybody may see."""
+    return hide_login(url) != url
+
+
+def check_database(variable: str, url: str) -> None:
+    """Raise AddressError for an address of a database in which roles would have no effect."""
+    options = {name for name, _ in parse_qsl(split(variable, url, POSTGRES).query)}
+    found = sorted(options & LOGIN_OPTIONS)
+    if found:
+        raise AddressError(
+            f"{variable} holds {' and '.join(found)} behind the question mark; "
+            "write the login before the host: postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
+
+
+def parse_public(variable: str, url: str) -> str:
+    """Return the address that people browse, without a slash at its end."""
+    parts = split(variable, url)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise AddressError(
+            f"{variable} may hold only scheme, host, port and path, "
+            "like https://fleet.example.com; correct it"
+        )
+    return url.rstrip("/")

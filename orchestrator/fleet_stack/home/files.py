@@ -1,0 +1,62 @@
+"""
+Write files and folders of a home: whole or not at all, with mode and owner from the first byte on.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from fleet_stack.home.errors import HomeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fleet_stack.home.account import Account
+
+
+def store_text(path: Path, text: str, *, mode: int = 0o644, owner: Account | None = None) -> None:
+    """Replace a file in one step. Raises HomeError when the disk refuses."""
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), mode)
+            if owner is not None and os.geteuid() == 0:
+                os.fchown(file.fileno(), owner.uid, owner.gid)
+        scratch.replace(path)
+    except OSError as exc:
+        scratch.unlink(missing_ok=True)
+        raise HomeError(
+            f"{path} cannot be written ({exc.strerror}); free or unlock that place"
+        ) from exc
+
+
+def make_folder(path: Path, *, mode: int = 0o755, owner: Account | None = None) -> Path:
+    """
+    Make a folder and missing parents; only the folder itself gets the mode and the owner.
+
+    Raises HomeError for a link in its place: mode and owner would go to wherever it leads. Whether
+    a parent is one is not looked at, so root must own the parents of what it gives away.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            os.fchmod(descriptor, mode)
+            if os.geteuid() == 0:
+                uid, gid = (owner.uid, owner.gid) if owner is not None else (0, 0)
+                os.fchown(descriptor, uid, gid)
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        if path.is_symlink():
+            raise HomeError(
+                f"{path} is a link; put a folder there, or choose another FLEET_HOME"
+            ) from exc
+        raise HomeError(
+            f"the folder {path} cannot be made ({exc.strerror}); choose another FLEET_HOME"
+        ) from exc
+    return path

@@ -1,0 +1,122 @@
+"""
+The runtime folder of a home.
+
+The supervisor's socket, and one folder a node in which our programs meet.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.home.account import load_current
+from fleet_stack.home.errors import HomeError
+from fleet_stack.home.files import make_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_stack.home.account import Account
+    from fleet_stack.home.home import Home
+
+SOCKET = "supervisor.sock"
+LINGERING = Path("/var/lib/systemd/linger")  # a file for each user who keeps running without login
+SOCKET_LENGTH = (
+    90  # the kernel takes 107 characters, and the supervisor binds a name with its number appended
+)
+
+
+def decide_base(home: Home, memory: Path | None, temporary: Path) -> Path:
+    """
+    Return the place of the folder.
+
+    In memory where there is such a place, else in the home, else somewhere with a short name.
+    """
+    base = memory / "fleet" / home.key if memory else home.path("run")
+    if len(str(base / SOCKET)) <= SOCKET_LENGTH:
+        return base
+    return temporary / f"fleet-{os.geteuid()}-{home.key}"
+
+
+def find_memory(
+    environ: Mapping[str, str], user: Account, lingering: Path = LINGERING
+) -> Path | None:
+    """
+    Return the memory-backed folder of this user: /run for root, XDG_RUNTIME_DIR for others.
+
+    None without one, and where the last logout removes it: the fleet runs on.
+    """
+    place = "/run"
+    if user.uid != 0:
+        stays = (lingering / user.name).exists()
+        place = environ.get("XDG_RUNTIME_DIR", "") if stays else ""
+    is_usable = place and os.access(place, os.W_OK | os.X_OK) and Path(place).is_dir()
+    return Path(place) if is_usable else None
+
+
+def prepare(home: Home, environ: Mapping[str, str], kept: Path | None) -> Path:
+    """
+    Make the folder and return it.
+
+    `kept` is where the last start put it: whoever runs there is not left for another place.
+    """
+    if kept is not None and (kept / SOCKET).exists():
+        check(home, kept)
+        return make_base(kept)
+    return make_base(locate(home, environ))
+
+
+def locate(home: Home, environ: Mapping[str, str]) -> Path:
+    """Return where the folder of this home belongs on this machine."""
+    memory = find_memory(environ, load_current())
+    return decide_base(home, memory, Path(tempfile.gettempdir()))
+
+
+def make_base(base: Path) -> Path:
+    """Make the folder. Raises HomeError when something of somebody else is there."""
+    if not _is_ours(base):
+        raise HomeError(f"{base} belongs to another user; remove it, or use another FLEET_HOME")
+    return make_folder(base)
+
+
+def _is_ours(base: Path) -> bool:
+    """True for a folder of this user, and for none at all."""
+    if not os.path.lexists(base):
+        return True
+    found = base.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def prepare_node(base: Path, node: str, owner: Account) -> Path:
+    """Make the folder of a node for the user that our programs run as, and return it."""
+    return make_folder(base / node, owner=owner)
+
+
+def is_possible(home: Home, base: Path) -> bool:
+    """True for a place that `decide_base` gives this home, whatever the environment was then."""
+    if base == home.path("run"):
+        return True
+    is_in_memory = base.name == home.key and base.parent.name == "fleet"
+    is_temporary = base.name == f"fleet-{os.geteuid()}-{home.key}"
+    return base.is_absolute() and ".." not in base.parts and (is_in_memory or is_temporary)
+
+
+def check(home: Home, base: Path) -> None:
+    """Raise HomeError when the folder is none of ours: its name comes out of a file."""
+    if not is_possible(home, base) or not _is_ours(base):
+        raise HomeError(
+            f"{home.path('stack.json')} names {base}, which is no runtime folder of this home; "
+            "remove that file and run the same command again"
+        )
+
+
+def remove(home: Home, base: Path) -> None:
+    """Remove the folder, and `fleet` above it when no other home uses it."""
+    check(home, base)
+    shutil.rmtree(base, ignore_errors=True)
+    if base.parent.name == "fleet" and base.parent.is_dir() and not any(base.parent.iterdir()):
+        base.parent.rmdir()

@@ -1,0 +1,210 @@
+"""
+What one fleet consists of: its parts, which of them we run, and where each answers.
+
+stack.json in the home keeps what the last `up` decided, so that the other commands need not decide
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from fleet_stack.home.addresses import hide_login
+from fleet_stack.home.errors import HomeError
+from fleet_stack.home.files import store_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_stack.home.home import Home
+    from fleet_stack.home.placement import Placement
+    from fleet_stack.home.secrets import Secrets
+    from fleet_stack.parts.model import Model
+    from fleet_stack.parts.programs import Program
+
+NAMES = (
+    "postgres",
+    "prometheus",
+    "alertmanager",
+    "grafana",
+    "llm",
+    "mail",
+    "exporter",
+    "node",
+    "worker",
+    "master",
+    "control-api",
+)
+EXTERNALS = {
+    "postgres": "FLEET_EXTERNAL_DATABASE_URL",
+    "prometheus": "FLEET_EXTERNAL_PROMETHEUS_URL",
+    "alertmanager": "FLEET_EXTERNAL_ALERTMANAGER_URL",
+    "grafana": "FLEET_EXTERNAL_GRAFANA_URL",
+}
+# The settings of a home, which may be changed at each `up`; EXTERNALS are fixed at the first start.
+INPUTS = (
+    "FLEET_GRAFANA_HOME",
+    "FLEET_PROMETHEUS_HOME",
+    "FLEET_ALERTMANAGER_HOME",
+    "FLEET_MODEL",
+    "FLEET_LLM",
+    "FLEET_PUBLIC_URL",
+    "FLEET_GAME_EXECUTABLES",
+)
+MANAGED, ABSENT, EXTERNAL = "managed", "absent", "external"
+SCHEMES = {"postgres": "postgresql", "mail": "smtp"}
+PATHS = {
+    "postgres": "/fleet",
+    "exporter": "/metrics",
+    "master": "/metrics",
+    "control-api": "/api/v1",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the fleet: managed by us, absent for a reason, or external."""
+
+    state: str
+    url: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the last `up` decided; the content of stack.json."""
+
+    parts: Mapping[str, Part]
+    node: str
+    runtime: str  # folder with the supervisor's socket and the node's folder
+    inputs: str = ""
+    note: str = ""
+    grafana_public_url: str = ""
+    public_url: str = ""  # of the control API, as people browse it
+
+    @property
+    def managed(self) -> list[str]:
+        """The names of the parts that we run."""
+        return [name for name in NAMES if self.parts[name].state == MANAGED]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All that is known when the programs are to be started."""
+
+    home: Home
+    decision: Decision
+    ports: Mapping[str, int]
+    placement: Placement
+    secrets: Secrets
+    programs: Mapping[str, Program]
+    model: Model
+    public_url: str
+    public_url_given: str = ""
+
+    @property
+    def node(self) -> str:
+        """The name of this machine in the fleet."""
+        return self.decision.node
+
+    @property
+    def node_runtime(self) -> Path:
+        """The folder in which our programs of this node meet."""
+        return Path(self.decision.runtime) / self.node
+
+    def address(self, name: str) -> str:
+        """Return host:port of a part that we run."""
+        return f"127.0.0.1:{self.ports[name]}"
+
+    def public_address(self, name: str) -> str:
+        """Return where people browse a part that we run and that has no way in of its own."""
+        return decide_public_url(self.public_url_given, self.ports[name], name)
+
+    def url(self, name: str) -> str:
+        """Return where a part answers; empty when it is absent."""
+        return self.decision.parts[name].url
+
+
+def render_url(name: str, port: int) -> str:
+    """Return the loopback address of a part that we run."""
+    return f"{SCHEMES.get(name, 'http')}://127.0.0.1:{port}{PATHS.get(name, '')}"
+
+
+def decide_parts(
+    ports: Mapping[str, int],
+    externals: Mapping[str, str],
+    programs: Mapping[str, Program],
+    model: Model,
+) -> dict[str, Part]:
+    """Return every part of NAMES, each with its state and address."""
+    parts: dict[str, Part] = {}
+    for name in NAMES:
+        url = render_url(name, ports[name]) if name in ports else ""
+        program = programs.get(name)
+        if name in externals:
+            parts[name] = Part(EXTERNAL, hide_login(externals[name]))
+        elif program is not None and program.path is None:
+            parts[name] = Part(ABSENT, reason=program.reason)
+        else:
+            parts[name] = Part(MANAGED, url)
+    if model.url:
+        parts["llm"] = Part(EXTERNAL, hide_login(model.url), model.origin)
+    elif model.path is not None:
+        parts["llm"] = Part(MANAGED, parts["llm"].url, model.name)
+    return parts
+
+
+def decide_first(ports: Mapping[str, int], runtime: str) -> Decision:
+    """Return what holds while a start has only the database so far."""
+    parts = dict.fromkeys(
+        NAMES, Part(ABSENT, reason="the start did not get so far; run `./fleet up` again")
+    )
+    parts["postgres"] = Part(MANAGED, render_url("postgres", ports["postgres"]))
+    return Decision(parts, node="", runtime=runtime)
+
+
+def decide_public_url(public_url: str, port: int, name: str) -> str:
+    """
+    Return the address that people browse.
+
+    Loopback, or the given one: all of it for the control API; for others its host with their own
+    port, where nothing stands before them that would know a path.
+    """
+    if not public_url:
+        return f"http://127.0.0.1:{port}"
+    if name == "control-api":
+        return public_url.rstrip("/")
+    given = urlsplit(public_url)
+    host = f"[{given.hostname}]" if ":" in (given.hostname or "") else given.hostname
+    return f"{given.scheme}://{host}:{port}"
+
+
+def digest_inputs(environ: Mapping[str, str], checkout: str) -> str:
+    """Return a fingerprint of the settings that `up` read, and of the checkout's checksum."""
+    content = json.dumps([checkout, *(environ.get(name, "") for name in INPUTS)])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def store(home: Home, decision: Decision) -> None:
+    """Keep a decision."""
+    store_text(home.path("stack.json"), json.dumps(asdict(decision), indent=2) + "\n")
+
+
+def load(home: Home) -> Decision | None:
+    """
+    Return the last decision; None when no start came so far. Raises HomeError for a damaged file.
+    """
+    path = home.path("stack.json")
+    try:
+        entry = json.loads(path.read_text())
+        parts = {name: Part(**entry["parts"][name]) for name in NAMES}
+        return Decision(**{**entry, "parts": parts})
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as exc:
+        raise HomeError(f"{path} is damaged ({exc!r}); remove it and run `./fleet up`") from exc

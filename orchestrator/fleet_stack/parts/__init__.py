@@ -1,0 +1,1 @@
+"""What a fleet is made of: the database, the model, third-party programs."""

@@ -1,0 +1,201 @@
+"""
+Put into the database what the launcher answers for.
+
+Schema, logins, this node, tokens and first users.
+
+Everything here can be run again at each `up` and then changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import os
+import platform
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+from fleet_timescale.connection import Connection, connect
+from fleet_timescale.errors import DatabaseError
+from fleet_timescale.migrate import migrate
+from psycopg import sql
+
+from fleet_stack.commands.progress import say
+from fleet_stack.home import home as homes
+from fleet_stack.home.files import store_text
+from fleet_stack.home.secrets import Secrets
+from fleet_stack.parts.postgres import replace_login
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROLES = ("control", "master", "grafana", "analyst")
+CATALOGUE = "fleet_orchestrator.generation.catalogue"
+# name of the token in the database, its scope, the secret of the home that holds it
+TOKENS = (
+    ("admin-cli", "admin", "admin_token"),
+    ("prometheus-sd", "sd", "sd_token"),
+    ("prometheus-metrics", "metrics", "metrics_token"),
+)
+USERS = ("admin", "operator", "viewer")  # the first people; each login is named after its role
+NODE_ROLES = ["generate", "quality"]
+
+
+def migrate_database(url: str) -> list[str]:
+    """
+    Bring schema, functions, settings, scenarios and prompts up to date; return what was applied.
+    """
+    with explained(), connect(url, "fleet migrate") as connection:
+        applied = migrate(connection)
+        importlib.import_module(CATALOGUE).load(connection)
+    return applied
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what the database says into one sentence. Raises DatabaseError."""
+    try:
+        yield
+    except psycopg.OperationalError as exc:
+        raise DatabaseError(
+            f"the database cannot be reached: {_first_line(exc)}; "
+            "put that right and run the same command again"
+        ) from exc
+    except psycopg.Error as exc:
+        raise DatabaseError(
+            f"the database refused: {_first_line(exc)}; put that right there, "
+            "and run the same command again"
+        ) from exc
+
+
+def _first_line(exc: psycopg.Error) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+
+
+def main(argv: list[str]) -> int:
+    """Run `fleet migrate` against the database of the home."""
+    argparse.ArgumentParser(
+        prog="fleet migrate", description="Bring the database up to date."
+    ).parse_args(argv)
+    home = homes.locate(os.environ)
+    homes.load(home)
+    applied = migrate_database(Secrets(home.path("secrets")).read("owner.dsn"))
+    say("\n".join(f"applied {name}" for name in applied) or "the database is up to date")
+    return 0
+
+
+def load_node_id(path: Path) -> uuid.UUID:
+    """Return the identity of this machine, made once and kept in a file."""
+    if not path.exists():
+        store_text(path, f"{uuid.uuid4()}\n")
+    return uuid.UUID(path.read_text().strip())
+
+
+def settle(url: str, secrets: Secrets, node_id: uuid.UUID, scrape_address: str) -> str:
+    """
+    Give every role, this node, every token and user what the home's secrets say.
+
+    Return the node's name.
+    """
+    with explained(), connect(url, "fleet up") as connection, connection.transaction():
+        for role in ROLES:
+            _set_password(connection, f"fleet_{role}", secrets.ensure(f"{role}_password"))
+        node = _enrol(connection, secrets, node_id, scrape_address)
+        for name, scope, secret in TOKENS:
+            digest = hashlib.sha256(secrets.ensure(secret).encode()).digest()
+            connection.execute(
+                "SELECT control.put_token(%s, %s, %s, 'fleet up', NULL)", [name, digest, scope]
+            )
+        _add_users(connection, secrets)
+    for role in ROLES:
+        secrets.put(
+            f"{role}.dsn", replace_login(url, f"fleet_{role}", secrets.read(f"{role}_password"))
+        )
+    secrets.put("node.dsn", replace_login(url, f"fleet_node_{node}", secrets.read("node_password")))
+    return node
+
+
+def refuse_foreign_roles(url: str, secrets: Secrets) -> None:
+    """
+    Raise DatabaseError when another home has given our roles their logins on that server.
+
+    Roles belong to the whole server: new passwords would lock the programs of that home out.
+    """
+    unmade = [f"fleet_{role}" for role in ROLES if not secrets.has(f"{role}_password")]
+    with explained(), connect(url, "fleet up") as connection:
+        rows = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname = ANY(%s) ORDER BY rolname",
+            [unmade],
+        ).fetchall()
+    found = [str(row["rolname"]) for row in rows]
+    if found:
+        raise DatabaseError(
+            f"the server of FLEET_EXTERNAL_DATABASE_URL has logins of another home already "
+            f"({', '.join(found)}); use a server of its own for each home, or, when that home is "
+            f"gone, run there for each of them: ALTER ROLE {found[0]} NOLOGIN"
+        )
+
+
+def find_foreign_people(url: str, secrets: Secrets) -> list[str]:
+    """Return the first people that the database knows, but whose passwords this home does not."""
+    with explained(), connect(url, "fleet up") as connection:
+        rows = connection.execute("SELECT login FROM control.users").fetchall()
+    known = {str(row["login"]) for row in rows}
+    return [
+        login for login in USERS if login in known and not secrets.has(f"user_{login}_password")
+    ]
+
+
+def _verifier(connection: Connection, login: str, password: str) -> str:
+    """Return the SCRAM form of a password: the clear text never leaves this process."""
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), login.encode(), b"scram-sha-256"
+    )
+    return verifier.decode()
+
+
+def _set_password(connection: Connection, login: str, password: str) -> None:
+    statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+    connection.execute(
+        statement.format(sql.Identifier(login), sql.Literal(_verifier(connection, login, password)))
+    )
+
+
+def _enrol(
+    connection: Connection, secrets: Secrets, node_id: uuid.UUID, scrape_address: str
+) -> str:
+    password = secrets.ensure("node_password")
+    row = connection.execute(
+        "SELECT fleet.enroll_node(%s, %s, %s, %s, %s) AS node",
+        [
+            node_id,
+            platform.node() or "node",
+            NODE_ROLES,
+            scrape_address,
+            _verifier(connection, "node", password),
+        ],
+    ).fetchone()
+    if row is None:
+        raise DatabaseError("fleet.enroll_node returned nothing; run `./fleet migrate`")
+    return str(row["node"])
+
+
+def _add_users(connection: Connection, secrets: Secrets) -> None:
+    """
+    Make the first users; who exists keeps password and role, which people may have changed since.
+    """
+    known = {row["login"] for row in connection.execute("SELECT login FROM control.users")}
+    missing = [login for login in USERS if login not in known]
+    if not missing:
+        return
+    # The API's own way to hash: another cost would answer known and unknown logins unlike fast.
+    hash_password = importlib.import_module("fleet_control_api.passwords").hash_password
+    for login in missing:
+        hashed = hash_password(secrets.ensure(f"user_{login}_password"))
+        connection.execute(
+            "SELECT control.put_user(%s, %s, %s::control.role)", [login, hashed, login]
+        )

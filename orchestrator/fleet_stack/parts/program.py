@@ -1,0 +1,134 @@
+"""One third-party program: where it is, which version it is, and whether we accept that."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet_stack.fetch.pins import Pin, decide_objection, parse_version
+from fleet_stack.home.addresses import hide_login
+from fleet_stack.home.errors import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# Where the executable lies below a release's folder; Debian's name and place differ.
+BINARIES = {
+    "grafana": ("bin/grafana",),
+    "prometheus": ("prometheus", "bin/prometheus", "usr/bin/prometheus"),
+    "alertmanager": (
+        "alertmanager",
+        "bin/alertmanager",
+        "prometheus-alertmanager",
+        "usr/bin/prometheus-alertmanager",
+    ),
+}
+WEB_ASSETS = "usr/share/prometheus/web"  # Debian's Prometheus reads its pages from here
+ORIGINS = {
+    "home": "from the folder you named",
+    "path": "from PATH",
+    "vendor": "from the vendor's release",
+    "debian": "from Debian's package",
+}
+VERSION_SECONDS = 20.0
+
+
+class ProgramError(StackError):
+    """A program cannot be used."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """
+    A program of the stack.
+
+    `origin` is external, home, path, vendor, debian or absent; `path` is None for external and
+    absent ones. `extra` are the arguments that its command line needs because of where it lies.
+    """
+
+    name: str
+    path: Path | None = None
+    version: str = ""
+    origin: str = "absent"
+    extra: tuple[str, ...] = ()
+    reason: str = ""
+    url: str = ""
+
+
+def render_program(program: Program) -> str:
+    """Return one line for people: which version comes from where."""
+    if program.origin == "external":
+        return f"{program.name} at {hide_login(program.url)} (yours)"
+    if program.origin == "absent":
+        return f"{program.name} is absent: {program.reason}"
+    return f"{program.name} {program.version} {ORIGINS[program.origin]} ({program.path})"
+
+
+def locate_binary(name: str, folder: Path) -> Path | None:
+    """Return the executable below a release's folder, or None."""
+    for relative in BINARIES[name]:
+        path = folder / relative
+        if path.is_file() and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def ask_version(binary: Path) -> str:
+    """Return what a program says when asked for its version."""
+    try:
+        done = subprocess.run(
+            [binary, "--version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=VERSION_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise ProgramError(
+            f"{binary} does not run ({exc}); it may be for another kind of machine"
+        ) from exc
+    return done.stdout + done.stderr
+
+
+def read_version(
+    folder: Path, binary: Path, ask: Callable[[Path], str] = ask_version
+) -> str | None:
+    """Return the version that a program tells, else its folder (a Grafana built by hand)."""
+    told = parse_version(ask(binary))
+    if told:
+        return told
+    if (folder / "VERSION").is_file():
+        return parse_version(f"version {(folder / 'VERSION').read_text().strip()}")
+    if (folder / "package.json").is_file():
+        return parse_version(
+            f"version {json.loads((folder / 'package.json').read_text()).get('version')}"
+        )
+    return None
+
+
+def from_folder(
+    name: str, pin: Pin, folder: Path, origin: str, ask: Callable[[Path], str] = ask_version
+) -> Program:
+    """Return the program in a folder. Raises ProgramError when we cannot accept it."""
+    binary = locate_binary(name, folder)
+    if binary is None:
+        raise ProgramError(f"{folder} has no {BINARIES[name][0]}")
+    version = read_version(folder, binary, ask)
+    objection = decide_objection(pin, version)
+    if objection:
+        raise ProgramError(f"{binary} cannot be used: {objection}")
+    return Program(name, binary, version or "", origin, find_extra(name, folder))
+
+
+def find_extra(name: str, folder: Path) -> tuple[str, ...]:
+    """Return the arguments that name the other places of a release."""
+    if name == "grafana":
+        return ("--homepath", str(folder))
+    if name == "prometheus" and (folder / WEB_ASSETS).is_dir():
+        return (f"--web.local-assets={folder / WEB_ASSETS}/",)
+    return ()

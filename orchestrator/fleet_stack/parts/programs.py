@@ -1,0 +1,224 @@
+"""
+Decide where Grafana, Prometheus and Alertmanager come from.
+
+In this order: one of the user's own (external), FLEET_<NAME>_HOME, PATH, the vendor's pinned
+release, Debian's packages unpacked, absent. What the cache has is used without asking again: a
+start stays quick, and a home does not change its Prometheus with the weather of the network.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.fetch import debian, hosts, vendor
+from fleet_stack.fetch.cache import Cache, decide_cache_root
+from fleet_stack.fetch.meter import Meter
+from fleet_stack.fetch.pins import Pin, load_pins, read_architecture
+from fleet_stack.fetch.tasks import begin
+from fleet_stack.home.errors import StackError
+from fleet_stack.parts.installed import DEBIAN_HAS, Machine, find_here, older_release
+from fleet_stack.parts.program import Program, ask_version, from_folder, render_program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+__all__ = ["NAMES", "Program", "Sources", "find_programs", "find_tools"]
+
+NAMES = ("grafana", "prometheus", "alertmanager")
+GLANCE_SECONDS = 1.0  # a start with nothing to do must stay one
+TOOLS = {"prometheus": "promtool", "alertmanager": "amtool"}
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The ways to get a program from elsewhere; tests hand in their own."""
+
+    cache: Cache
+    architecture: str | None
+    probe: Callable[[Iterable[str]], frozenset[str]]
+    fetch_vendor: Callable[[str, Pin, str], Path]
+    fetch_debian: Callable[[], Path] | None
+    ask: Callable[[Path], str] = ask_version
+
+
+@dataclass
+class Findings:
+    """What was found so far, and why the rest was not."""
+
+    programs: dict[str, Program]
+    reasons: dict[str, str]
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Return those of `names` that have no program yet."""
+        return [name for name in names if name not in self.programs]
+
+    def object(self, name: str, reason: str) -> None:
+        """Add why a program could not be had."""
+        self.reasons[name] = "; ".join(filter(None, [self.reasons.get(name), reason]))
+
+
+def find_programs(
+    environ: Mapping[str, str],
+    report: Callable[[str], None],
+    names: Sequence[str] = NAMES,
+    *,
+    sources: Sources | None = None,
+    stop: threading.Event | None = None,
+) -> dict[str, Program]:
+    """
+    Return each program by name, fetched when need be; report one line for each.
+
+    Raises ProgramError when a setting of the user names something that cannot be used, and
+    CalledOff some time after `stop` was set.
+    """
+    sources = sources or default_sources(environ, report, stop)
+    pins = {name: pin for name, pin in load_pins().items() if name in names}
+    machine = Machine(environ, sources.cache, report, sources.ask)
+    here = {name: find_here(name, pins[name], machine) for name in names}
+    findings = Findings({name: found for name, found in here.items() if found}, {})
+    if findings.missing(names):
+        if environ.get("FLEET_OFFLINE") == "1":
+            for name in findings.missing(names):
+                findings.object(name, "FLEET_OFFLINE=1 forbids to fetch the vendor's release")
+        else:
+            take_from_vendors(findings, pins, sources)
+        take_older_releases(findings, pins, sources)
+        take_from_debian(findings, pins, sources)
+    programs = {
+        name: findings.programs.get(name)
+        or absent(name, pins[name], findings.reasons.get(name, ""))
+        for name in names
+    }
+    for program in programs.values():
+        report(render_program(program))
+    return programs
+
+
+def take_from_vendors(findings: Findings, pins: Mapping[str, Pin], sources: Sources) -> None:
+    """Fetch the pinned releases that miss, side by side."""
+    architecture = sources.architecture
+    missing = findings.missing(pins)
+    if architecture is None:
+        for name in missing:
+            findings.object(name, "no release is pinned for this kind of machine")
+        return
+    urls = {name: pins[name].url.format(arch=architecture) for name in missing}
+    reachable = sources.probe(urls.values())
+
+    def fetch(name: str) -> None:
+        if urls[name] not in reachable:
+            findings.object(name, f"{urls[name].split('/')[2]} cannot be reached")
+            return
+        try:
+            folder = sources.fetch_vendor(name, pins[name], architecture)
+            found = from_folder(name, pins[name], folder, "vendor", sources.ask)
+        except StackError as exc:
+            findings.object(name, str(exc))
+        else:
+            findings.programs[name] = found
+
+    for fetching in [begin(fetch, name) for name in missing]:
+        fetching.result()
+
+
+def take_older_releases(findings: Findings, pins: Mapping[str, Pin], sources: Sources) -> None:
+    """Stay with the vendor's release that was in use, where the pinned one cannot be had."""
+    for name in findings.missing(pins):
+        folder = older_release(name, sources.cache)
+        if folder is not None:
+            found = from_folder(name, pins[name], folder, "vendor", sources.ask)
+            findings.programs[name] = found
+
+
+def take_from_debian(findings: Findings, pins: Mapping[str, Pin], sources: Sources) -> None:
+    """Unpack Debian's packages, once for all that miss."""
+    missing = [name for name in findings.missing(pins) if name in DEBIAN_HAS]
+    if not missing:
+        return
+    if sources.fetch_debian is None:
+        for name in missing:
+            findings.object(name, "this system has no apt-get and dpkg")
+        return
+    try:
+        folder = sources.fetch_debian()
+        for name in missing:
+            found = from_folder(name, pins[name], folder, "debian", sources.ask)
+            findings.programs[name] = found
+    except StackError as exc:
+        for name in findings.missing(missing):
+            findings.object(name, str(exc))
+
+
+def absent(name: str, pin: Pin, reason: str) -> Program:
+    """Return what `status` says of an absent program, with the one command that adds it."""
+    command = f"FLEET_{name.upper()}_HOME=FOLDER ./fleet up"
+    advice = f"unpack {name} {pin.floor} or newer into FOLDER and run: {command}"
+    return Program(name, reason=f"{reason}; {advice}")
+
+
+def glance(urls: Iterable[str]) -> frozenset[str]:
+    """Return the URLs that can be reached at once."""
+    return hosts.probe(urls, seconds=GLANCE_SECONDS)
+
+
+def can_be_had(
+    names: Iterable[str],
+    environ: Mapping[str, str],
+    *,
+    cache: Cache | None = None,
+    probe: Callable[[Iterable[str]], frozenset[str]] = glance,
+) -> bool:
+    """True when a start would find one of these by now; asks the network for a moment only."""
+    pins = {name: pin for name, pin in load_pins().items() if name in set(names)}
+    cache = cache or Cache(decide_cache_root(environ, os.geteuid()))
+    machine = Machine(environ, cache, lambda _line: None)
+    if any(find_here(name, pin, machine) for name, pin in pins.items()):
+        return True
+    architecture = read_architecture()
+    if environ.get("FLEET_OFFLINE") == "1" or architecture is None:
+        return False
+    return bool(probe([pin.url.format(arch=architecture) for pin in pins.values()]))
+
+
+def default_sources(
+    environ: Mapping[str, str], report: Callable[[str], None], stop: threading.Event | None = None
+) -> Sources:
+    """Return the real ways to the network, and the cache of this user."""
+    cache, stop = Cache(decide_cache_root(environ, os.geteuid())), stop or threading.Event()
+    meter = Meter(report, stop)
+
+    def fetch_debian() -> Path:
+        report("fetching Debian's packages of Prometheus and Alertmanager (90 MB)")
+        return debian.fetch(cache, partial(debian.run, stop=stop))
+
+    return Sources(
+        cache=cache,
+        architecture=read_architecture(),
+        probe=hosts.probe,
+        fetch_vendor=lambda name, pin, arch: vendor.fetch(cache, name, pin, arch, meter),
+        fetch_debian=fetch_debian if debian.is_possible() else None,
+    )
+
+
+def find_tools(environ: Mapping[str, str], report: Callable[[str], None]) -> dict[str, Path]:
+    """
+    Return prometheus, promtool, alertmanager and amtool, for the tests of rules and routes.
+
+    What cannot be found is left out.
+    """
+    tools: dict[str, Path] = {}
+    for name, program in find_programs(environ, report, tuple(TOOLS)).items():
+        if program.path is None:
+            continue
+        tools[name] = program.path
+        beside = program.path.with_name(TOOLS[name])
+        where = beside if beside.is_file() else shutil.which(TOOLS[name], path=environ.get("PATH"))
+        if where:
+            tools[TOOLS[name]] = Path(where)
+    return tools

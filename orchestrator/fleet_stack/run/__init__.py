@@ -1,0 +1,1 @@
+"""Run the parts: services under a supervisor, their configuration, their health."""

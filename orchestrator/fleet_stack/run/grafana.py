@@ -1,0 +1,100 @@
+"""
+Grafana: how it is run, quiet and offline, and the first people in it.
+
+Secrets reach it as files that it expands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet_stack.home.home import CHECKOUT
+from fleet_stack.run.supervisor import Service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fleet_stack.home.stack import Stack
+
+ADMIN = "admin"  # made by Grafana itself
+PEOPLE = {"operator": "Editor", "viewer": "Viewer"}  # login of ours, and its role in Grafana
+OFF = (
+    "ANALYTICS_REPORTING_ENABLED",
+    "ANALYTICS_CHECK_FOR_UPDATES",
+    "ANALYTICS_CHECK_FOR_PLUGIN_UPDATES",
+    "NEWS_NEWS_FEED_ENABLED",
+    "PLUGINS_PLUGIN_ADMIN_ENABLED",
+    "PLUGINS_PREINSTALL_AUTO_UPDATE",
+    "SNAPSHOTS_ENABLED",
+    "USERS_ALLOW_SIGN_UP",
+    "USERS_VIEWERS_CAN_EDIT",
+    "AUTH_ANONYMOUS_ENABLED",
+    "PANELS_DISABLE_SANITIZE_HTML",
+    "SECURITY_ALLOW_EMBEDDING",
+)
+ON = (
+    "PLUGINS_PREINSTALL_DISABLED",
+    "PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED",
+    "SECURITY_DISABLE_GRAVATAR",
+    "DATAPROXY_SEND_USER_HEADER",
+)
+ACTIONS = "/api/datasources/proxy/uid/fleet-control/**"  # the only path that a button may post to
+# Grafana logs an error for each of these that is missing.
+READ = (
+    "provisioning/plugins",
+    "provisioning/alerting",
+    "provisioning/datasources",
+    "provisioning/dashboards",
+)
+WRITTEN = ("data", "plugins")
+DASHBOARDS = CHECKOUT / "grafana" / "dashboards"
+
+
+def render_environment(stack: Stack) -> dict[str, str]:
+    """Return Grafana's settings in their environment form."""
+    folder = stack.home.path("grafana")
+    host, _, port = stack.address("grafana").partition(":")
+    settings = {
+        "SERVER_HTTP_ADDR": host,
+        "SERVER_HTTP_PORT": port,
+        "SERVER_ROOT_URL": f"{stack.decision.grafana_public_url}/",
+        "SECURITY_ADMIN_USER": ADMIN,
+        "SECURITY_ADMIN_PASSWORD": _file(stack.secrets.path("user_admin_password")),
+        "SECURITY_SECRET_KEY": _file(stack.secrets.path("grafana_secret_key")),
+        "SECURITY_ACTIONS_ALLOW_POST_URL": ACTIONS,
+        "SECURITY_DATA_SOURCE_PROXY_WHITELIST": " ".join(
+            [stack.address("control-api"), _host(stack.url("prometheus"))]
+        ),
+        "DASHBOARDS_MIN_REFRESH_INTERVAL": "5s",
+        "DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(DASHBOARDS / "fleet-overview.json"),
+        "PATHS_DATA": str(folder / "data"),
+        "PATHS_PLUGINS": str(folder / "plugins"),
+        "PATHS_PROVISIONING": str(folder / "provisioning"),
+        "LOG_MODE": "console",
+        "LOG_LEVEL": "warn",
+        "FEATURE_TOGGLES_DASHBOARDNEWLAYOUTS": "false",
+    }
+    settings |= dict.fromkeys(OFF, "false") | dict.fromkeys(ON, "true")
+    return {f"GF_{name}": value for name, value in settings.items()}
+
+
+def _file(path: Path) -> str:
+    """Return the form in which Grafana reads a setting from a file."""
+    return f"$__file{{{path}}}"
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0]
+
+
+def service(stack: Stack) -> Service:
+    """Return how Grafana is run."""
+    program = stack.programs["grafana"]
+    arguments = (str(program.path), "server", *program.extra)
+    return Service(
+        "grafana",
+        arguments,
+        stack.placement.programs.name,
+        render_environment(stack),
+        is_group=True,
+    )

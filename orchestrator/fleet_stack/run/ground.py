@@ -1,0 +1,112 @@
+"""
+What every step of a start stands on.
+
+Folders, ports, secrets and users of a home, settled before anything runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.home import addresses, placement, ports, runtime, stack
+from fleet_stack.home import home as homes
+from fleet_stack.home.errors import HomeError
+from fleet_stack.home.files import make_folder
+from fleet_stack.home.secrets import Secrets
+from fleet_stack.home.stack import EXTERNALS
+from fleet_stack.run.supervisor import Places
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_stack.commands.progress import Progress
+    from fleet_stack.home.home import Home, Record
+    from fleet_stack.home.placement import Placement
+
+SECRETS = ("jwt_key", "proxy_secret", "grafana_secret_key")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Settled once a start."""
+
+    home: Home
+    environ: Mapping[str, str]
+    externals: Mapping[str, str]
+    ports: Mapping[str, int]
+    placement: Placement
+    secrets: Secrets
+    runtime: Path
+    progress: Progress
+
+    @property
+    def places(self) -> Places:
+        """The files of our supervisord."""
+        return Places(
+            self.home.path("supervisor"), self.home.path("logs"), self.runtime / runtime.SOCKET
+        )
+
+
+def parse_externals(environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the addresses of parts that are the user's own. Raises StackError for what is no address.
+    """
+    found = {
+        name: environ[variable] for name, variable in EXTERNALS.items() if environ.get(variable)
+    }
+    for name, url in found.items():
+        check = addresses.check_database if name == "postgres" else addresses.split
+        check(EXTERNALS[name], url)
+    return found
+
+
+def prepare(
+    home: Home, given: Mapping[str, str], environ: Mapping[str, str], progress: Progress
+) -> Ground:
+    """Make folders, ports and secrets; nothing runs yet."""
+    record, decision = homes.load(home), stack.load(home)
+    kept = Path(decision.runtime) if decision else None
+    place = placement.settle(home, record.postgres_folder)
+    homes.store(home, replace(record, postgres_folder=str(place.postgres_folder)))
+    secrets = Secrets(home.path("secrets"), place.programs)
+    secrets.make()
+    if "postgres" not in record.externals and not secrets.has("owner_password"):
+        placement.refuse_leftover(home, place)
+    for name in SECRETS:
+        secrets.ensure(name)
+    for name in ("logs", "supervisor"):
+        make_folder(home.path(name))
+    for name in ("mail", "pycache", "spool"):
+        make_folder(home.path(name), mode=0o700, owner=place.programs)
+    externals = keep_externals(record, given, secrets)
+    if place.note:
+        progress(f"note          {place.note}")
+    return Ground(
+        home,
+        environ,
+        externals,
+        ports.settle(home),
+        place,
+        secrets,
+        runtime.prepare(home, environ, kept),
+        progress,
+    )
+
+
+def keep_externals(record: Record, given: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
+    """
+    Return the external addresses of the first start; they are secrets, since they may hold a login.
+
+    Raises HomeError when others are given now.
+    """
+    for name, url in given.items():
+        secret = f"external_{name}_url"
+        if name not in record.externals or (secrets.has(secret) and secrets.read(secret) != url):
+            raise HomeError(
+                f"{EXTERNALS[name]} differs from the first start of this home; "
+                "unset it, or use another FLEET_HOME"
+            )
+        secrets.put(secret, url)
+    return {name: secrets.read(f"external_{name}_url") for name in record.externals}

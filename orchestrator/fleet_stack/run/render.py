@@ -1,0 +1,126 @@
+"""
+Render the configuration of third-party programs from the templates of the checkout into the home.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from jinja2 import Environment, StrictUndefined, TemplateError
+
+from fleet_stack.home.errors import StackError
+from fleet_stack.home.files import make_folder, store_text
+from fleet_stack.home.home import CHECKOUT
+from fleet_stack.home.stack import MANAGED, Stack
+from fleet_stack.run import grafana
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_stack.home.account import Account
+    from fleet_stack.home.home import Home
+
+MAIL_FROM, MAIL_TO = "fleet@localhost", "operator@localhost"
+
+
+def render_template(path: Path, values: Mapping[str, str]) -> str:
+    """Return the text of a template. Raises StackError when it needs a value that is not there."""
+    environment = Environment(
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - what is rendered is YAML
+    )
+    try:
+        return environment.from_string(path.read_text()).render(values)
+    except TemplateError as exc:
+        raise StackError(f"{path} cannot be rendered: {exc}; correct the template") from exc
+
+
+def collect_values(stack: Stack) -> dict[str, str]:
+    """Return what templates may name."""
+    is_llm_ours = stack.decision.parts["llm"].state == MANAGED
+    return {
+        "rules_dir": str(CHECKOUT / "prometheus" / "rules"),
+        "sd_url": f"{stack.url('control-api')}/sd/nodes",
+        "sd_token_file": str(stack.secrets.path("sd_token")),
+        "metrics_token_file": str(stack.secrets.path("metrics_token")),
+        "control_address": stack.address("control-api"),
+        "master_address": stack.address("master"),
+        "llm_address": stack.address("llm") if is_llm_ours else "",
+        "alertmanager_address": _address(stack.url("alertmanager")),
+        "prometheus_address": _address(stack.url("prometheus")),
+        "smtp_address": stack.address("mail"),
+        "mail_from": MAIL_FROM,
+        "mail_to": MAIL_TO,
+        "templates_dir": str(CHECKOUT / "alertmanager" / "templates"),
+        "dashboard_url": stack.decision.grafana_public_url,
+        "runbook_url": f"{stack.public_url}/api/v1/runbooks",
+        "prometheus_url": stack.url("prometheus"),
+        "postgres_address": _address(stack.url("postgres")),
+        "postgres_database": stack.url("postgres").rpartition("/")[2].partition("?")[0],
+        "postgres_sslmode": decide_sslmode(stack.secrets.read("owner.dsn")),
+        "postgres_password_file": str(stack.secrets.path("grafana_password")),
+        "control_url": f"{stack.url('control-api')}/buttons",
+        "proxy_secret_file": str(stack.secrets.path("proxy_secret")),
+        "dashboards_dir": str(grafana.DASHBOARDS),
+    }
+
+
+def decide_sslmode(url: str) -> str:
+    """
+    Return how Grafana speaks to the database of this address; it knows no `prefer`.
+
+    Without a word about it that is without TLS, as the embedded server on loopback is reached.
+    """
+    mode = dict(parse_qsl(urlsplit(url).query)).get("sslmode", "")
+    return mode if mode in {"require", "verify-ca", "verify-full"} else "disable"
+
+
+def _address(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0]
+
+
+def find_templates(name: str) -> dict[str, Path]:
+    """
+    Return the templates of a program: place below the program's folder in the home -> template.
+    """
+    if name == "grafana":
+        root = CHECKOUT / "grafana"
+        return {
+            str(path.relative_to(root)).removesuffix(".j2"): path
+            for path in root.glob("provisioning/*/*.j2")
+        }
+    return {f"{name}.yml": CHECKOUT / name / f"{name}.yml.j2"}
+
+
+def store_all(stack: Stack) -> dict[str, str]:
+    """Write the configuration of each third-party program; return a checksum a program."""
+    values = collect_values(stack)
+    checksums = {}
+    for name in ("prometheus", "alertmanager", "grafana"):
+        owner = stack.placement.programs
+        make_folders(stack.home, name, owner)
+        content = ""
+        for target, template in sorted(find_templates(name).items()):
+            text = render_template(template, values)
+            store_text(stack.home.path(name, target), text, mode=0o600, owner=owner)
+            content += text
+        checksums[name] = hashlib.sha256(content.encode()).hexdigest()[:12]
+    return checksums
+
+
+def make_folders(home: Home, name: str, owner: Account) -> None:
+    """
+    Make a program's folders; `owner`, who runs it, gets only those that it writes.
+
+    All others stay ours: where root writes a file, nobody else may have put a link.
+    """
+    make_folder(home.path(name))
+    for folder in grafana.READ if name == "grafana" else ():
+        for parent in (*reversed(Path(folder).parents[:-1]), folder):
+            make_folder(home.path(name, str(parent)))
+    for folder in grafana.WRITTEN if name == "grafana" else ("data",):
+        make_folder(home.path(name, folder), mode=0o700, owner=owner)

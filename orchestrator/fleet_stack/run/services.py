@@ -1,0 +1,230 @@
+"""
+The programs that supervisor keeps running.
+
+Command, environment and user of each, in the order in which they start.
+
+Pure: everything comes from the Stack. Every program gets the secrets of its own role only, as names
+of files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fleet_stack.home.account import load_current
+from fleet_stack.home.addresses import has_login
+from fleet_stack.home.home import CHECKOUT
+from fleet_stack.home.settings import LLM_SECRET
+from fleet_stack.home.stack import MANAGED, Stack
+from fleet_stack.run import grafana
+from fleet_stack.run.orphans import MARK
+from fleet_stack.run.supervisor import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from fleet_stack.home.placement import Placement
+
+# What our programs may need from the shell that called `up`; everything else stays outside.
+KEPT = (
+    "PATH",
+    "TZ",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "LD_LIBRARY_PATH",
+    "FLEET_GAME_EXECUTABLES",
+)
+MODEL_NICENESS = "5"
+RETENTION = "30d"  # of Prometheus; the database keeps hours for ever
+
+
+def render_base_environment(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the environment of supervisord, which all programs inherit; carries the mark of the home.
+    """
+    kept = {name: environ[name] for name in KEPT if environ.get(name)}
+    fixed = {
+        "HOME": str(root),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {"PATH": os.defpath, **kept, **fixed, "FLEET_HOME": str(root), MARK: str(root)}
+
+
+def command(*arguments: str) -> tuple[str, ...]:
+    """Return how one of our own modules is run: no path of the current folder is searched."""
+    return (sys.executable, "-P", "-m", *arguments)
+
+
+def plan(stack: Stack, checksums: Mapping[str, str]) -> list[Service]:
+    """
+    Return the services to run.
+
+    `checksums` make a service restart when its rendered file or its code changed.
+    """
+    makers = {
+        "postgres": lambda whole: postgres(whole.placement),
+        "llm": llm,
+        "mail": mail,
+        "control-api": control_api,
+        "exporter": exporter,
+        "node": node,
+        "master": master,
+        "prometheus": prometheus,
+        "alertmanager": alertmanager,
+        "grafana": grafana.service,
+    }
+    services = [
+        make(stack) for name, make in makers.items() if stack.decision.parts[name].state == MANAGED
+    ]
+    return [_complete(stack, service, checksums.get(service.name)) for service in services]
+
+
+def _complete(stack: Stack, service: Service, checksum: str | None) -> Service:
+    """Add what does not depend on the service's own nature."""
+    added = {}
+    if checksum is not None:
+        added["FLEET_CHECKSUM"] = checksum
+    if service.command[0] == sys.executable and service.user != user():
+        # It cannot write beside its modules, and compiling them at each start takes seconds. Not
+        # for ourselves: what another user can write we must not run.
+        added["PYTHONPYCACHEPREFIX"] = str(stack.home.path("pycache"))
+    return replace(service, environment={**service.environment, **added})
+
+
+def user() -> str:
+    """Return the name of the user that supervisord itself runs as: the one that calls `up`."""
+    return load_current().name
+
+
+def postgres(place: Placement) -> Service:
+    """Fast shutdown on SIGINT: clients are disconnected, nothing is lost."""
+    programs = (str(place.postgres_bin / "postgres"), "-D", str(place.data))
+    return Service("postgres", programs, place.postgres.name, stop_signal="INT", stop_seconds=30)
+
+
+def llm(stack: Stack) -> Service:
+    """The local model server; it takes what the desktop and our small programs leave over."""
+    arguments = (str(stack.model.path), str(stack.ports["llm"]))
+    modest = ("nice", "-n", MODEL_NICENESS, *command("fleet_stack.servers.llm_server", *arguments))
+    return Service("llm", modest, stack.placement.programs.name)
+
+
+def mail(stack: Stack) -> Service:
+    """The catcher that keeps every mail as a file."""
+    arguments = (str(stack.ports["mail"]), str(stack.home.path("mail")))
+    return Service(
+        "mail", command("fleet_stack.servers.mail", *arguments), stack.placement.programs.name
+    )
+
+
+def _fleet(
+    stack: Stack, name: str, role: str, environment: Mapping[str, str], *, is_group: bool = False
+) -> Service:
+    secrets = {"FLEET_DATABASE_URL_FILE": str(stack.secrets.path(f"{role}.dsn"))}
+    return Service(
+        name,
+        command("fleet_stack", name),
+        stack.placement.programs.name,
+        {**secrets, **environment},
+        is_group=is_group,
+    )
+
+
+def exporter(stack: Stack) -> Service:
+    """The exporter of this node."""
+    return _fleet(
+        stack,
+        "exporter",
+        "node",
+        {
+            "FLEET_LISTEN": stack.address("exporter"),
+            "FLEET_NODE": stack.node,
+            "FLEET_RUNTIME_DIR": str(stack.node_runtime),
+            "FLEET_MODEL_PATH": str(stack.model.path or ""),
+        },
+    )
+
+
+def node(stack: Stack) -> Service:
+    """The agent, whose child is the worker."""
+    return _fleet(
+        stack,
+        "node",
+        "node",
+        {
+            "FLEET_NODE": stack.node,
+            "FLEET_RUNTIME_DIR": str(stack.node_runtime),
+            **_model_address(stack),
+            "FLEET_LLM_MODEL": stack.model.name,
+        },
+        is_group=True,
+    )
+
+
+def _model_address(stack: Stack) -> dict[str, str]:
+    """Return where models answer; an address with a login as a file, as any secret."""
+    url = stack.model.url or f"{stack.url('llm')}/v1"
+    if not has_login(url):
+        return {"FLEET_LLM_URL": url}
+    file = stack.secrets.path(LLM_SECRET)
+    return {"FLEET_LLM_URL_FILE": str(file), "FLEET_LLM_URL_TIME": stack.secrets.stamp(LLM_SECRET)}
+
+
+def master(stack: Stack) -> Service:
+    """The master; alone on one machine it always leads."""
+    return _fleet(stack, "master", "master", {"FLEET_LISTEN": stack.address("master")})
+
+
+def control_api(stack: Stack) -> Service:
+    """The way in for people and buttons."""
+    return _fleet(
+        stack,
+        "control-api",
+        "control",
+        {
+            "FLEET_LISTEN": stack.address("control-api"),
+            "FLEET_JWT_KEY_FILE": str(stack.secrets.path("jwt_key")),
+            "FLEET_PROXY_SECRET_FILE": str(stack.secrets.path("proxy_secret")),
+            "FLEET_GRAFANA_URL": stack.url("grafana"),
+            "FLEET_PUBLIC_GRAFANA_URL": stack.decision.grafana_public_url,
+            "FLEET_PUBLIC_URL": stack.public_url,
+            "FLEET_RUNBOOKS_DIR": str(CHECKOUT / "prometheus" / "runbooks"),
+        },
+    )
+
+
+def prometheus(stack: Stack) -> Service:
+    """Prometheus with the flags that 2.42 and 3 both know."""
+    folder = stack.home.path("prometheus")
+    program = stack.programs["prometheus"]
+    arguments = (
+        str(program.path),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--storage.tsdb.retention.time={RETENTION}",
+        f"--web.listen-address={stack.address('prometheus')}",
+        f"--web.external-url={stack.public_address('prometheus')}",
+        *program.extra,
+    )
+    return Service("prometheus", arguments, stack.placement.programs.name)
+
+
+def alertmanager(stack: Stack) -> Service:
+    """Alertmanager; alone, so without the port that its cluster would open."""
+    folder = stack.home.path("alertmanager")
+    program = stack.programs["alertmanager"]
+    arguments = (
+        str(program.path),
+        f"--config.file={folder / 'alertmanager.yml'}",
+        f"--storage.path={folder / 'data'}",
+        f"--web.listen-address={stack.address('alertmanager')}",
+        f"--web.external-url={stack.public_address('alertmanager')}",
+        "--cluster.listen-address=",
+        *program.extra,
+    )
+    return Service("alertmanager", arguments, stack.placement.programs.name)

@@ -1,0 +1,1 @@
+"""Small servers of ours that the supervisor runs: the model server and the mail catcher."""

@@ -1,0 +1,100 @@
+"""
+Serve one model file over HTTP with llama.cpp.
+
+`python -m fleet_stack.servers.llm_server MODEL PORT`.
+
+OpenAI-compatible at /v1, with /health, /metrics and /slots; on loopback only. Run by supervisor.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+from pathlib import Path
+
+from fleet_timescale.errors import FleetError
+
+from fleet_stack.home.errors import StackError
+
+CONTEXT_TOKENS = 8192
+SLOTS = 1
+
+
+class ModelServerError(StackError):
+    """The model server cannot run on this machine."""
+
+
+def parse_flags(cpuinfo: str) -> frozenset[str]:
+    """Return what /proc/cpuinfo says that the first processor can do."""
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "flags":
+            return frozenset(value.split())
+    return frozenset()
+
+
+def decide_objection(machine: str, flags: frozenset[str]) -> str | None:
+    """Return why llama.cpp's build cannot run here, or None: without AVX2 it would just crash."""
+    if machine in {"x86_64", "AMD64"} and flags and "avx2" not in flags:
+        return (
+            "this processor has no AVX2, which the built-in model server needs; "
+            "set FLEET_LLM=URL to a model server elsewhere and run `./fleet up` again"
+        )
+    return None
+
+
+def decide_threads(cores: int) -> int:
+    """Return how many threads compute: with a core to spare they do not wait for each other."""
+    return max(1, cores - 1)
+
+
+def serve(model: Path, port: int) -> None:
+    """Answer until SIGTERM. Raises ModelServerError when llama.cpp cannot be loaded."""
+    try:
+        import xllamacpp  # noqa: PLC0415 - on a processor without AVX2 loading it would crash
+    except ImportError as exc:
+        raise ModelServerError(
+            f"llama.cpp cannot be loaded: {exc}; on Debian run: apt-get install libgomp1"
+        ) from exc
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(model)
+    settings.model_alias = {model.stem}
+    settings.hostnames, settings.port = ["127.0.0.1"], port
+    settings.n_ctx, settings.n_parallel = CONTEXT_TOKENS, SLOTS
+    threads = decide_threads(os.cpu_count() or 1)
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
+    settings.endpoint_metrics = settings.endpoint_slots = settings.endpoint_props = True
+    settings.cache_ram_mib = 0  # its default would take 8 GB for prompts
+    server = xllamacpp.Server(settings)
+    # Its own way to end waits for the running request, for half a minute or more.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+    print(f"llama.cpp serves {model.name} at {server.listening_address}", flush=True)  # noqa: T201
+    while True:
+        signal.pause()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command."""
+    try:
+        path, port = Path(arguments[0]), int(arguments[1])
+    except (IndexError, ValueError):
+        print("usage: python -m fleet_stack.servers.llm_server MODEL PORT", file=sys.stderr)  # noqa: T201
+        return 2
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = parse_flags(cpuinfo.read_text()) if cpuinfo.exists() else frozenset()
+    try:
+        objection = decide_objection(platform.machine(), flags)
+        if objection:
+            raise ModelServerError(objection)
+        serve(path, port)
+    except FleetError as exc:
+        print(f"fleet: {exc}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

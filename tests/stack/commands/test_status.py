@@ -1,0 +1,71 @@
+"""The state of each part, out of what supervisor and the part itself say."""
+
+from __future__ import annotations
+
+import pytest
+from fleet_stack.commands.status import GONE, START, ServiceStatus, decide
+from fleet_stack.commands.table import render_status
+from fleet_stack.home.stack import ABSENT, EXTERNAL, MANAGED, NAMES, Part
+from fleet_stack.run.supervisor import Process
+
+URL = "http://127.0.0.1:1"
+PART = Part(MANAGED, URL)
+
+
+def process(state="RUNNING", pid=7, name="master"):
+    return Process(name, state, pid, 1.0, f"is {state}")
+
+
+@pytest.mark.parametrize(
+    ("processes", "problem", "expected"),
+    [
+        ({"master": process()}, "", ServiceStatus("up", URL, 7)),
+        (
+            {"master": process()},
+            "does not answer",
+            ServiceStatus("failed", URL, 7, "does not answer"),
+        ),
+        (
+            {"master": process("STOPPED", None)},
+            "does not answer",
+            ServiceStatus("down", URL, None, "does not answer"),
+        ),
+        (
+            {"master": process("BACKOFF", None)},
+            "does not answer",
+            ServiceStatus("failed", URL, None, "is BACKOFF; see `./fleet logs master`"),
+        ),
+        ({}, "does not answer", ServiceStatus("down", URL, None, "does not answer")),
+        (None, "does not answer", ServiceStatus("down", URL, None, START)),
+        (None, "", ServiceStatus("failed", URL, None, GONE)),
+    ],
+    ids=["up", "sick", "stopped", "crashing", "unknown", "all down", "supervisor killed"],
+)
+def test_state_of_a_managed_part(processes, problem, expected):
+    """Only a part that runs under supervisor and answers is up."""
+    assert expected == decide("master", PART, processes, problem, None)
+
+
+def test_worker_is_a_child_of_the_agent():
+    """It has its own process number, and is down without one."""
+    processes = {"node": process(name="node")}
+
+    assert ServiceStatus("up", None, 9) == decide("worker", Part(MANAGED), processes, "", 9)
+    assert decide("worker", Part(MANAGED), processes, "is stopped", None).state == "down"
+
+
+@pytest.mark.parametrize("state", [ABSENT, EXTERNAL])
+def test_what_we_do_not_run_is_never_amiss(state):
+    """Its reason or address is shown, its process is not ours."""
+    status = decide("grafana", Part(state, URL, "no network"), None, "", None)
+
+    assert ServiceStatus(state, URL, None, "no network") == status
+
+
+def test_table_has_one_line_a_part():
+    """Eleven lines, each begins with the name."""
+    row = {"state": "up", "url": URL, "pid": 3, "reason": None}
+    lines = render_status(dict.fromkeys(NAMES, row)).splitlines()
+
+    assert list(NAMES) == [line.split()[0] for line in lines]
+    assert lines[0].split()[1] == "up"
