@@ -1,12 +1,15 @@
-"""The tool that checks our page; where it comes from is the launcher's business."""
+"""What several tests of the exporter need: promtool, a tree like /sys, a fake NVML beside them."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from fleet_stack.parts.programs import find_tools
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

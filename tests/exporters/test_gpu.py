@@ -1,4 +1,4 @@
-"""GPUs as NVML tells of them; NVML is a fake with the real names and error codes."""
+"""GPUs as NVML tells of them."""
 
 from __future__ import annotations
 
@@ -7,60 +7,13 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from fake_nvml import FakeNvml, NVMLError
 from fleet_exporters.collectors import gpu, nvml
 from fleet_exporters.collectors.gpu import RETRY_FIRST, Gpu
 from fleet_exporters.errors import NoDevice, SensorError
+from fleet_exporters.signals import graphics
 
-SOURCE = inspect.getsource(gpu) + inspect.getsource(nvml)
-
-
-class NVMLError(Exception):
-    """As in pynvml: carries the code of the C library."""
-
-    def __init__(self, value):
-        super().__init__(f"NVML error {value}")
-        self.value = value
-
-
-class FakeNvml:
-    """One function a reading; what a card lacks raises NOT_SUPPORTED, a lost one GPU_IS_LOST."""
-
-    NVMLError = NVMLError
-    NVML_ERROR_UNINITIALIZED = 1
-    NVML_ERROR_NOT_SUPPORTED = 3
-    NVML_ERROR_NO_PERMISSION = 4
-    NVML_ERROR_GPU_IS_LOST = 15
-    NVML_ERROR_FUNCTION_NOT_FOUND = 13
-    NVML_TEMPERATURE_GPU = 0
-    NVML_TEMPERATURE_THRESHOLD_SLOWDOWN = 1
-    NVML_CLOCK_GRAPHICS = 0
-    NVML_CLOCK_MEM = 2
-
-    def __init__(self, *cards):
-        self.cards = cards
-        self.users = 1
-
-    def nvmlDeviceGetCount(self):  # noqa: N802
-        return len(self.cards)
-
-    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
-        if self.cards[index] is None:
-            raise NVMLError(self.NVML_ERROR_GPU_IS_LOST)
-        return self.cards[index]
-
-    def nvmlShutdown(self):  # noqa: N802
-        if self.users == 0:
-            raise NVMLError(self.NVML_ERROR_UNINITIALIZED)
-        self.users -= 1
-
-    def __getattr__(self, name):
-        def ask(card, *_):
-            answer = card.get(name, NVMLError(self.NVML_ERROR_NOT_SUPPORTED))
-            if isinstance(answer, NVMLError):
-                raise answer
-            return answer
-
-        return ask
+SOURCE = "".join(map(inspect.getsource, (gpu, nvml, graphics)))
 
 
 def card(**changes):

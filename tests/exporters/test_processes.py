@@ -6,6 +6,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
+from fake_nvml import FakeNvml, NVMLError
 from fleet_exporters.activity import Signals
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.signals.executables import find_listed, parse_list
@@ -158,45 +159,6 @@ def test_scan_does_not_guess():
     assert scan.read() == Signals(steam_game="")
 
 
-# NVML (faked with its real names and codes)
-
-
-class NVMLError(Exception):
-    def __init__(self, value):
-        super().__init__(f"NVML error {value}")
-        self.value = value
-
-
-class FakeNvml:
-    """One card; `samples` are (pid, smUtil), an integer is an error code."""
-
-    NVMLError = NVMLError
-    NVML_ERROR_NOT_SUPPORTED = 3
-    NVML_ERROR_NOT_FOUND = 6
-    NVML_ERROR_FUNCTION_NOT_FOUND = 13
-
-    def __init__(self, drawing, samples):
-        self.drawing, self.samples, self.asked_since = drawing, samples, []
-
-    def nvmlDeviceGetCount(self):  # noqa: N802
-        return 1
-
-    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
-        return index
-
-    def nvmlDeviceGetGraphicsRunningProcesses(self, device):  # noqa: N802
-        return [SimpleNamespace(pid=pid) for pid in self.drawing]
-
-    def nvmlDeviceGetProcessUtilization(self, device, since):  # noqa: N802
-        self.asked_since.append(since)
-        if isinstance(self.samples, int):
-            raise NVMLError(self.samples)
-        return [
-            SimpleNamespace(pid=pid, smUtil=util, timeStamp=1000 + number)
-            for number, (pid, util) in enumerate(self.samples)
-        ]
-
-
 NAMES = {10: "Xorg", 11: "doom", 12: "quake", 13: "llama-vulkan", 14: ""}
 
 
@@ -204,35 +166,57 @@ def watch(nvml):
     return Graphics(lambda pid: pid == 13, lambda: nvml, NAMES.get)
 
 
+def shares(*pairs):
+    """Return NVML's samples of (pid, smUtil) pairs."""
+    return [
+        SimpleNamespace(pid=pid, smUtil=util, timeStamp=1000 + number)
+        for number, (pid, util) in enumerate(pairs)
+    ]
+
+
+def card(drawing, utilization):
+    """Return a card on which these processes draw, and what it answers when asked for shares."""
+    return {
+        "nvmlDeviceGetGraphicsRunningProcesses": [SimpleNamespace(pid=pid) for pid in drawing],
+        "nvmlDeviceGetProcessUtilization": utilization,
+    }
+
+
 def test_player_that_draws_most():
     """Desktop, ourselves and nobody are left out; shares are means since the last reading."""
-    nvml = FakeNvml(NAMES, [(10, 90), (11, 20), (11, 60), (12, 30), (13, 99), (14, 99)])
+    used = shares((10, 90), (11, 20), (11, 60), (12, 30), (13, 99), (14, 99))
+    nvml = FakeNvml(card(NAMES, used))
 
     assert watch(nvml).read() == Signals(graphics_process="doom", graphics_ratio=0.4)
 
 
 def test_samples_are_read_once():
     """The second question begins where the first has ended."""
-    nvml = FakeNvml([11], [(11, 50), (11, 50)])
-    graphics = watch(nvml)
+    asked = []
+    used = shares((11, 50), (11, 50))
+    graphics = watch(FakeNvml(card([11], lambda since: asked.append(since) or used)))
     graphics.read()
     graphics.read()
 
-    assert nvml.asked_since == [0, 1001]
+    assert asked == [0, 1001]
 
 
 @pytest.mark.parametrize(
-    ("drawing", "samples", "expected"),
+    ("drawing", "utilization", "expected"),
     [
         ([10], [], Signals(graphics_process="", graphics_ratio=0.0)),
-        ([11], FakeNvml.NVML_ERROR_NOT_FOUND, Signals(graphics_process="", graphics_ratio=0.0)),
-        ([11], FakeNvml.NVML_ERROR_NOT_SUPPORTED, Signals()),
+        (
+            [11],
+            NVMLError(FakeNvml.NVML_ERROR_NOT_FOUND),
+            Signals(graphics_process="", graphics_ratio=0.0),
+        ),
+        ([11], NVMLError(FakeNvml.NVML_ERROR_NOT_SUPPORTED), Signals()),
     ],
     ids=["only the desktop", "nobody used the card", "driver does not tell"],
 )
-def test_quiet_card_and_silent_driver_differ(drawing, samples, expected):
+def test_quiet_card_and_silent_driver_differ(drawing, utilization, expected):
     """Nobody draws is an answer; a driver that cannot tell is unknown."""
-    assert watch(FakeNvml(drawing, samples)).read() == expected
+    assert watch(FakeNvml(card(drawing, utilization))).read() == expected
 
 
 def test_lost_card_is_an_error():
@@ -241,7 +225,7 @@ def test_lost_card_is_an_error():
 
     def load():
         loads.append(1)
-        return FakeNvml([11], 15)
+        return FakeNvml(card([11], NVMLError(FakeNvml.NVML_ERROR_GPU_IS_LOST)))
 
     graphics = Graphics(lambda pid: False, load, NAMES.get)
     for _ in range(2):
