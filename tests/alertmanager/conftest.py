@@ -7,7 +7,6 @@ import email
 import json
 import os
 import queue
-import socket
 import subprocess
 import time
 import urllib.error
@@ -18,6 +17,7 @@ from pathlib import Path
 import jinja2
 import pytest
 from aiosmtpd.controller import Controller
+from fix_ports import free_port
 from fleet_stack.parts.programs import find_tools
 
 ROOT = Path(__file__).parents[2] / "alertmanager"
@@ -81,12 +81,6 @@ class Alertmanager:
             {"Content-Type": "application/json"},
         )
         urllib.request.urlopen(request, timeout=5).close()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until_ready(url, running):

@@ -8,7 +8,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from fix_control import free_port
+from fix_ports import free_port
 from fleet_control_api.client import main
 
 

@@ -10,11 +10,11 @@ from functools import partial
 
 import pytest
 from fix_fleet import wait_until
+from fix_ports import free_port
 from fleet_exporters.sinks.timescale import Ingest
 from fleet_stack.parts.pooler import find_pooler
 from fleet_timescale.connection import connect
 from readings import batch, drain, stored
-from server import free_port
 
 SETTINGS = """\
 [databases]

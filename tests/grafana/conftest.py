@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 # Found through the line above: a running control API behind a stand-in for Grafana's proxy.
 from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
+from fix_ports import free_port
 
 PERSONA = {"customer_name": "Marisol Quintanilla", "account": "QX-55318"}
 TURNS = [
@@ -277,9 +277,7 @@ def prometheus(prometheus_program, tmp_path_factory):
     config.write_text(
         PROMETHEUS_CONFIG.format(rules=folder / "tests.rules.yml", port=pages.server_port)
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [prometheus_program, f"--config.file={config}", f"--web.listen-address={address}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ import urllib.request
 import psycopg
 import pytest
 from fix_fleet import wait_until
+from fix_ports import free_port
 from fleet_orchestrator.fleet_metrics import JOB_STATES, NODE_STATES, TASK_STATES, FleetCollector
 from fleet_orchestrator.master import Master, Pace, run
 from prometheus_client import CollectorRegistry, generate_latest
@@ -192,9 +192,7 @@ def test_numbers_are_forgotten_while_the_database_is_away(fleet, beside):
 def test_master_program_serves_its_page(fleet, tmp_path):
     """The real program answers on its address and ends cleanly on SIGTERM."""
     (tmp_path / "dsn").write_text(fleet.database.dsn("fleet_master"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{probe.getsockname()[1]}"
+    listen = f"127.0.0.1:{free_port()}"
     environ = {"PATH": os.environ["PATH"], "FLEET_DATABASE_URL_FILE": str(tmp_path / "dsn"),
                "FLEET_LISTEN": listen}  # fmt: skip
     script = "import sys; from fleet_orchestrator.master import main; sys.exit(main([]))"

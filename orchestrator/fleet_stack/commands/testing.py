@@ -1,7 +1,8 @@
 """
 `fleet test [PYTEST ARGUMENTS]`: every check and every test, what fails fastest first.
 
-With arguments only pytest runs, with them. Settings of a fleet of yours never reach the tests.
+With arguments only pytest runs, with them. Whole folders are shared out among several processes;
+files and picked tests run in one. Settings of a fleet of yours never reach the tests.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # Settings that say where something is, rather than what to test.
 KEPT = ("FLEET_GRAFANA_HOME", "FLEET_PROMETHEUS_HOME", "FLEET_ALERTMANAGER_HOME", "FLEET_OFFLINE")
 KEPT_PREFIX = "FLEET_TEST_"
+WORKERS_MAX = 8
 YAML_FOLDERS = ("prometheus", "alertmanager", "grafana", "tests")
 
 
@@ -47,7 +49,7 @@ def main(argv: list[str]) -> int:
             run_checks(plan_checks(sys.executable), environment, progress)
         tools = find_tools(environment, progress)
         environment["PATH"] = link_tools(tools, Path(folder), environment.get("PATH", os.defpath))
-        run_pytest(argv, environment)
+        run_pytest(plan_pytest(argv, os.cpu_count() or 1), environment)
     progress("every test passed")
     return 0
 
@@ -93,6 +95,14 @@ def run_checks(checks: list[Check], environment: Mapping[str, str], progress: Pr
             progress.plain(f"{done.stdout}{done.stderr}".rstrip())
     if failed:
         raise CheckError(f"{', '.join(failed)} failed; what is wrong stands above")
+
+
+def plan_pytest(arguments: list[str], cores: int) -> list[str]:
+    """Return the arguments of pytest for those of the user, with workers for whole folders."""
+    if not all((CHECKOUT / argument).is_dir() for argument in arguments):
+        return arguments
+    # More than there are cores: many tests wait for the programs that they start.
+    return ["-n", str(min(cores + 2, WORKERS_MAX)), "--durations", "10", *arguments]
 
 
 def link_tools(tools: Mapping[str, Path], folder: Path, path: str) -> str:

@@ -12,8 +12,8 @@ from fleet_stack.commands.skips import is_good
 from fleet_stack.commands.testing import Check
 from fleet_stack.home.errors import CheckError
 
-PASSING = "def test_runs():\n    assert True\n"
 SKIPPING = "import pytest\n@pytest.mark.skip(reason={reason!r})\ndef test_skips():\n    pass\n"
+SKIPPING_MODULE = "import pytest\npytest.skip('no database', allow_module_level=True)\n"
 
 
 def test_settings_of_a_fleet_do_not_reach_the_tests():
@@ -61,6 +61,25 @@ def test_tools_have_their_plain_names(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "cores", "workers"),
+    [
+        ([], 2, "4"),
+        (["tests"], 1, "3"),
+        (["tests", "tests/stack"], 64, "8"),
+        (["tests/stack", "-k", "ports"], 2, None),
+        (["tests/stack/test_ports.py"], 2, None),
+        (["-x"], 2, None),
+    ],
+)
+def test_whole_folders_are_shared_out(arguments, cores, workers):
+    """Workers take seconds to start, which a picked test would not win back."""
+    planned = testing.plan_pytest(arguments, cores)
+
+    assert planned[len(planned) - len(arguments) :] == arguments
+    assert workers == (planned[planned.index("-n") + 1] if "-n" in planned else None)
+
+
+@pytest.mark.parametrize(
     ("reason", "expected"),
     [
         ("Grafana cannot be had here", True),
@@ -75,30 +94,28 @@ def test_reasons_that_ci_accepts(reason, expected):
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    ("text", "workers", "code"),
     [
-        (PASSING, 0),
-        (PASSING + SKIPPING.format(reason="Grafana is absent"), 0),
-        (PASSING + SKIPPING.format(reason="no promtool"), 1),
-        ("import pytest\npytest.skip('no database', allow_module_level=True)\n", 5),
+        (SKIPPING.format(reason="Grafana is absent"), "0", 0),
+        (SKIPPING.format(reason="no promtool"), "0", 1),
+        (SKIPPING.format(reason="no promtool"), "2", 1),
+        (SKIPPING_MODULE, "0", 1),
+        (SKIPPING_MODULE, "2", 1),
     ],
-    ids=["no skip", "good skip", "bad skip", "bad module skip"],
+    ids=["good skip", "skip", "skip in a worker", "module skip", "module skip in a worker"],
 )
-def test_bad_skip_fails_a_run(tmp_path, text, code):
+def test_bad_skip_fails_a_run(tmp_path, text, workers, code):
     """pytest itself would call it a success."""
-    (tmp_path / "test_some.py").write_text(text + "\n")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "fleet_stack.commands.skips",
-        "-p",
-        "no:cacheprovider",
-    ]
+    (tmp_path / "test_passing.py").write_text("def test_runs():\n    assert True\n")
+    (tmp_path / "test_skipping.py").write_text(text)
+    plugins = ["-p", "fleet_stack.commands.skips", "-p", "xdist", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, "."], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pytest", "--disable-plugin-autoload", *plugins, "-n", workers, "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert code == done.returncode, done.stdout
+    assert code == done.stdout.count("which CI does not accept: test_skipping.py")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import http.server
-import socket
 import threading
 
 import pytest
+from fix_ports import free_port
 from fleet_stack.run import health
 
 
@@ -47,9 +47,7 @@ def test_error_code_is_told(url):
 
 def test_closed_port_is_told():
     """A part that is down does not raise."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
 
     assert "does not answer" in health.check_page(f"http://127.0.0.1:{port}")
     assert "does not answer" in health.check_mail(port)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import email
 import signal
 import smtplib
-import socket
 import subprocess
 import sys
 from email.message import EmailMessage
 
 import pytest
+from fix_ports import free_port
 from fleet_stack.run.health import check_mail
 from fleet_stack.servers.mail import store_message
 
 
 @pytest.fixture
 def catcher(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "fleet_stack.servers.mail", str(port), str(tmp_path)]
     )
