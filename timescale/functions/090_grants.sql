@@ -28,6 +28,8 @@ GRANT INSERT ON telemetry.hardware, telemetry.gpu, telemetry.disks, telemetry.di
   telemetry.network TO fleet_exporter;
 GRANT USAGE ON SCHEMA fleet TO fleet_worker, fleet_control, fleet_master, fleet_exporter;
 GRANT EXECUTE ON FUNCTION fleet.current_node() TO fleet_exporter, fleet_worker;
+GRANT EXECUTE ON FUNCTION fleet.record_event(uuid, timestamptz, text, text, text, text)
+TO fleet_exporter, fleet_worker, fleet_master, fleet_control;
 
 GRANT SELECT ON fleet.prompts TO fleet_worker;
 GRANT EXECUTE ON FUNCTION

@@ -1,0 +1,128 @@
+"""Events: who may tell them, what becomes of them, and that none is told twice."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from fix_fleet import fleet_error
+
+RECORD = "SELECT fleet.record_event(%s, %s, %s, %s, %s)"
+READ = "SELECT node, severity, kind, message FROM analytics.events ORDER BY time"
+ENDED = ("warning", "program_ended", "The worker was killed by SIGKILL.")
+CHECK = "23514"
+
+
+def record(fleet, *, event=None, time=None, told=ENDED, user="alpha"):
+    fleet.rows(RECORD, event or uuid.uuid4(), time, *told, user=user)
+
+
+def test_node_tells_of_itself(fleet):
+    """An event of a node's login has that node's name, whatever name it gives."""
+    fleet.rows(
+        "SELECT fleet.record_event(gen_random_uuid(), NULL, %s, %s, %s, 'beta')",
+        *ENDED,
+        user="alpha",
+    )
+
+    assert [dict(zip(("node", "severity", "kind", "message"), ("alpha", *ENDED), strict=True))] == (
+        fleet.rows(READ)
+    )
+
+
+@pytest.mark.parametrize("node", [None, "beta"])
+def test_others_tell_of_the_fleet_or_of_a_node(fleet, node):
+    """Who is no node says which node is meant, or that it is the whole fleet."""
+    fleet.rows("SELECT fleet.record_event(gen_random_uuid(), NULL, %s, %s, %s, %s)", *ENDED, node)
+
+    assert [row["node"] for row in fleet.rows(READ)] == [node]
+
+
+@pytest.mark.parametrize(
+    "role", ["fleet_exporter", "fleet_worker", "fleet_master", "fleet_control"]
+)
+def test_every_program_may_tell(fleet, role):
+    """Each role of a program of ours may tell events."""
+    sql = "SELECT has_function_privilege(%s, p.oid, 'EXECUTE') FROM pg_proc p WHERE proname = %s"
+
+    assert fleet.value(sql, role, "record_event")
+
+
+def test_event_told_twice_is_one_row(fleet):
+    """The id alone decides: a later second call changes nothing, whatever it says."""
+    event = uuid.uuid4()
+    record(fleet, event=event)
+    record(fleet, event=event, told=("error", "program_ended", "Something else."))
+
+    assert [row["message"] for row in fleet.rows(READ)] == [ENDED[2]]
+
+
+def test_event_told_by_two_at_once_is_one_row(fleet):
+    """Who tells an event while another transaction tells it waits, and adds nothing."""
+    event = uuid.uuid4()
+    with fleet.database.connect("alpha") as first, fleet.database.connect("alpha") as second:
+        with first.transaction():
+            first.execute(RECORD, [event, None, *ENDED])
+            second.execute("SET statement_timeout = '100ms'")
+            with fleet_error(sqlstate="57014"):
+                second.execute(RECORD, [event, None, *ENDED])
+        second.execute(RECORD, [event, None, *ENDED])
+
+    assert len(fleet.rows(READ)) == 1
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("2100-01-01 00:00:00+00", "now()"),
+        (None, "now()"),
+        ("1970-01-01 00:00:00+00", "now() - interval '400 days'"),
+    ],
+)
+def test_time_of_a_wrong_clock_is_bounded(fleet, time, expected):
+    """No event stands in the future, none before what is kept; no time means now."""
+    record(fleet, time=time)
+
+    off = f"SELECT abs(extract(epoch FROM time - ({expected}))) FROM telemetry.events"
+    assert fleet.value(off) < 60
+
+
+def test_time_of_an_event_is_kept(fleet):
+    """What is told an hour late stands where it happened."""
+    time = fleet.value("SELECT now() - interval '1 hour'")
+    record(fleet, time=time)
+
+    assert fleet.value("SELECT time FROM analytics.events") == time
+
+
+def test_message_is_one_bounded_line(fleet):
+    """Line ends and terminal codes of what a server said become spaces; 500 characters are kept."""
+    record(fleet, told=("info", "program_started", " a\n\x1b[31mb\t c " + "x" * 600))
+
+    (row,) = fleet.rows(READ)
+    assert row["message"].startswith("a [31mb c xxx")
+    assert len(row["message"]) == 500
+
+
+@pytest.mark.parametrize(
+    ("told", "parts"),
+    [
+        (("fatal", "program_ended", "x"), ("unknown severity 'fatal'", "Use info, warning")),
+        (("info", "Program ended", "x"), ("'Program ended' is no kind", "lower-case words")),
+        (("info", None, "x"), ("NULL is no kind",)),
+        (("info", "program_ended", " \n"), ("needs an id and a message", "one sentence")),
+        (("info", "program_ended", None), ("needs an id and a message",)),
+    ],
+)
+def test_bad_event_is_refused(fleet, told, parts):
+    """What cannot be read later is refused, with the value and the remedy."""
+    with fleet_error(*parts, sqlstate=CHECK):
+        record(fleet, told=told)
+
+
+def test_removed_node_tells_nothing(fleet):
+    """A node that was removed may not write events any more."""
+    fleet.rows("UPDATE fleet.nodes SET removed_at = now() WHERE node = 'alpha'")
+
+    with fleet_error("belongs to no enrolled node", sqlstate="42501"):
+        record(fleet)
