@@ -18,8 +18,8 @@ from fleet_control_api.context import Services
 from fleet_control_api.context import services as running_services
 from fleet_control_api.database import Database
 from fleet_control_api.errors import ControlApiError
-from fleet_control_api.grafana import Door, Keys
-from fleet_control_api.identity import NOBODY
+from fleet_control_api.grafana import GrafanaAuthenticator, Keys
+from fleet_control_api.identity import ANONYMOUS
 from fleet_control_api.roles import route_of
 from fleet_control_api.routes import (
     audit,
@@ -76,7 +76,7 @@ def make_services(settings: Settings) -> Services:
         settings=settings,
         database=Database(settings.dsn),
         sessions=Sessions(settings.jwt_key),
-        door=Door(settings.proxy_secret, settings.grafana_issuer, keys),
+        grafana=GrafanaAuthenticator(settings.proxy_secret, settings.grafana_issuer, keys),
     )
 
 
@@ -126,7 +126,7 @@ def _finish(response: Response) -> Response:
             "method": request.method,
             "path": request.path,
             "status": response.status_code,
-            "actor": g.get("identity", NOBODY).actor,
+            "actor": g.get("identity", ANONYMOUS).actor,
             "duration_seconds": round(duration, 4),
         },
     )

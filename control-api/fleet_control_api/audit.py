@@ -1,8 +1,8 @@
 """
 The audit log: one row for every attempt to change something.
 
-`write` joins the transaction of the change; refusals and failures have one of their own, and are
-summed by `tally.py` where they are many, so that nobody can fill the table.
+`write` joins the transaction of the change. Refusals and failures have a transaction of their own
+and a rate limit (`audit_rate_limit.py`), so that nobody can fill the table.
 """
 
 from __future__ import annotations

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g, request
 
+from fleet_control_api.audit_rate_limit import AuditRateLimit
+from fleet_control_api.debounce import Debounce
 from fleet_control_api.limits import RateLimit
 from fleet_control_api.metrics import Metrics
-from fleet_control_api.repeats import Repeats
-from fleet_control_api.tally import Tally
 
 if TYPE_CHECKING:
+    from fleet_control_api.commands import Done
     from fleet_control_api.database import Database
-    from fleet_control_api.grafana import Door
+    from fleet_control_api.grafana import GrafanaAuthenticator
     from fleet_control_api.identity import Identity
     from fleet_control_api.sessions import Sessions
     from fleet_control_api.settings import Settings
@@ -35,16 +36,16 @@ class Services:
     settings: Settings
     database: Database
     sessions: Sessions
-    door: Door
+    grafana: GrafanaAuthenticator
     metrics: Metrics = field(default_factory=Metrics)
-    tally: Tally = field(default_factory=Tally)
+    audit_limit: AuditRateLimit = field(default_factory=AuditRateLimit)
     # Per source address, then per login name: a password is guessed on neither way.
     logins_by_source: RateLimit = field(default_factory=lambda: RateLimit(LOGINS_OF_SOURCE, 60))
     logins_by_name: RateLimit = field(default_factory=lambda: RateLimit(5, 60))
     # Per person and way in: what they try to change, and how often they renew a login.
     writes: RateLimit = field(default_factory=lambda: RateLimit(600, 60))
     refreshes: RateLimit = field(default_factory=lambda: RateLimit(20, 60))
-    repeats: Repeats = field(default_factory=Repeats)
+    debounce: Debounce[Done] = field(default_factory=Debounce)
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(STREAMS_MAX))
 
 

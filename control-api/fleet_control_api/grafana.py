@@ -1,5 +1,5 @@
 """
-Grafana's door: who clicked a button, proved by Grafana's signature.
+Authenticate the presses of Grafana's buttons by Grafana's signature.
 
 Grafana's data-source proxy passes requests of any signed-in person on. Two proofs are needed: the
 proxy secret (only the fleet-control data source sends it; each other proxied source gets the same
@@ -108,8 +108,8 @@ class Keys:
         return {key.key_id: key for key in keys if key.key_id}
 
 
-class Door:
-    """Lets people in who come through our data source in Grafana."""
+class GrafanaAuthenticator:
+    """Authenticates people who come through our data source in Grafana."""
 
     def __init__(self, secret: str, issuer: str, keys: Keys | None) -> None:
         self._secret = secret.encode()

@@ -10,9 +10,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fleet_control_api.flush import Flusher
+    from fleet_control_api.audit_summaries import SummaryWriter
 
-workers = 1  # rate limits and tallies are kept in memory
+workers = 1  # rate limits and audit summaries are kept in memory
 worker_class = "gthread"
 threads = 32
 graceful_timeout = 3  # seconds; the launcher gives 5
@@ -45,19 +45,19 @@ logconfig_dict = {
         },
     },
 }
-_flusher: list[Flusher] = []  # the one of this worker process
+_writers: list[SummaryWriter] = []  # the one of this worker process
 
 
 def post_worker_init(worker: Any) -> None:
-    """Write the sums of the audit log from a thread of the worker."""
-    from fleet_control_api.flush import Flusher  # noqa: PLC0415 - the arbiter does without
+    """Write audit summaries from a thread of the worker."""
+    from fleet_control_api.audit_summaries import SummaryWriter  # noqa: PLC0415 - the arbiter does without
 
-    flusher = Flusher(worker.wsgi.extensions["fleet"], lambda: worker.alive)
-    flusher.start()
-    _flusher.append(flusher)
+    writer = SummaryWriter(worker.wsgi.extensions["fleet"], lambda: worker.alive)
+    writer.start()
+    _writers.append(writer)
 
 
 def worker_exit(_server: Any, _worker: Any) -> None:
-    """Write what was counted last; without effect in the arbiter, which calls it as well."""
-    while _flusher:
-        _flusher.pop().stop()
+    """Write the last audit summaries; no effect in the arbiter, which calls this too."""
+    while _writers:
+        _writers.pop().stop()

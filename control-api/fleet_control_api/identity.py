@@ -37,7 +37,7 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Identity:
-    """Somebody who proved who they are; `way` is how: login, token or grafana."""
+    """An authenticated caller; `way` is how: login, token or grafana."""
 
     actor: str
     way: str
@@ -51,7 +51,7 @@ class Identity:
         return self.role.word if self.role else self.scope or "none"
 
 
-NOBODY = Identity("unknown", "none")
+ANONYMOUS = Identity("unknown", "none")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Access:
 
     role: Role | None = None
     scopes: frozenset[str] = field(default_factory=frozenset)
-    is_button: bool = False  # only through Grafana's door
+    is_button: bool = False  # only through Grafana's data source
     action: str = ""  # of the audit log; empty for what changes nothing
 
     @property

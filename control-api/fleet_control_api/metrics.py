@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 
 
 class Metrics:
-    """Counters of requests, refusals and attempts of nobody."""
+    """Counters of requests, changes and requests without valid credentials."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -31,7 +31,7 @@ class Metrics:
         )
         self.unauthenticated = Counter(
             "fleet_control_api_unauthenticated_total",
-            "Requests of nobody to routes that ask for somebody.",
+            "Requests without valid credentials to routes that need them.",
             registry=self.registry,
         )
 

@@ -1,8 +1,8 @@
 """
-Who may use which route: one decorator above each handler says it, and makes sure of it.
+Authorization: one decorator above each handler declares who may call it, and enforces it.
 
-The application refuses to start with a route that has none; the role table of the tests, the README
-and the OpenAPI document are read from what the decorators leave on the view.
+The application refuses to start with a route that has none. The OpenAPI document and the tests
+read what the decorators declare.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import g, request
 
-from fleet_control_api import audit
-from fleet_control_api.commands import Command, limit_changes, note_attempt
-from fleet_control_api.context import services, source
+from fleet_control_api.attempts import limit_changes, record_anonymous, record_attempt
+from fleet_control_api.context import services
 from fleet_control_api.errors import RefusedError, UnauthenticatedError
-from fleet_control_api.identity import NOBODY, Access, Identity, Role
+from fleet_control_api.identity import ANONYMOUS, Access, Identity, Role
 from fleet_control_api.sessions import identify_bearer
-from fleet_control_api.tally import OWN_ROWS_OF_NOBODY
 
 if TYPE_CHECKING:
     from fleet_control_api.arguments import Field
+    from fleet_control_api.commands import Command
 
 View = Callable[..., Any]
 
@@ -46,7 +45,7 @@ def route_of(view: View) -> Route | None:
 def public(
     *, body: tuple[Field, ...] = (), media_type: str = "application/json"
 ) -> Callable[[View], View]:
-    """Anybody may call it: it holds no data, or is the way to log in."""
+    """Anybody may call it: it returns no data of the fleet, or is the way to log in."""
     return _guard(Route(Access(), body=body, media_type=media_type))
 
 
@@ -71,9 +70,9 @@ def changes(command: Command, *, in_path: tuple[str, ...] = ()) -> Callable[[Vie
 
 def button(command: Command) -> Callable[[View], View]:
     """
-    The command's role may do it, through Grafana's door only.
+    The command's role may do it, through Grafana's data source only.
 
-    The fields come from the query string.
+    The values come from the query string.
     """
     access = Access(command.role, is_button=True, action=command.action)
     return _guard(Route(access, query=command.fields))
@@ -83,7 +82,7 @@ def _guard(route: Route) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(**arguments: Any) -> Any:
-            g.identity = NOBODY
+            g.identity = ANONYMOUS
             if not route.access.is_public:
                 g.identity = _identify(route.access)
                 _admit(route.access, g.identity)
@@ -96,39 +95,26 @@ def _guard(route: Route) -> Callable[[View], View]:
 
 
 def _identify(access: Access) -> Identity:
-    """Return who calls, or count the attempt of nobody and raise."""
+    """Return who calls. Raises UnauthenticatedError or RefusedError after counting the attempt."""
     try:
         if access.is_button:
-            return services().door.identify(request.headers)
+            return services().grafana.identify(request.headers)
         with services().database.transaction() as connection:
             return identify_bearer(
                 connection, services().sessions, request.headers.get("Authorization")
             )
     except (UnauthenticatedError, RefusedError) as exc:
-        note_nobody(access.action, str(exc))
+        record_anonymous(access.action, str(exc))
         raise
 
 
 def _admit(access: Access, identity: Identity) -> None:
     if access.action:
-        # Before anything is noted: refusals are rows as well.
+        # First, since refusals are audit rows as well.
         limit_changes(identity, access.action, services().writes)
     if access.allows(identity):
         return
     reason = f"{access.needs()} is needed, {identity.actor} has {identity.role_word}"
     if access.action:
-        note_attempt(identity, access.action, request.path, "refused", reason)
+        record_attempt(identity, access.action, request.path, "refused", reason)
     raise RefusedError(reason, remedy="Ask an admin for it.")
-
-
-def note_nobody(action: str, reason: str) -> None:
-    """
-    Count a request of nobody.
-
-    One that would have changed something is also written down, within bounds.
-    """
-    services().metrics.unauthenticated.inc()
-    if action:
-        entry = audit.Entry(NOBODY, action, request.path, "refused", reason, source())
-        rows = services().tally.note(entry, OWN_ROWS_OF_NOBODY)
-        audit.write_alone(services().database, rows)

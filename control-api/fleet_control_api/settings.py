@@ -23,7 +23,7 @@ class Settings:
     dsn: str
     jwt_key: str
     proxy_secret: str
-    grafana_url: str  # empty: there is no Grafana, and its door stays shut
+    grafana_url: str  # empty: there is no Grafana, and every button is refused
     grafana_issuer: str  # as Grafana signs it, with a trailing slash
     public_url: str
     runbooks: Path = RUNBOOKS

@@ -149,7 +149,7 @@ def test_runbook_is_readable_without_login(api, control_settings, tmp_path):
     (tmp_path / "runbooks" / "NodeDown.md").write_text("# NodeDown\n")
     (tmp_path / "secret.md").write_text("secret")
     services = Services(replace(control_settings, runbooks=tmp_path / "runbooks"), *(
-        getattr(api.app.extensions["fleet"], name) for name in ("database", "sessions", "door")
+        getattr(api.app.extensions["fleet"], name) for name in ("database", "sessions", "grafana")
     ))  # fmt: skip
     client = create_app(control_settings, services).test_client()
 

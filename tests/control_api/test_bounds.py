@@ -8,14 +8,14 @@ from threading import Event
 
 import pytest
 from fix_control import make_user
+from fleet_control_api.audit_rate_limit import OWN_ROWS, AuditRateLimit
+from fleet_control_api.audit_summaries import SummaryWriter
 from fleet_control_api.body import SIZE_MAX
-from fleet_control_api.commands import perform
 from fleet_control_api.database import Database
-from fleet_control_api.flush import Flusher
 from fleet_control_api.limits import RateLimit
+from fleet_control_api.perform import perform
 from fleet_control_api.roles import changes
 from fleet_control_api.routes import fleet
-from fleet_control_api.tally import OWN_ROWS, Tally
 
 
 class Clock:
@@ -31,15 +31,15 @@ class Clock:
 @pytest.fixture
 def bounded(lasting_api):
     """At most 80 changes a minute, in a minute that does not end."""
-    lasting_api.use(tally=Tally(Clock()), writes=RateLimit(80, 60))
+    lasting_api.use(audit_limit=AuditRateLimit(Clock()), writes=RateLimit(80, 60))
     return lasting_api
 
 
-def write_sums(api):
-    """Let the thread of the sums look once, as at the end of the program."""
-    flusher = Flusher(api.app.extensions["fleet"], lambda: False)
-    flusher.start()
-    flusher.stop()
+def write_summaries(api):
+    """Let the thread of the summaries look once, as at the end of the program."""
+    writer = SummaryWriter(api.app.extensions["fleet"], lambda: False)
+    writer.start()
+    writer.stop()
 
 
 def call_often(api, who, method, path, count):
@@ -51,7 +51,7 @@ def test_refusals_do_not_fill_the_log(bounded, who):
     """A viewer's first refusals are rows, all others one, however many they are."""
     path = "/buttons/fleet-pause" if who.startswith("grafana") else "/fleet/pause"
     codes = call_often(bounded, who, "POST", path, 100)
-    write_sums(bounded)
+    write_summaries(bounded)
 
     assert codes == [403] * 80 + [429] * 20
     rows = bounded.audit()
@@ -63,7 +63,7 @@ def test_refusals_do_not_fill_the_log(bounded, who):
 def test_failures_do_not_fill_the_log(bounded):
     """What a viewer may try and cannot do is bounded as well: a token has no session to end."""
     call_often(bounded, "viewer", "POST", "/auth/logout", 100)
-    write_sums(bounded)
+    write_summaries(bounded)
 
     outcomes = [row["outcome"] for row in bounded.audit()]
     assert outcomes == ["failed"] * OWN_ROWS + ["failed", "refused"]
@@ -71,9 +71,9 @@ def test_failures_do_not_fill_the_log(bounded):
 
 def test_changes_past_the_limit_are_one_row(api):
     """Whoever changes too much too fast has to wait, and is one row more; others go on."""
-    api.use(tally=Tally(Clock()), writes=RateLimit(3, 60))
+    api.use(audit_limit=AuditRateLimit(Clock()), writes=RateLimit(3, 60))
     codes = call_often(api, "operator", "POST", "/fleet/pause", 8)
-    write_sums(api)
+    write_summaries(api)
 
     assert codes == [200] * 3 + [429] * 5
     rows = api.audit()
@@ -96,7 +96,7 @@ def test_namesake_uses_up_no_attempts(api):
 def test_renewals_are_limited(api):
     """Too many renewals of a login wait, leave one row, and keep the refresh token good."""
     make_user(api.owner, "ada", "viewer", "correct horse")
-    api.use(tally=Tally(Clock()), refreshes=RateLimit(2, 60))
+    api.use(audit_limit=AuditRateLimit(Clock()), refreshes=RateLimit(2, 60))
     login = {"login": "ada", "password": "correct horse"}
     tokens = api.client.post("/api/v1/auth/login", json=login).json
     codes = []
@@ -107,7 +107,7 @@ def test_renewals_are_limited(api):
         tokens = answer.json if answer.status_code == 200 else tokens
     api.use(refreshes=RateLimit(2, 60))
     sent = {"refresh_token": tokens["refresh_token"]}
-    write_sums(api)
+    write_summaries(api)
 
     assert codes == [200, 200, 429, 429, 429]
     assert api.audit()[-1]["reason"].startswith("3 more in the minute ")
@@ -126,7 +126,7 @@ def test_large_body_leaves_a_row(lasting_api):
 
 
 def test_unreadable_login_leaves_a_row(lasting_api):
-    """A login that cannot be read is an attempt of nobody; nothing that was typed is repeated."""
+    """A login that cannot be read is an anonymous attempt; nothing that was typed is repeated."""
     response = lasting_api.client.post("/api/v1/auth/login", json={"correct horse": "ada"})
 
     assert response.status_code == 422
@@ -155,10 +155,10 @@ def test_fault_of_ours_leaves_a_row(lasting_api):
     )  # fmt: skip
 
 
-def test_sums_are_written_after_a_quiet_minute(bounded):
+def test_summaries_are_written_after_a_quiet_minute(bounded):
     """When the minute has ended they appear, though nobody tries anything more."""
     clock = Clock()
-    bounded.use(tally=Tally(clock))
+    bounded.use(audit_limit=AuditRateLimit(clock))
     call_often(bounded, "nobody", "POST", "/fleet/pause", 5)
     rows_seen, has_looked = [], Event()
 
@@ -169,22 +169,22 @@ def test_sums_are_written_after_a_quiet_minute(bounded):
             has_looked.set()
         return True
 
-    flusher = Flusher(bounded.app.extensions["fleet"], is_alive, pause=0.01)
-    flusher.start()
+    writer = SummaryWriter(bounded.app.extensions["fleet"], is_alive, pause=0.01)
+    writer.start()
     assert has_looked.wait(10)
-    flusher.stop()
+    writer.stop()
 
     assert rows_seen[:3] == [1, 2, 2]
     assert bounded.audit()[-1]["reason"].startswith("4 more in the minute ")
 
 
-def test_sums_of_a_silent_database_stand_in_the_log(bounded, caplog):
+def test_summaries_of_a_silent_database_stand_in_the_log(bounded, caplog):
     """What cannot be written is not lost without a trace."""
     call_often(bounded, "nobody", "POST", "/fleet/pause", 5)
     away = Database("postgresql://fleet_control@127.0.0.1:1/none")
     bounded.use(database=away)
     with caplog.at_level(logging.ERROR, "fleet_control_api.audit"):
-        write_sums(bounded)
+        write_summaries(bounded)
     away.close()
 
     [record] = [r for r in caplog.records if r.name == "fleet_control_api.audit"]

@@ -8,13 +8,13 @@ from threading import Event
 import pytest
 import requests
 from fleet_control_api.audit import Entry
+from fleet_control_api.audit_rate_limit import AuditRateLimit
 from fleet_control_api.commands import Done
+from fleet_control_api.debounce import Debounce
 from fleet_control_api.errors import RefusedError, UnavailableError
 from fleet_control_api.grafana import KEYS_LIFE, REFETCH_PAUSE, Keys
-from fleet_control_api.identity import NOBODY, Identity
+from fleet_control_api.identity import ANONYMOUS, Identity
 from fleet_control_api.limits import RateLimit
-from fleet_control_api.repeats import Repeats
-from fleet_control_api.tally import Tally
 
 
 class Clock:
@@ -35,17 +35,17 @@ def test_limit_opens_again():
     assert limit.take("a") == 0
 
 
-def attempt(source="10.0.0.1", who=NOBODY, action="fleet.pause", outcome="refused"):
+def attempt(source="10.0.0.1", who=ANONYMOUS, action="fleet.pause", outcome="refused"):
     return Entry(who, action, "/p", outcome, "no login", source)
 
 
-def test_tally_sums_what_followed():
+def test_audit_rows_past_the_limit_are_summarised():
     """The first attempt of a minute is a row, the others one row in the next minute."""
     clock = Clock()
-    tally = Tally(clock)
-    rows = [tally.note(attempt(), 1) for _ in range(5)]
+    limit = AuditRateLimit(clock)
+    rows = [limit.take(attempt(), 1) for _ in range(5)]
     clock.now += 60
-    later = tally.note(attempt("10.0.0.2"), 1)
+    later = limit.take(attempt("10.0.0.2"), 1)
 
     assert [len(row) for row in rows] == [1, 0, 0, 0, 0]
     assert [(row.source, row.reason.split(" in ")[0]) for row in later] == [
@@ -53,40 +53,40 @@ def test_tally_sums_what_followed():
     ]  # fmt: skip
 
 
-def test_tally_is_bounded_by_sources():
+def test_audit_rows_are_bounded_by_sources():
     """A thousand addresses in one minute make no thousand rows."""
-    tally = Tally(Clock())
+    limit = AuditRateLimit(Clock())
 
-    assert sum(len(tally.note(attempt(f"10.0.{i // 250}.{i % 250}"), 1)) for i in range(1000)) == 51
+    assert sum(len(limit.take(attempt(f"10.0.{i // 250}.{i % 250}"), 1)) for i in range(1000)) == 51
 
 
-def test_tally_tells_people_apart_by_name_and_way():
+def test_audit_summaries_tell_people_apart_by_name_and_way():
     """One row for each person and way in, wherever they come from, whatever they wanted."""
     ada, grafana_ada = Identity("ada", "login"), Identity("ada", "grafana")
-    tally = Tally(Clock())
+    limit = AuditRateLimit(Clock())
     for address in ("10.0.0.1", "10.0.0.2"):
-        tally.note(attempt(address, ada), 0)
-        tally.note(attempt(address, grafana_ada), 0)
-    tally.note(attempt(who=ada, action="jobs.submit"), 0)
+        limit.take(attempt(address, ada), 0)
+        limit.take(attempt(address, grafana_ada), 0)
+    limit.take(attempt(who=ada, action="jobs.submit"), 0)
 
-    rows = tally.take_all()
+    rows = limit.take_all()
     assert [(row.identity, row.action, row.reason.split(" ")[0]) for row in rows] == [
         (ada, "several", "3"), (grafana_ada, "fleet.pause", "2"),
     ]  # fmt: skip
-    assert tally.take_all() == []
+    assert limit.take_all() == []
 
 
 def test_sums_are_due_after_a_quiet_minute():
     """They need no later attempt, and are handed out once."""
     clock = Clock()
-    tally = Tally(clock)
-    tally.note(attempt(), 0)
+    limit = AuditRateLimit(clock)
+    limit.take(attempt(), 0)
 
-    assert tally.take_ended() == []
+    assert limit.take_ended() == []
     clock.now += 60
-    [row] = tally.take_ended()
+    [row] = limit.take_ended()
     assert row.reason == "1 more in the minute 1970-01-01 00:16 UTC, the last: no login"
-    assert tally.take_ended() == []
+    assert limit.take_ended() == []
 
 
 DONE = Done({"state": "paused"}, "fleet", "noise")
@@ -95,52 +95,52 @@ DONE = Done({"state": "paused"}, "fleet", "noise")
 def test_second_press_gets_the_answer_of_the_first():
     """For two seconds; afterwards, and under another key, it is a press of its own."""
     clock = Clock()
-    repeats = Repeats(clock)
-    once = [repeats.once(key, lambda: DONE) for key in ("ada", "ada")]
+    debounce = Debounce(clock)
+    once = [debounce.once(key, lambda: DONE) for key in ("ada", "ada")]
     clock.now += 3
-    later = repeats.once("ada", lambda: DONE)
+    later = debounce.once("ada", lambda: DONE)
 
     assert [*once, later] == [(DONE, False), (DONE, True), (DONE, False)]
-    assert repeats.once("eve", lambda: DONE) == (DONE, False)
+    assert debounce.once("eve", lambda: DONE) == (DONE, False)
 
 
 def test_press_after_another_change_is_none_of_the_same():
     """Whatever was changed meanwhile, by a press or otherwise, makes the next press count."""
-    repeats = Repeats(Clock())
-    repeats.once("pause", lambda: DONE)
-    repeats.once("resume", lambda: DONE)
-    again = repeats.once("pause", lambda: DONE)
-    repeats.count_change()
+    debounce = Debounce(Clock())
+    debounce.once("pause", lambda: DONE)
+    debounce.once("resume", lambda: DONE)
+    again = debounce.once("pause", lambda: DONE)
+    debounce.count_change()
 
     assert again == (DONE, False)
-    assert repeats.once("pause", lambda: DONE) == (DONE, False)
+    assert debounce.once("pause", lambda: DONE) == (DONE, False)
 
 
 def test_press_during_another_change_is_not_remembered():
     """Nobody knows which of the two was the last: the next press counts."""
-    repeats = Repeats(Clock())
+    debounce = Debounce(Clock())
 
     def change():
-        repeats.count_change()
+        debounce.count_change()
         return DONE
 
-    repeats.once("pause", change)
+    debounce.once("pause", change)
 
-    assert repeats.once("pause", lambda: DONE) == (DONE, False)
+    assert debounce.once("pause", lambda: DONE) == (DONE, False)
 
 
 def test_failed_press_is_not_remembered():
     """The press after a failure tries again."""
-    repeats = Repeats(Clock())
+    debounce = Debounce(Clock())
 
     with pytest.raises(ZeroDivisionError):
-        repeats.once("ada", lambda: 1 / 0)
-    assert repeats.once("ada", lambda: DONE) == (DONE, False)
+        debounce.once("ada", lambda: 1 / 0)
+    assert debounce.once("ada", lambda: DONE) == (DONE, False)
 
 
 def test_second_press_waits_for_the_first():
     """Two clicks that arrive together are one change."""
-    repeats = Repeats()
+    debounce = Debounce()
     begun, go_on = Event(), Event()
 
     def change():
@@ -149,9 +149,9 @@ def test_second_press_waits_for_the_first():
         return DONE
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(repeats.once, "ada", change)
+        first = pool.submit(debounce.once, "ada", change)
         assert begun.wait(10)
-        second = pool.submit(repeats.once, "ada", lambda: 1 / 0)
+        second = pool.submit(debounce.once, "ada", lambda: 1 / 0)
         go_on.set()
 
         assert [first.result(10), second.result(10)] == [(DONE, False), (DONE, True)]

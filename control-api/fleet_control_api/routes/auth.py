@@ -12,13 +12,15 @@ from flask import Blueprint, request
 
 from fleet_control_api import audit
 from fleet_control_api.arguments import Field, Kind, parse
+from fleet_control_api.attempts import limit_changes, record_anonymous
 from fleet_control_api.body import read_body
-from fleet_control_api.commands import Arguments, Command, Done, limit_changes, perform
+from fleet_control_api.commands import Arguments, Command, Done
 from fleet_control_api.context import LOGINS_OF_SOURCE, services, source
 from fleet_control_api.errors import ApiError, InvalidError, TooManyError, UnauthenticatedError
-from fleet_control_api.identity import NOBODY, Identity, Role
+from fleet_control_api.identity import ANONYMOUS, Identity, Role
 from fleet_control_api.passwords import is_password
-from fleet_control_api.roles import changes, note_nobody, public
+from fleet_control_api.perform import perform
+from fleet_control_api.roles import changes, public
 
 if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
@@ -74,7 +76,7 @@ def refresh() -> dict[str, Any]:
             limit_changes(who, "auth.refresh", services().refreshes)
             audit.write(connection, audit.Entry(who, "auth.refresh", name, "done", "", source()))
     except UnauthenticatedError as exc:
-        note_nobody("auth.refresh", str(exc))
+        record_anonymous("auth.refresh", str(exc))
         raise
     return answer
 
@@ -107,7 +109,7 @@ def _read(action: str, fields: tuple[Field, ...]) -> Arguments:
         return parse(fields, read_body(request))
     except ApiError as exc:
         # The message may repeat a password that stands in the wrong place; the title never does.
-        note_nobody(action, exc.title.lower())
+        record_anonymous(action, exc.title.lower())
         raise
 
 
@@ -118,11 +120,11 @@ def _limit_logins(name: str) -> None:
     wait = limit.take(key)
     if wait:
         error = TooManyError("too many login attempts", remedy="Wait.", retry_seconds=wait)
-        note_nobody("auth.login", str(error))
+        record_anonymous("auth.login", str(error))
         raise error
 
 
 def _note_login(target: str, outcome: str, reason: str) -> None:
     services().metrics.attempts.labels("auth.login", outcome).inc()
-    entry = audit.Entry(NOBODY, "auth.login", target, outcome, reason, source())
-    audit.write_alone(services().database, services().tally.note(entry, LOGINS_OF_SOURCE))
+    entry = audit.Entry(ANONYMOUS, "auth.login", target, outcome, reason, source())
+    audit.write_alone(services().database, services().audit_limit.take(entry, LOGINS_OF_SOURCE))

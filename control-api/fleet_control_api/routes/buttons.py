@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, request
 
 from fleet_control_api.arguments import parse_button
-from fleet_control_api.commands import Command, perform_once
+from fleet_control_api.perform import perform_once
 from fleet_control_api.roles import button, public
 from fleet_control_api.routes import fleet, jobs
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask.typing import ResponseReturnValue
+
+    from fleet_control_api.commands import Command
 
 blueprint = Blueprint("buttons", __name__, url_prefix="/buttons")
 

@@ -9,9 +9,10 @@ from flask import Blueprint, request
 
 from fleet_control_api.arguments import Field, Kind, parse
 from fleet_control_api.body import read_body
-from fleet_control_api.commands import Arguments, Command, Done, perform
+from fleet_control_api.commands import Arguments, Command, Done
 from fleet_control_api.context import services
 from fleet_control_api.identity import Identity, Role
+from fleet_control_api.perform import perform
 from fleet_control_api.roles import changes, reads
 
 if TYPE_CHECKING:

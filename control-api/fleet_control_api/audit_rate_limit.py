@@ -1,8 +1,9 @@
 """
-Bounds what attempts that changed nothing may add to the audit log.
+Rate limit of the audit log for attempts that changed nothing.
 
-The first of somebody in a minute are rows of their own, all that follow are one row with their
-number. Sums are kept in memory until their minute has ended; `flush.py` writes them then.
+The first attempts of a caller in a minute are rows of their own; the rest become one summary row
+with their number. Summaries are kept in memory until the minute has ended; `audit_summaries.py`
+writes them then.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from fleet_control_api.identity import NOBODY
+from fleet_control_api.identity import ANONYMOUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fleet_control_api.audit import Entry
 
-SOURCES_MAX = 50  # addresses of nobody told apart in one minute; the others are counted together
-OWN_ROWS = 60  # a minute for each outcome of somebody logged in; nobody's hand is faster
-OWN_ROWS_OF_NOBODY = 1
-SEVERAL = "several"  # the action of a sum over more than one
+SOURCES_MAX = 50  # addresses of anonymous callers told apart in a minute; the rest share a row
+OWN_ROWS = 60  # a minute for each outcome of a caller who is logged in; no hand is faster
+OWN_ROWS_ANONYMOUS = 1
+SEVERAL = "several"  # the action of a summary of more than one action
 
 Key = tuple[str, str, str, str | None]
 
@@ -30,12 +31,12 @@ Key = tuple[str, str, str, str | None]
 @dataclass
 class _Count:
     seen: int = 0
-    summed: int = 0
-    sum: Entry | None = None  # the last that is summed
+    summarised: int = 0
+    last: Entry | None = None  # the latest of those
 
 
-class Tally:
-    """Decides which attempts are rows of their own; one for all callers."""
+class AuditRateLimit:
+    """Decides which attempts are rows of their own; one instance for all callers."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -43,16 +44,16 @@ class Tally:
         self._minute = 0
         self._counts: dict[Key, _Count] = {}
 
-    def note(self, entry: Entry, own_rows: int) -> list[Entry]:
+    def take(self, entry: Entry, own_rows: int) -> list[Entry]:
         """
-        Return the rows to write now.
+        Count an attempt and return the rows to write now.
 
-        The attempt, when it is among the first `own_rows` of its caller and outcome, and the sums
-        of the minute before. With 0 it is summed in any case.
+        These are the attempt itself, if it is among the first `own_rows` of its caller and outcome,
+        and the summaries of the minute before.
         """
         with self._lock:
             rows = self._turn_minute()
-            if entry.identity == NOBODY:
+            if entry.identity == ANONYMOUS:
                 entry = self._bound_sources(entry)
             count = self._counts.setdefault(_key(entry), _Count())
             count.seen += 1
@@ -63,19 +64,19 @@ class Tally:
             return rows
 
     def take_ended(self) -> list[Entry]:
-        """Return the sums of a minute that has ended; each is returned once."""
+        """Return the summaries of a minute that has ended; each is returned once."""
         with self._lock:
             return self._turn_minute()
 
     def take_all(self) -> list[Entry]:
-        """Return all sums, also those of the running minute: for the end of the program."""
+        """Return all summaries, those of the running minute included: for the program's end."""
         with self._lock:
             return self._take()
 
     def _bound_sources(self, entry: Entry) -> Entry:
         if _key(entry) in self._counts:
             return entry
-        sources = sum(way == NOBODY.way for way, *_ in self._counts)
+        sources = sum(way == ANONYMOUS.way for way, *_ in self._counts)
         return entry if sources < SOURCES_MAX else replace(entry, source=None)
 
     def _turn_minute(self) -> list[Entry]:
@@ -91,22 +92,23 @@ class Tally:
         started = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self._minute * 60))
         return [
             replace(
-                count.sum,
+                count.last,
                 target="",
-                reason=f"{count.summed} more in the minute {started}, the last: {count.sum.reason}",
+                reason=f"{count.summarised} more in the minute {started}, "
+                f"the last: {count.last.reason}",
             )
             for count in before.values()
-            if count.sum
+            if count.last
         ]
 
 
 def _key(entry: Entry) -> Key:
-    """People are told apart by name and way in, wherever they come from; nobody by address."""
+    """Known callers are told apart by name and way in, anonymous ones by address."""
     who = entry.identity
-    return who.way, who.actor, entry.outcome, entry.source if who == NOBODY else None
+    return who.way, who.actor, entry.outcome, entry.source if who == ANONYMOUS else None
 
 
 def _add(count: _Count, entry: Entry) -> None:
-    is_other = count.sum is not None and count.sum.action != entry.action
-    count.sum = replace(entry, action=SEVERAL) if is_other else entry
-    count.summed += 1
+    is_other = count.last is not None and count.last.action != entry.action
+    count.last = replace(entry, action=SEVERAL) if is_other else entry
+    count.summarised += 1

@@ -1,8 +1,7 @@
 """
-Writes the sums of the audit log when their minute has ended, also when nobody asks anything more.
+A thread that writes the summary rows of the audit log once their minute has ended.
 
-Run by gunicorn's hooks, in a thread of the worker; at its end also the sums of the running minute
-are written.
+Started and stopped by gunicorn's hooks; when it stops it also writes the running minute's.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PAUSE = 1.0  # seconds between two looks; a sum is written so long after its minute
+PAUSE = 1.0  # seconds between two checks, and so the delay after the end of a minute
 WAIT_AT_END = 1.0  # seconds for a connection; gunicorn ends us 3 s after the signal
 
 
-class Flusher:
-    """A thread that writes sums until `is_alive` says no, or `stop` is called."""
+class SummaryWriter:
+    """Writes summaries until `is_alive` returns False or `stop` is called."""
 
     def __init__(
         self, services: Services, is_alive: Callable[[], bool], pause: float = PAUSE
@@ -34,14 +33,14 @@ class Flusher:
         self._is_alive = is_alive
         self._pause = pause
         self._stopped = Event()
-        self._thread = Thread(target=self._run, name="audit-sums", daemon=True)
+        self._thread = Thread(target=self._run, name="audit-summaries", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, then write what was counted after its last look."""
+        """End the thread, then write what was counted after its last check."""
         self._stopped.set()
         self._thread.join()
         write_all(self._services)
@@ -50,17 +49,17 @@ class Flusher:
         while self._is_alive() and not self._stopped.wait(self._pause):
             try:
                 write_ended(self._services)
-            except Exception:  # the thread must live on: nobody would notice that it is gone
-                log.exception("sums of the audit log could not be written")
-        # The program is ending: requests that still run may take longer than it lives.
+            except Exception:  # the thread must live on: nobody would notice its absence
+                log.exception("audit summaries could not be written")
+        # The program is ending; requests that still run may outlast this thread.
         write_all(self._services)
 
 
 def write_ended(services: Services) -> None:
-    """Write the sums of a minute that has ended."""
-    audit.write_alone(services.database, services.tally.take_ended())
+    """Write the summaries of a minute that has ended."""
+    audit.write_alone(services.database, services.audit_limit.take_ended())
 
 
 def write_all(services: Services) -> None:
-    """Write all sums."""
-    audit.write_alone(services.database, services.tally.take_all(), wait=WAIT_AT_END)
+    """Write all summaries."""
+    audit.write_alone(services.database, services.audit_limit.take_all(), wait=WAIT_AT_END)
