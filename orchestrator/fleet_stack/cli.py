@@ -29,13 +29,13 @@ COMMANDS = {
         "print the logs, or those of one PROGRAM; -f follows",
         "fleet_stack.commands.logs:main",
     ),
-    "env": ("print addresses as shell exports", "fleet_stack.commands.environment:main"),
+    "env": ("print addresses as shell exports", "fleet_stack.commands.env:main"),
     "doctor": (
         "say what this machine's sensors find; --json too",
-        "fleet_stack.commands.checkup:main",
+        "fleet_stack.commands.doctor:main",
     ),
     "migrate": ("bring the database up to date", "fleet_stack.parts.enrolment:main"),
-    "test": ("run every test", "fleet_stack.commands.testing:main"),
+    "test": ("run every test", "fleet_stack.commands.test:main"),
 }
 # What supervisor runs.
 PROGRAMS = {
@@ -78,7 +78,7 @@ def run(name: str, arguments: list[str]) -> int:
     """Load and call what a subcommand stands for. Raises StackError for an unknown one."""
     if name in NOUNS:
         # The client needs address and token of the home, which only the launcher knows.
-        return load("fleet_stack.commands.environment:call_client")([name, *arguments])
+        return load("fleet_stack.commands.env:call_client")([name, *arguments])
     target = PROGRAMS.get(name) or COMMANDS.get(name, ("", ""))[1]
     if not target:
         raise StackError(f"there is no command {name!r}; `./fleet help` lists them")

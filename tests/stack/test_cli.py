@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from fleet_stack import cli
-from fleet_stack.commands.environment import render
+from fleet_stack.commands.env import render
 from fleet_stack.commands.logs import parse_tail
 from fleet_stack.home.errors import HomeError, StackError
-from fleet_stack.home.home import Record
+from fleet_stack.home.homes import Record
 from fleet_stack.home.secrets import Secrets
-from fleet_stack.run.ground import keep_externals, parse_externals
+from fleet_stack.run.preflight import keep_externals, parse_externals
 
 
 def test_unknown_command_is_one_line(capsys):

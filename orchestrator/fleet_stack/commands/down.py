@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.commands.progress import Progress, begin
-from fleet_stack.home import home as homes
-from fleet_stack.home import placement, runtime, stack
-from fleet_stack.run import orphans, supervisor
+from fleet_stack.home import homes, placement, runtime, stack
+from fleet_stack.run import shutdown
 
 if TYPE_CHECKING:
-    from fleet_stack.home.home import Home
-
-LAST = "postgres"  # everything else needs it until its own end
+    from fleet_stack.home.homes import Home
 
 
 def main(argv: list[str]) -> int:
@@ -40,17 +37,9 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def stop(home: Home, base: Path) -> None:
-    """End every process of the home, also those of a killed supervisor, and what they met in."""
-    runtime.check(home, base)
-    supervisor.stop(base / runtime.SOCKET, LAST)
-    orphans.end(orphans.find(home))
-    runtime.remove(home, base)
-
-
 def end_leftover(home: Home, progress: Progress) -> None:
     """End and remove what lies outside of a home whose folder was deleted by hand."""
-    stop(home, runtime.locate(home, os.environ))
+    shutdown.stop(home, runtime.locate(home, os.environ))
     note = placement.purge(home, "")
     if note:
         progress(note)
@@ -62,7 +51,9 @@ def down(home: Home, progress: Progress, *, purges: bool) -> None:
     with homes.lock(home):
         decision = stack.load(home)
         # Without a decision: of a home whose folder was deleted by hand, something may be left.
-        stop(home, Path(decision.runtime) if decision else runtime.locate(home, os.environ))
+        shutdown.stop(
+            home, Path(decision.runtime) if decision else runtime.locate(home, os.environ)
+        )
         progress("everything is down")
         if purges:
             note = placement.purge(home, record.postgres_folder)

@@ -10,7 +10,7 @@ import argparse
 import os
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import home as homes
+from fleet_stack.home import homes
 from fleet_stack.home.secrets import Secrets
 from fleet_stack.parts.enrolment import USERS
 

@@ -7,13 +7,13 @@ import os
 from typing import TYPE_CHECKING
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import home as homes
+from fleet_stack.home import homes
 from fleet_stack.home.errors import StackError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
 
 TAIL_BYTES = 64_000
 TAIL_LINES = 12

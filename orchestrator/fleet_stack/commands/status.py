@@ -18,8 +18,7 @@ import psutil
 
 from fleet_stack.commands import table
 from fleet_stack.commands.progress import say
-from fleet_stack.home import home as homes
-from fleet_stack.home import ports, runtime, stack
+from fleet_stack.home import homes, ports, runtime, stack
 from fleet_stack.home.errors import HomeError
 from fleet_stack.home.secrets import Secrets
 from fleet_stack.home.stack import MANAGED, NAMES, Decision, Part
@@ -29,7 +28,7 @@ from fleet_stack.run import health, supervisor
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
     from fleet_stack.run.supervisor import Process
 
 UP, DOWN, FAILED = "up", "down", "failed"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fleet_stack.home.stack import ABSENT, EXTERNAL, NAMES, Decision
 
 if TYPE_CHECKING:
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
 
 # What people open, in the order in which they would.
 TITLES = {

@@ -13,22 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.commands import down, first_job, status, table
+from fleet_stack.commands import first_job, status, table
 from fleet_stack.commands.progress import Progress, begin
 from fleet_stack.fetch.tasks import Tasks
-from fleet_stack.home import home as homes
-from fleet_stack.home import placement, ports, runtime, settings, stack
+from fleet_stack.home import homes, placement, ports, runtime, settings, stack
 from fleet_stack.home.errors import HomeError, StartError
 from fleet_stack.home.secrets import Secrets
 from fleet_stack.parts.model import check_own_model, find_model
 from fleet_stack.parts.programs import NAMES, can_be_had, find_programs
-from fleet_stack.run import checksums, database, ground, launch, orphans, supervisor
+from fleet_stack.run import checksums, database, launch, preflight, shutdown, supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from fleet_stack.home.stack import Decision, Stack
-    from fleet_stack.run.ground import Ground
+    from fleet_stack.run.preflight import Preflight
 
 
 def main(argv: list[str]) -> int:
@@ -49,7 +48,7 @@ def main(argv: list[str]) -> int:
 def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool) -> None:
     """Return when everything managed is healthy. Raises FleetError otherwise."""
     home = homes.locate(environ)
-    externals, given = ground.parse_externals(environ), settings.parse(environ)
+    externals, given = preflight.parse_externals(environ), settings.parse(environ)
     record = homes.create(home, homes.Record(externals=tuple(sorted(externals))))
     with homes.lock(home):
         kept = settings.load(record, Secrets(home.path("secrets")))
@@ -60,7 +59,7 @@ def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool)
         else:
             end_orphans(home, decision, progress)
             leave_lost_ports(home, decision, progress)
-            base = ground.prepare(home, externals, environ, progress)
+            base = preflight.prepare(home, externals, environ, progress)
             check_ports(base, decision)
             decision = start_or_undo(base, wants_first_job=wants_first_job)
     progress.plain(table.render(home, decision))
@@ -93,17 +92,17 @@ def leave_lost_ports(home: homes.Home, decision: Decision | None, progress: Prog
     base = Path(decision.runtime)
     if supervisor.read_pid(base / runtime.SOCKET) is not None:
         progress("ports.json     is gone; stopping what runs, to choose ports anew")
-        down.stop(home, base)
+        shutdown.stop(home, base)
 
 
-def check_ports(base: Ground, decision: Decision | None) -> None:
+def check_ports(base: Preflight, decision: Decision | None) -> None:
     """Raise PortError before anything is fetched, when a port is taken while nothing of us runs."""
     if supervisor.read_pid(base.places.socket) is None:
         wanted = decision.managed if decision and decision.node else [*ports.SERVICES]
         ports.check(base.ports, [name for name in wanted if name not in base.externals])
 
 
-def start_or_undo(base: Ground, *, wants_first_job: bool) -> Decision:
+def start_or_undo(base: Preflight, *, wants_first_job: bool) -> Decision:
     """
     Start what is missing; when that cannot even begin, end what this start has begun.
 
@@ -116,11 +115,11 @@ def start_or_undo(base: Ground, *, wants_first_job: bool) -> Decision:
         raise
     except Exception:
         if not was_running:
-            down.stop(base.home, base.runtime)
+            shutdown.stop(base.home, base.runtime)
         raise
 
 
-def start(base: Ground, *, wants_first_job: bool) -> Decision:
+def start(base: Preflight, *, wants_first_job: bool) -> Decision:
     """Start what is missing: programs, model and database at the same time, then all services."""
     externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
     environ = {**base.environ, **externals}
@@ -144,7 +143,7 @@ def list_own_places(environ: Mapping[str, str]) -> dict[str, Path | None]:
     return {name: Path(environ[name]) for name in variables if environ.get(name)}
 
 
-def finish_first_start(base: Ground, whole: Stack, *, wants_first_job: bool) -> None:
+def finish_first_start(base: Preflight, whole: Stack, *, wants_first_job: bool) -> None:
     """
     Order the first conversations of a new home, on our own model only, and wait for one.
     """
@@ -164,7 +163,7 @@ def end_orphans(home: homes.Home, decision: Decision | None, progress: Progress)
     """End what a killed supervisor left behind: two of each would fight over ports and data."""
     if decision and supervisor.read_pid(Path(decision.runtime) / runtime.SOCKET) is not None:
         return
-    left = orphans.find(home)
+    left = shutdown.find_processes(home)
     if left:
         progress(f"supervisor    was killed; ending the {len(left)} processes that it left behind")
-        orphans.end(left)
+        shutdown.end_processes(left)

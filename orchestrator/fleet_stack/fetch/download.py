@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fleet_stack.fetch.meter import Meter
+    from fleet_stack.fetch.download_progress import DownloadProgress
 
 CHUNK_BYTES = 1 << 18
 TIMEOUT = (5.0, 20.0)  # seconds to connect, and without a byte
@@ -63,7 +63,7 @@ def hash_file(path: Path) -> str:
 def download(
     source: Source,
     target: Path,
-    meter: Meter,
+    progress: DownloadProgress,
     *,
     patience: Patience = Patience(),
     free: Callable[[Path], int] = free_bytes,
@@ -76,7 +76,7 @@ def download(
     transfer = _Transfer(
         source,
         target.with_name(f"{target.name}.part"),
-        meter,
+        progress,
         patience,
         free,
         patience.clock() + patience.total_seconds,
@@ -92,7 +92,7 @@ def download(
             f"{transfer.part} cannot be written ({exc.strerror}); make that folder writable"
         ) from exc
     finally:
-        meter.end(source.label)
+        progress.end(source.label)
     return _accept(source, transfer.part, target)
 
 
@@ -120,7 +120,7 @@ class _Transfer:
 
     source: Source
     part: Path
-    meter: Meter
+    progress: DownloadProgress
     patience: Patience
     free: Callable[[Path], int]
     deadline: float
@@ -163,7 +163,7 @@ def _receive(transfer: _Transfer, answer: requests.Response, have: int) -> None:
         for chunk in answer.iter_content(CHUNK_BYTES):
             file.write(chunk)
             have += len(chunk)
-            transfer.meter.show(transfer.source.label, have, total)
+            transfer.progress.show(transfer.source.label, have, total)
             if transfer.patience.clock() > transfer.deadline:
                 raise DownloadError(
                     f"{transfer.source.url} is too slow: {have // MEGABYTE} MB after "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fleet_stack.fetch.cache import Cache
-    from fleet_stack.fetch.meter import Meter
+    from fleet_stack.fetch.download_progress import DownloadProgress
     from fleet_stack.fetch.pins import Pin
 
 NEEDED_BYTES = 1_200_000_000  # Grafana: the archive and what is in it
@@ -29,7 +29,7 @@ def folder_name(name: str, pin: Pin) -> str:
     return f"{name}-{pin.version}"
 
 
-def fetch(cache: Cache, name: str, pin: Pin, architecture: str, meter: Meter) -> Path:
+def fetch(cache: Cache, name: str, pin: Pin, architecture: str, progress: DownloadProgress) -> Path:
     """
     Return the unpacked release, fetching it when the cache has none.
 
@@ -43,7 +43,7 @@ def fetch(cache: Cache, name: str, pin: Pin, architecture: str, meter: Meter) ->
         source = Source(
             f"{name} {pin.version}", pin.url.format(arch=architecture), pin.sha256[architecture]
         )
-        archive = download(source, cache.path(f"{folder}.tar.gz"), meter, free=cache.free)
+        archive = download(source, cache.path(f"{folder}.tar.gz"), progress, free=cache.free)
         with cache.scratch(folder) as scratch:
             made = unpack(archive, scratch)
             installed = cache.install(made, folder)

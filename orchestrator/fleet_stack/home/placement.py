@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from fleet_stack.home.account import Account, can_enter, load_current, load_system
 from fleet_stack.home.errors import HomeError
 from fleet_stack.home.files import make_folder, store_text
-from fleet_stack.home.home import CHECKOUT, Home
+from fleet_stack.home.homes import CHECKOUT, Home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -19,7 +19,7 @@ from fleet_stack.home.errors import HomeError, PortError
 from fleet_stack.home.files import store_text
 
 if TYPE_CHECKING:
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
 
 FIRST, LAST, BLOCK = 20000, 32000, 20  # below the range that Linux gives to outgoing connections
 SERVICES = (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet_stack.home.account import Account
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
 
 SOCKET = "supervisor.sock"
 LINGERING = Path("/var/lib/systemd/linger")  # a file for each user who keeps running without login

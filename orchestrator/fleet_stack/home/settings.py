@@ -11,15 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.home import addresses
-from fleet_stack.home import home as homes
+from fleet_stack.home import addresses, homes
 from fleet_stack.home.stack import INPUTS
 from fleet_stack.parts import endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_stack.home.home import Home, Record
+    from fleet_stack.home.homes import Home, Record
     from fleet_stack.home.secrets import Secrets
 
 LLM, PUBLIC, GAMES = "FLEET_LLM", "FLEET_PUBLIC_URL", "FLEET_GAME_EXECUTABLES"

@@ -21,7 +21,7 @@ from fleet_stack.home.files import store_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
     from fleet_stack.home.placement import Placement
     from fleet_stack.home.secrets import Secrets
     from fleet_stack.parts.model import Model

@@ -24,7 +24,7 @@ from fleet_timescale.migrate import migrate
 from psycopg import sql
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import home as homes
+from fleet_stack.home import homes
 from fleet_stack.home.files import store_text
 from fleet_stack.home.secrets import Secrets
 from fleet_stack.parts.postgres import replace_login

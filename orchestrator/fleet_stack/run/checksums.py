@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from fleet_stack.home.home import CHECKOUT
+from fleet_stack.home.homes import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ CONTRACT = "timescale/fleet_timescale"  # all of ours import it
 PACKAGES = "requirements.txt"
 # What each program has loaded, or reads only at its start. Grafana looks for new dashboards itself.
 LOADED = {
-    "llm": ("orchestrator/fleet_stack/servers/llm_server.py", "requirements-llm.txt"),
+    "llm": ("orchestrator/fleet_stack/servers/llm.py", "requirements-llm.txt"),
     "mail": ("orchestrator/fleet_stack/servers/mail.py", PACKAGES),
     "exporter": ("exporters/fleet_exporters", CONTRACT, PACKAGES),
     "node": ("orchestrator/fleet_orchestrator", CONTRACT, PACKAGES),

@@ -13,56 +13,56 @@ from fleet_stack.parts import enrolment, postgres
 from fleet_stack.run import services, supervisor
 
 if TYPE_CHECKING:
-    from fleet_stack.run.ground import Ground
+    from fleet_stack.run.preflight import Preflight
 
 
-def start(ground: Ground) -> str:
+def start(base: Preflight) -> str:
     """
     Start PostgreSQL, or reach the external one; bring it up to date and enrol this node.
 
     Return the node's name.
     """
-    external = ground.externals.get("postgres", "")
+    external = base.externals.get("postgres", "")
     if external:
-        enrolment.refuse_foreign_roles(external, ground.secrets)
-    url = external or _start_server(ground)
-    ground.secrets.put("owner.dsn", url)
+        enrolment.refuse_foreign_roles(external, base.secrets)
+    url = external or _start_server(base)
+    base.secrets.put("owner.dsn", url)
     applied = enrolment.migrate_database(url)
-    strangers = enrolment.find_foreign_people(url, ground.secrets)
+    strangers = enrolment.find_foreign_people(url, base.secrets)
     if strangers:
-        ground.progress(
+        base.progress(
             f"people        {', '.join(strangers)} are in that database already and keep their "
             "passwords; `./fleet logins` does not know them"
         )
-    node_id = enrolment.load_node_id(ground.home.path("node_id"))
-    node = enrolment.settle(url, ground.secrets, node_id, f"127.0.0.1:{ground.ports['exporter']}")
-    ground.progress(
+    node_id = enrolment.load_node_id(base.home.path("node_id"))
+    node = enrolment.settle(url, base.secrets, node_id, f"127.0.0.1:{base.ports['exporter']}")
+    base.progress(
         f"database      ready, {len(applied)} changes applied" if applied else "database      ready"
     )
     return node
 
 
-def _start_server(ground: Ground) -> str:
+def _start_server(base: Preflight) -> str:
     """Make the server at the first start, let supervisor run it, and return the owner's address."""
-    place, port = ground.placement, ground.ports["postgres"]
-    password = ground.secrets.ensure("owner_password")
+    place, port = base.placement, base.ports["postgres"]
+    password = base.secrets.ensure("owner_password")
     url = postgres.render_url(postgres.OWNER, password, port)
-    placement.prepare(ground.home, place)
+    placement.prepare(base.home, place)
     postgres.initialise(place, password)
     postgres.store_settings(place, port)
-    if supervisor.read_pid(ground.places.socket) is None:
-        ports.check(ground.ports, ["postgres"])
+    if supervisor.read_pid(base.places.socket) is None:
+        ports.check(base.ports, ["postgres"])
         # Kept at once, so that `down` finds what an interrupted start leaves running.
-        stack.store(ground.home, stack.decide_first(ground.ports, str(ground.runtime)))
+        stack.store(base.home, stack.decide_first(base.ports, str(base.runtime)))
         service = services.postgres(place)
         store_text(
-            ground.places.configuration,
-            supervisor.render([service], ground.places, services.user()),
+            base.places.configuration,
+            supervisor.render([service], base.places, services.user()),
         )
         supervisor.start(
-            ground.places, services.render_base_environment(ground.home.root, ground.environ)
+            base.places, services.render_base_environment(base.home.root, base.environ)
         )
     else:
-        supervisor.update(ground.places.socket)
-    postgres.wait_until_ready(url, lambda: logs.read_tail(ground.home, "postgres"))
+        supervisor.update(base.places.socket)
+    postgres.wait_until_ready(url, lambda: logs.read_tail(base.home, "postgres"))
     return url

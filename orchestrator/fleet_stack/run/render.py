@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 
 from fleet_stack.home.errors import StackError
 from fleet_stack.home.files import make_folder, store_text
-from fleet_stack.home.home import CHECKOUT
+from fleet_stack.home.homes import CHECKOUT
 from fleet_stack.home.stack import MANAGED, Stack
 from fleet_stack.run import grafana
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet_stack.home.account import Account
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
 
 MAIL_FROM, MAIL_TO = "fleet@localhost", "operator@localhost"
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from fleet_stack.home.account import load_current
 from fleet_stack.home.addresses import has_login
-from fleet_stack.home.home import CHECKOUT
+from fleet_stack.home.homes import CHECKOUT
 from fleet_stack.home.settings import LLM_SECRET
 from fleet_stack.home.stack import MANAGED, Stack
 from fleet_stack.run import grafana
-from fleet_stack.run.orphans import MARK
+from fleet_stack.run.shutdown import MARK
 from fleet_stack.run.supervisor import Service
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def postgres(place: Placement) -> Service:
 def llm(stack: Stack) -> Service:
     """The local model server; it takes what the desktop and our small programs leave over."""
     arguments = (str(stack.model.path), str(stack.ports["llm"]))
-    modest = ("nice", "-n", MODEL_NICENESS, *command("fleet_stack.servers.llm_server", *arguments))
+    modest = ("nice", "-n", MODEL_NICENESS, *command("fleet_stack.servers.llm", *arguments))
     return Service("llm", modest, stack.placement.programs.name)
 
 

@@ -8,8 +8,8 @@ import sys
 
 from fleet_stack.commands import down
 from fleet_stack.home import runtime
-from fleet_stack.home.home import Home
-from fleet_stack.run.orphans import MARK
+from fleet_stack.home.homes import Home
+from fleet_stack.run.shutdown import MARK
 
 SLEEPER = [sys.executable, "-c", "print(flush=True); import time; time.sleep(60)"]
 

@@ -11,14 +11,14 @@ from fleet_stack.commands import up
 from fleet_stack.home import stack
 from fleet_stack.home.account import load_current
 from fleet_stack.home.errors import PortError
-from fleet_stack.home.home import Home
+from fleet_stack.home.homes import Home
 from fleet_stack.home.placement import Placement
 from fleet_stack.home.ports import SERVICES
 from fleet_stack.home.secrets import Secrets
 from fleet_stack.home.stack import ABSENT, EXTERNAL, NAMES, Decision, Part
 from fleet_stack.parts.model import ModelError, check_own_model
 from fleet_stack.run import checksums
-from fleet_stack.run.ground import Ground
+from fleet_stack.run.preflight import Preflight
 
 ENVIRON = {"PATH": ""}
 
@@ -79,12 +79,12 @@ def test_absent_program_that_has_come_is_something_to_do(home, decision, has_com
 
 @pytest.fixture
 def base(home):
-    """A ground on which nothing runs yet."""
+    """A start before which nothing runs."""
     me = load_current()
     placement = Placement(me, me, home.path("postgres"))
     ports = dict.fromkeys(SERVICES, 1)
     secrets = Secrets(home.path("secrets"))
-    return Ground(home, {}, {}, ports, placement, secrets, home.path("run"), lambda _line: None)
+    return Preflight(home, {}, {}, ports, placement, secrets, home.path("run"), lambda _line: None)
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ def test_taken_port_is_told_before_anything_is_fetched(base, taken):
 
 def test_port_of_a_part_that_we_do_not_run_may_be_taken(base, taken, decision):
     """An external or absent Prometheus needs none of ours."""
-    ground = replace(base, ports={"prometheus": taken})
+    base = replace(base, ports={"prometheus": taken})
 
-    up.check_ports(ground, decision)
-    up.check_ports(replace(ground, externals={"prometheus": "http://x"}), None)
+    up.check_ports(base, decision)
+    up.check_ports(replace(base, externals={"prometheus": "http://x"}), None)
 
 
 def test_file_that_is_no_model_is_told_before_anything_is_fetched(tmp_path):

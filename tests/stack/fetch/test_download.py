@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from fleet_stack.fetch.download import DownloadError, Patience, Source, download
-from fleet_stack.fetch.meter import Meter
+from fleet_stack.fetch.download_progress import DownloadProgress
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -70,23 +70,28 @@ def vendor():
 
 
 @pytest.fixture
-def meter():
-    return Meter(report=lambda line: None, stream=io.StringIO())
+def progress():
+    return DownloadProgress(report=lambda line: None, stream=io.StringIO())
 
 
-def test_good_file_is_kept(vendor, tmp_path, meter):
+def test_good_file_is_kept(vendor, tmp_path, progress):
     """A file with the expected sha256 lies at its target, and nothing beside it."""
-    download(Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", meter, patience=IMPATIENT)
+    download(
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+    )
 
     assert [path.name for path in tmp_path.iterdir()] == ["it"]
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_wrong_sha256_is_refused_and_deleted(vendor, tmp_path, meter):
+def test_wrong_sha256_is_refused_and_deleted(vendor, tmp_path, progress):
     """Another file than the pinned one is deleted; the error names both sums."""
     with pytest.raises(DownloadError) as caught:
         download(
-            Source("it", f"{vendor.url}/file", "0" * 64), tmp_path / "it", meter, patience=IMPATIENT
+            Source("it", f"{vendor.url}/file", "0" * 64),
+            tmp_path / "it",
+            progress,
+            patience=IMPATIENT,
         )
 
     assert list(tmp_path.iterdir()) == []
@@ -94,93 +99,109 @@ def test_wrong_sha256_is_refused_and_deleted(vendor, tmp_path, meter):
     assert "0" * 64 in str(caught.value)
 
 
-def test_cut_connection_is_resumed(vendor, tmp_path, meter):
+def test_cut_connection_is_resumed(vendor, tmp_path, progress):
     """After a cut the next attempt asks for the rest only."""
     vendor.cut_after = [300_000]
 
-    download(Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", meter, patience=IMPATIENT)
+    download(
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+    )
 
     assert vendor.ranges[0] is None
     assert re.fullmatch(r"bytes=[1-9]\d*-", vendor.ranges[1])
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_part_of_a_killed_run_is_used(vendor, tmp_path, meter):
+def test_part_of_a_killed_run_is_used(vendor, tmp_path, progress):
     """What an earlier run left is not fetched again."""
     (tmp_path / "it.part").write_bytes(CONTENT[:500_000])
 
-    download(Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", meter, patience=IMPATIENT)
+    download(
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+    )
 
     assert vendor.ranges == ["bytes=500000-"]
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_complete_part_needs_no_more_bytes(vendor, tmp_path, meter):
+def test_complete_part_needs_no_more_bytes(vendor, tmp_path, progress):
     """A run killed just before the check finds all bytes there."""
     (tmp_path / "it.part").write_bytes(CONTENT)
 
-    download(Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", meter, patience=IMPATIENT)
+    download(
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+    )
 
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_server_without_ranges_starts_again(vendor, tmp_path, meter):
+def test_server_without_ranges_starts_again(vendor, tmp_path, progress):
     """A server that sends the whole file in spite of the range is believed."""
     vendor.knows_ranges = False
     (tmp_path / "it.part").write_bytes(b"old")
 
-    download(Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", meter, patience=IMPATIENT)
+    download(
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+    )
 
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_connection_that_is_always_cut_gives_up(vendor, tmp_path, meter):
+def test_connection_that_is_always_cut_gives_up(vendor, tmp_path, progress):
     """After the last attempt the error says so; the part stays for the next run."""
     vendor.cut_after = [1000, 1000, 1000]
 
     with pytest.raises(DownloadError, match="cut"):
         download(
-            Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", meter, patience=IMPATIENT
+            Source("it", f"{vendor.url}/file", SHA256),
+            tmp_path / "it",
+            progress,
+            patience=IMPATIENT,
         )
 
     assert (tmp_path / "it.part").stat().st_size == 3000
 
 
-def test_missing_file_is_not_asked_for_again(vendor, tmp_path, meter):
+def test_missing_file_is_not_asked_for_again(vendor, tmp_path, progress):
     """HTTP 404 is final."""
     with pytest.raises(DownloadError, match="HTTP 404"):
         download(
-            Source("it", f"{vendor.url}/other", SHA256), tmp_path / "it", meter, patience=IMPATIENT
+            Source("it", f"{vendor.url}/other", SHA256),
+            tmp_path / "it",
+            progress,
+            patience=IMPATIENT,
         )
 
     assert len(vendor.ranges) == 1
 
 
-def test_silent_server_is_given_up_in_time(tmp_path, meter):
+def test_silent_server_is_given_up_in_time(tmp_path, progress):
     """A server that takes the connection and says nothing ends in the time-out."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         source = Source("it", f"http://127.0.0.1:{silent.getsockname()[1]}/file", SHA256)
 
         with pytest.raises(DownloadError, match="no answer in time"):
-            download(source, tmp_path / "it", meter, patience=IMPATIENT)
+            download(source, tmp_path / "it", progress, patience=IMPATIENT)
 
 
-def test_slow_download_ends_at_the_total_limit(vendor, tmp_path, meter):
+def test_slow_download_ends_at_the_total_limit(vendor, tmp_path, progress):
     """The limit for the whole download holds even while bytes come."""
     clock = iter(range(1000))
     slow = Patience(total_seconds=2.0, pause=lambda seconds: None, clock=lambda: float(next(clock)))
 
     with pytest.raises(DownloadError, match="too slow"):
-        download(Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", meter, patience=slow)
+        download(
+            Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=slow
+        )
 
 
-def test_no_disk_space_is_said_before_the_first_byte(vendor, tmp_path, meter):
+def test_no_disk_space_is_said_before_the_first_byte(vendor, tmp_path, progress):
     """The size the server tells is compared with the room there is."""
     with pytest.raises(
         DownloadError, match=r"no disk space for it: .* has 0 MB free and 1 MB are needed"
     ):
         download(
-            Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", meter,
+            Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress,
             patience=IMPATIENT, free=lambda folder: 1000,
         )  # fmt: skip
 
@@ -190,10 +211,10 @@ def test_no_disk_space_is_said_before_the_first_byte(vendor, tmp_path, meter):
 def test_meter_prints_a_line_now_and_then():
     """In a log, progress is a line every ten seconds."""
     lines, now = [], [0.0]
-    meter = Meter(report=lines.append, stream=io.StringIO(), clock=lambda: now[0])
+    progress = DownloadProgress(report=lines.append, stream=io.StringIO(), clock=lambda: now[0])
     for second in range(25):
         now[0] = float(second)
-        meter.show("file", second * 1_000_000, 25_000_000)
+        progress.show("file", second * 1_000_000, 25_000_000)
 
     assert lines == ["file 10/25 MB", "file 20/25 MB"]
 
@@ -206,9 +227,9 @@ def test_meter_draws_bars_side_by_side_on_a_terminal():
             return True
 
     terminal, now = Terminal(), [0.0]
-    meter = Meter(report=lambda line: None, stream=terminal, clock=lambda: now[0])
-    meter.show("a", 5_000_000, 10_000_000)
+    progress = DownloadProgress(report=lambda line: None, stream=terminal, clock=lambda: now[0])
+    progress.show("a", 5_000_000, 10_000_000)
     now[0] = 1.0
-    meter.show("b", 1_000_000, 0)
+    progress.show("b", 1_000_000, 0)
 
     assert terminal.getvalue().endswith("[##########..........] a 5/10 MB  b 1 MB\r")

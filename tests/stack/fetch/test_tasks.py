@@ -9,7 +9,7 @@ import threading
 import pytest
 from fleet_stack.fetch import debian
 from fleet_stack.fetch.debian import DebianError
-from fleet_stack.fetch.meter import Meter
+from fleet_stack.fetch.download_progress import DownloadProgress
 from fleet_stack.fetch.tasks import CalledOff, Tasks
 from fleet_stack.home.errors import HomeError
 from fleet_stack.parts import weights
@@ -76,12 +76,12 @@ def test_threads_that_hang_keep_no_process_alive():
 def test_meter_tells_a_download_that_it_is_called_off():
     """Each chunk asks; no fallback catches the answer."""
     stop = threading.Event()
-    meter = Meter(lambda _line: None, stop)
-    meter.show("model", 1, 2)
+    progress = DownloadProgress(lambda _line: None, stop)
+    progress.show("model", 1, 2)
     stop.set()
 
     with pytest.raises(CalledOff, match="model was called off"):
-        meter.show("model", 2, 2)
+        progress.show("model", 2, 2)
 
 
 def test_package_tool_is_ended_when_it_is_called_off(tmp_path):
@@ -105,4 +105,4 @@ def test_installer_of_the_model_is_ended_when_it_is_called_off(tmp_path):
     stop.set()
 
     with pytest.raises(CalledOff):
-        weights.run_watched(SLEEPER, tmp_path, Meter(lambda _line: None, stop))
+        weights.run_watched(SLEEPER, tmp_path, DownloadProgress(lambda _line: None, stop))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fleet_stack.home import addresses
 from fleet_stack.home.addresses import AddressError, hide_login
-from fleet_stack.run.ground import parse_externals
+from fleet_stack.run.preflight import parse_externals
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from fleet_stack.home.account import Account, load_current
 from fleet_stack.home.errors import HomeError
 from fleet_stack.home.files import make_folder, store_text
-from fleet_stack.home.home import Home
+from fleet_stack.home.homes import Home
 from fleet_stack.run import grafana, render
 
 NOBODY = Account("nobody", 65534, 65534)

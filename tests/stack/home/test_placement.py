@@ -9,7 +9,7 @@ import pytest
 from fleet_stack.home import placement
 from fleet_stack.home.account import Account, can_enter, load_current
 from fleet_stack.home.errors import HomeError
-from fleet_stack.home.home import Home
+from fleet_stack.home.homes import Home
 from fleet_stack.home.placement import Placement
 
 HOME = Home(Path("/srv/fleet"))

@@ -7,7 +7,7 @@ import socket
 import pytest
 from fleet_stack.home import ports
 from fleet_stack.home.errors import HomeError, PortError
-from fleet_stack.home.home import Home
+from fleet_stack.home.homes import Home
 
 
 def test_block_is_in_the_range_and_its_ports_differ():

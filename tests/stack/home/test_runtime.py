@@ -8,7 +8,7 @@ import pytest
 from fleet_stack.home import runtime
 from fleet_stack.home.account import Account, load_current
 from fleet_stack.home.errors import HomeError
-from fleet_stack.home.home import Home
+from fleet_stack.home.homes import Home
 
 HOME = Home(Path("/srv/fleet"))
 

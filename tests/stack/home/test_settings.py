@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fleet_stack.home import home as homes
-from fleet_stack.home import settings
+from fleet_stack.home import homes, settings
 from fleet_stack.home.addresses import AddressError
-from fleet_stack.home.home import Home, Record
+from fleet_stack.home.homes import Home, Record
 from fleet_stack.home.secrets import Secrets
 
 URL = "http://me:pw7@10.0.0.2/v1"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fleet_stack.home import stack
 from fleet_stack.home.errors import HomeError
-from fleet_stack.home.home import Home
+from fleet_stack.home.homes import Home
 from fleet_stack.home.stack import ABSENT, EXTERNAL, MANAGED, NAMES, Decision, Part
 from fleet_stack.parts.endpoints import Endpoint
 from fleet_stack.parts.model import Model, Sources, find_model

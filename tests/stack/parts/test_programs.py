@@ -14,8 +14,8 @@ import pytest
 from fleet_stack.fetch import debian, vendor
 from fleet_stack.fetch.cache import Cache, CacheError, decide_cache_root
 from fleet_stack.fetch.download import DownloadError
+from fleet_stack.fetch.download_progress import DownloadProgress
 from fleet_stack.fetch.hosts import probe
-from fleet_stack.fetch.meter import Meter
 from fleet_stack.fetch.pins import Pin, decide_objection, load_pins, parse_version
 from fleet_stack.parts.program import ProgramError, render_program
 from fleet_stack.parts.programs import Sources, can_be_had, find_programs
@@ -290,13 +290,13 @@ def release(tmp_path):
 
 
 @pytest.fixture
-def meter():
-    return Meter(report=lambda line: None, stream=io.StringIO())
+def progress():
+    return DownloadProgress(report=lambda line: None, stream=io.StringIO())
 
 
-def test_release_is_unpacked_for_everyone(release, cache, meter):
+def test_release_is_unpacked_for_everyone(release, cache, progress):
     """The cache holds the release, readable by the user that runs the servers, and no archive."""
-    folder = vendor.fetch(cache, "prometheus", release, "amd64", meter)
+    folder = vendor.fetch(cache, "prometheus", release, "amd64", progress)
 
     assert (folder / "prometheus").stat().st_mode & 0o777 == 0o755
     assert sorted(path.name for path in cache.root.iterdir() if path.suffix != ".lock") == [
@@ -304,22 +304,22 @@ def test_release_is_unpacked_for_everyone(release, cache, meter):
     ]
 
 
-def test_release_with_another_sha256_is_not_unpacked(release, cache, meter):
+def test_release_with_another_sha256_is_not_unpacked(release, cache, progress):
     """A release that is not the pinned one leaves nothing behind."""
     wrong = Pin(**{**vars(release), "sha256": {"amd64": "f" * 64}})
 
     with pytest.raises(DownloadError, match=r"expected f{64}"):
-        vendor.fetch(cache, "prometheus", wrong, "amd64", meter)
+        vendor.fetch(cache, "prometheus", wrong, "amd64", progress)
 
     assert [path for path in cache.root.iterdir() if path.suffix != ".lock"] == []
 
 
-def test_full_disk_is_said_before_the_download(release, tmp_path, meter):
+def test_full_disk_is_said_before_the_download(release, tmp_path, progress):
     """The room is looked at first; the error names the place and both amounts."""
     full = Cache(tmp_path / "full", free=lambda path: 5_000_000)
 
     with pytest.raises(CacheError, match=r"no disk space for prometheus 3\.1\.0: .* has 5 MB free"):
-        vendor.fetch(full, "prometheus", release, "amd64", meter)
+        vendor.fetch(full, "prometheus", release, "amd64", progress)
 
 
 def test_archive_that_leaves_its_folder_is_refused(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fleet_stack.home.home import CHECKOUT
+from fleet_stack.home.homes import CHECKOUT
 from fleet_stack.run import checksums
 
 

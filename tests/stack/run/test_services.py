@@ -9,7 +9,7 @@ import pytest
 from fleet_orchestrator.settings import NodeSettings
 from fleet_stack.home import stack
 from fleet_stack.home.account import Account
-from fleet_stack.home.home import Home
+from fleet_stack.home.homes import Home
 from fleet_stack.home.placement import Placement
 from fleet_stack.home.ports import SERVICES
 from fleet_stack.home.secrets import Secrets
@@ -17,7 +17,7 @@ from fleet_stack.home.stack import Decision, Stack
 from fleet_stack.parts.model import Model
 from fleet_stack.parts.program import Program
 from fleet_stack.run import services
-from fleet_stack.run.orphans import MARK
+from fleet_stack.run.shutdown import MARK
 
 NAMES = ("admin_token", "node.dsn", "control.dsn", "jwt_key", "proxy_secret", "grafana_secret_key",
          "user_admin_password", "owner.dsn")  # fmt: skip

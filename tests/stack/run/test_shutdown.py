@@ -8,8 +8,8 @@ import sys
 
 import psutil
 import pytest
-from fleet_stack.home.home import Home
-from fleet_stack.run import orphans
+from fleet_stack.home.homes import Home
+from fleet_stack.run import shutdown
 
 SLEEP = "print('ready', flush=True); import time; time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
@@ -18,7 +18,7 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SL
 def spawn(home, code=SLEEP):
     process = subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**os.environ, orphans.MARK: str(home.root)},
+        env={**os.environ, shutdown.MARK: str(home.root)},
         stdout=subprocess.PIPE,
     )
     process.stdout.readline()
@@ -36,13 +36,13 @@ def orphan(tmp_path):
 
 def test_only_processes_of_this_home_are_found(orphan, tmp_path):
     """Another home's processes, and our own, are not touched."""
-    assert [orphan.pid] == [process.pid for process in orphans.find(Home(tmp_path))]
-    assert orphans.find(Home(tmp_path / "other")) == []
+    assert [orphan.pid] == [process.pid for process in shutdown.find_processes(Home(tmp_path))]
+    assert shutdown.find_processes(Home(tmp_path / "other")) == []
 
 
 def test_orphans_are_ended(orphan, tmp_path):
     """Asked politely they are gone at once."""
-    orphans.end(orphans.find(Home(tmp_path)))
+    shutdown.end_processes(shutdown.find_processes(Home(tmp_path)))
 
     assert orphan.wait(timeout=1) is not None
 
@@ -50,7 +50,7 @@ def test_orphans_are_ended(orphan, tmp_path):
 def test_process_that_ignores_the_request_is_killed(tmp_path):
     """`down` leaves no process, whatever it thinks about SIGTERM."""
     process = spawn(Home(tmp_path), STUBBORN)
-    orphans.end([psutil.Process(process.pid)], grace_seconds=0.2)
+    shutdown.end_processes([psutil.Process(process.pid)], grace_seconds=0.2)
 
     assert not psutil.pid_exists(process.pid)
     process.wait()

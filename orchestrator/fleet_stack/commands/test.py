@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from fleet_stack.commands.progress import Progress, begin
 from fleet_stack.home.errors import CheckError
-from fleet_stack.home.home import CHECKOUT
+from fleet_stack.home.homes import CHECKOUT
 from fleet_stack.home.placement import find_package
 from fleet_stack.parts.programs import find_tools
 

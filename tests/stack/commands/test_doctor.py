@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fleet_stack.commands import checkup
+from fleet_stack.commands import doctor
 from fleet_stack.home import stack
-from fleet_stack.home.home import NEEDED_BYTES, Home, Record, store
+from fleet_stack.home.homes import NEEDED_BYTES, Home, Record, store
 from fleet_stack.home.stack import Decision
 
 PLENTY = 50 * NEEDED_BYTES
@@ -29,7 +29,7 @@ PLENTY = 50 * NEEDED_BYTES
 )
 def test_loopback_is_known(url, is_loopback):
     """Also written as a name, in IPv6, or as the address that means every interface."""
-    assert checkup.is_loopback(url) is is_loopback
+    assert doctor.is_loopback(url) is is_loopback
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_loopback_is_known(url, is_loopback):
 )
 def test_links_that_nobody_can_open_are_told(url, state):
     """A mail on a phone must lead somewhere; the text names the setting."""
-    name, said, text = checkup.describe_links(url)
+    name, said, text = doctor.describe_links(url)
 
     assert (name, said) == ("mail links", state)
     assert ("FLEET_PUBLIC_URL" in text) is (state == "warning")
@@ -47,7 +47,7 @@ def test_links_that_nobody_can_open_are_told(url, state):
 @pytest.mark.parametrize(("free", "state"), [(PLENTY, "ok"), (NEEDED_BYTES - 1, "warning")])
 def test_full_disk_is_told(tmp_path, free, state):
     """Before a start fails for want of space."""
-    name, said, text = checkup.describe_space(tmp_path, free, PLENTY)
+    name, said, text = doctor.describe_space(tmp_path, free, PLENTY)
 
     assert (name, said) == ("home disk", state)
     assert str(tmp_path) in text
@@ -55,7 +55,7 @@ def test_full_disk_is_told(tmp_path, free, state):
 
 def test_space_is_that_of_the_nearest_folder(tmp_path):
     """A home that is still to be made lies on its parent's disk."""
-    assert checkup.find_existing(tmp_path / "not" / "yet") == tmp_path
+    assert doctor.find_existing(tmp_path / "not" / "yet") == tmp_path
 
 
 def test_links_are_those_that_the_last_start_made(tmp_path):
@@ -64,32 +64,32 @@ def test_links_are_those_that_the_last_start_made(tmp_path):
     environ = {"FLEET_PUBLIC_URL": "http://box.lan:8000"}
     home.root.mkdir()
 
-    assert checkup.find_public_url(home, environ) == "http://box.lan:8000"
+    assert doctor.find_public_url(home, environ) == "http://box.lan:8000"
 
     store(home, Record())
     decision = stack.decide_first(dict.fromkeys(["postgres"], 1), str(tmp_path))
     stack.store(home, Decision(**{**vars(decision), "public_url": "http://127.0.0.1:9"}))
 
-    assert checkup.find_public_url(home, environ) == "http://127.0.0.1:9"
+    assert doctor.find_public_url(home, environ) == "http://127.0.0.1:9"
 
 
 def test_runtime_folder_is_that_of_the_last_start(tmp_path):
     """Exporter and agent meet there; before the first start they meet nowhere."""
     home = Home(tmp_path / "home")
 
-    assert checkup.find_runtime(home) is None
+    assert doctor.find_runtime(home) is None
 
     home.root.mkdir()
     store(home, Record())
     decision = stack.decide_first(dict.fromkeys(["postgres"], 1), "/run/x")
     stack.store(home, Decision(**{**vars(decision), "node": "alpha"}))
 
-    assert checkup.find_runtime(home) == Path("/run/x/alpha")
+    assert doctor.find_runtime(home) == Path("/run/x/alpha")
 
 
 def test_a_home_that_is_none_yet_is_looked_at(tmp_path):
     """Before anything is started; and nothing is made by looking."""
-    facts = checkup.collect_facts(Home(tmp_path / "none"), {})
+    facts = doctor.collect_facts(Home(tmp_path / "none"), {})
 
     assert [name for name, _, _ in facts] == ["home disk", "mail links"]
     assert not (tmp_path / "none").exists()

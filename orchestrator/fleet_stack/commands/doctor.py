@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from fleet_stack.home import home as homes
-from fleet_stack.home import stack
-from fleet_stack.home.home import NEEDED_BYTES
+from fleet_stack.home import homes, stack
+from fleet_stack.home.homes import NEEDED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
 
 DOCTOR = "fleet_exporters.doctor"
 OK, WARNING = "ok", "warning"

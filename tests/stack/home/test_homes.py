@@ -6,9 +6,9 @@ import json
 import os
 
 import pytest
-from fleet_stack.home import home as homes
+from fleet_stack.home import homes
 from fleet_stack.home.errors import HomeError
-from fleet_stack.home.home import Home, Record
+from fleet_stack.home.homes import Home, Record
 
 
 def _enter(home):

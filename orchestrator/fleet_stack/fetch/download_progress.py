@@ -38,7 +38,7 @@ def render_bar(label: str, done: int, total: int) -> str:
 
 
 @dataclass
-class Meter:
+class DownloadProgress:
     """
     Where long work says how far it is, and hears that it is called off.
 

@@ -1,8 +1,4 @@
-"""
-What every step of a start stands on.
-
-Folders, ports, secrets and users of a home, settled before anything runs.
-"""
+"""Settle folders, ports, secrets and users of a home before anything runs."""
 
 from __future__ import annotations
 
@@ -10,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.home import addresses, placement, ports, runtime, stack
-from fleet_stack.home import home as homes
+from fleet_stack.home import addresses, homes, placement, ports, runtime, stack
 from fleet_stack.home.errors import HomeError
 from fleet_stack.home.files import make_folder
 from fleet_stack.home.secrets import Secrets
@@ -22,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet_stack.commands.progress import Progress
-    from fleet_stack.home.home import Home, Record
+    from fleet_stack.home.homes import Home, Record
     from fleet_stack.home.placement import Placement
 
 SECRETS = ("jwt_key", "proxy_secret", "grafana_secret_key")
 
 
 @dataclass(frozen=True)
-class Ground:
+class Preflight:
     """Settled once a start."""
 
     home: Home
@@ -64,7 +59,7 @@ def parse_externals(environ: Mapping[str, str]) -> dict[str, str]:
 
 def prepare(
     home: Home, given: Mapping[str, str], environ: Mapping[str, str], progress: Progress
-) -> Ground:
+) -> Preflight:
     """Make folders, ports and secrets; nothing runs yet."""
     record, decision = homes.load(home), stack.load(home)
     kept = Path(decision.runtime) if decision else None
@@ -83,7 +78,7 @@ def prepare(
     externals = keep_externals(record, given, secrets)
     if place.note:
         progress(f"note          {place.note}")
-    return Ground(
+    return Preflight(
         home,
         environ,
         externals,

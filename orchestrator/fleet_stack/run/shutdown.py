@@ -1,7 +1,7 @@
 """
-Find and end the processes of a home, by the mark that all of them inherit.
+Stop a fleet: its supervisor, and by the mark that all of them inherit every other process.
 
-Needed where a supervisor was killed and its programs run on.
+The mark finds what runs on after a supervisor was killed.
 """
 
 from __future__ import annotations
@@ -13,17 +13,30 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from fleet_stack.home import runtime
+from fleet_stack.run import supervisor
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
 
 MARK = "FLEET_STACK_HOME"  # in the environment of everything that supervisord starts
 GRACE_SECONDS = 6.0
 DATABASE_SECONDS = 20.0  # PostgreSQL writes a checkpoint
+LAST = "postgres"  # everything else needs it until its own end
 
 
-def find(home: Home) -> list[psutil.Process]:
+def stop(home: Home, base: Path) -> None:
+    """End every process of the home, also those of a killed supervisor, and what they met in."""
+    runtime.check(home, base)
+    supervisor.stop(base / runtime.SOCKET, LAST)
+    end_processes(find_processes(home))
+    runtime.remove(home, base)
+
+
+def find_processes(home: Home) -> list[psutil.Process]:
     """
     Return all processes of the home, supervisord and its programs included, without ourselves.
     """
@@ -53,7 +66,7 @@ def is_postmaster(process: psutil.Process) -> bool:
     return False
 
 
-def end(processes: list[psutil.Process], *, grace_seconds: float = GRACE_SECONDS) -> None:
+def end_processes(processes: list[psutil.Process], *, grace_seconds: float = GRACE_SECONDS) -> None:
     """Ask all to end, the database last, and kill what does not."""
     databases = [process for process in processes if is_postmaster(process)]
     others = [

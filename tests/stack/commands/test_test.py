@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from fleet_stack.commands import testing
+from fleet_stack.commands import test
 from fleet_stack.commands.progress import Progress
 from fleet_stack.commands.skips import is_good
-from fleet_stack.commands.testing import Check
+from fleet_stack.commands.test import Check
 from fleet_stack.home.errors import CheckError
 
 SKIPPING = "import pytest\n@pytest.mark.skip(reason={reason!r})\ndef test_skips():\n    pass\n"
@@ -28,7 +28,7 @@ def test_settings_of_a_fleet_do_not_reach_the_tests():
     }
 
     assert {"PATH", "FLEET_TEST_DSN", "FLEET_GRAFANA_HOME", "FLEET_OFFLINE"} == set(
-        testing.clean_environment(environ)
+        test.clean_environment(environ)
     )
 
 
@@ -41,7 +41,7 @@ def test_all_failing_checks_are_named(capsys):
     ]
 
     with pytest.raises(CheckError, match="first, third failed"):
-        testing.run_checks(checks, {}, Progress(0))
+        test.run_checks(checks, {}, Progress(0))
     assert "wrong here" in capsys.readouterr().out
 
 
@@ -52,7 +52,7 @@ def test_tools_have_their_plain_names(tmp_path):
     tool.chmod(0o755)
     folder = tmp_path / "links"
     folder.mkdir()
-    path = testing.link_tools({"alertmanager": tool}, folder, "/bin:/usr/bin")
+    path = test.link_tools({"alertmanager": tool}, folder, "/bin:/usr/bin")
     said = subprocess.run(
         ["alertmanager"], env={"PATH": path}, capture_output=True, text=True, check=True
     )
@@ -89,7 +89,7 @@ def test_whole_folders_are_shared_out(arguments, cores, workers):
     ],
 )
 def test_reasons_that_ci_accepts(reason, expected):
-    """Everything else is a test that silently stopped testing."""
+    """Everything else is a test that silently stopped test."""
     assert expected == is_good(reason)
 
 

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import home as homes
-from fleet_stack.home import placement, ports, stack
+from fleet_stack.home import homes, placement, ports, stack
 from fleet_stack.home.errors import HomeError
 from fleet_stack.home.secrets import Secrets
 from fleet_stack.home.stack import Decision, render_url
 
 if TYPE_CHECKING:
-    from fleet_stack.home.home import Home
+    from fleet_stack.home.homes import Home
 
 CLIENT = "fleet_control_api.client"
 

@@ -1,7 +1,7 @@
 """
 Serve one model file over HTTP with llama.cpp.
 
-`python -m fleet_stack.servers.llm_server MODEL PORT`.
+`python -m fleet_stack.servers.llm MODEL PORT`.
 
 OpenAI-compatible at /v1, with /health, /metrics and /slots; on loopback only. Run by supervisor.
 """
@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> int:
     try:
         path, port = Path(arguments[0]), int(arguments[1])
     except (IndexError, ValueError):
-        print("usage: python -m fleet_stack.servers.llm_server MODEL PORT", file=sys.stderr)  # noqa: T201
+        print("usage: python -m fleet_stack.servers.llm MODEL PORT", file=sys.stderr)  # noqa: T201
         return 2
     cpuinfo = Path("/proc/cpuinfo")
     flags = parse_flags(cpuinfo.read_text()) if cpuinfo.exists() else frozenset()
