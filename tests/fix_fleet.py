@@ -36,7 +36,7 @@ TURNS = (
 PERSONA = {"values": {"customer_name": "Marisol Quintana"}, "personal": ["customer_name"]}
 WIPE = """
 SET session_replication_role = replica;  -- also rows that a trigger or a foreign key guards
-DELETE FROM fleet.rejections; DELETE FROM fleet.grades; DELETE FROM fleet.turns;
+DELETE FROM fleet.task_failures; DELETE FROM fleet.rejections; DELETE FROM fleet.grades; DELETE FROM fleet.turns;
 DELETE FROM fleet.conversations; DELETE FROM fleet.tasks; DELETE FROM fleet.jobs;
 DELETE FROM fleet.node_counters; DELETE FROM fleet.config;
 DELETE FROM telemetry.llm_requests; DELETE FROM telemetry.events; DELETE FROM telemetry.hardware;
@@ -45,7 +45,7 @@ DELETE FROM telemetry.network; DELETE FROM telemetry.disk_io;
 DELETE FROM control.audit; DELETE FROM control.sessions; DELETE FROM control.tokens;
 DELETE FROM control.users;
 DELETE FROM fleet.nodes WHERE node NOT IN ('alpha', 'beta');
-UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, is_expected = true,
+UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, is_expected = true, llm_circuit_opened_at = NULL,
   roles = '{generate,quality}', worker_state = 'stopped';
 UPDATE fleet.state SET state = 'running', leader_id = NULL, leader_until = NULL, leader_epoch = 0;
 RESET session_replication_role;
@@ -117,8 +117,11 @@ class Held:
             self.call("store_turn", position, ("customer", "agent")[position % 2], text)
         return self
 
-    def release(self, error: str = "no answer", *, is_failure: bool) -> str:
-        return self.call("release_task", is_failure, error)
+    def release(self, error: str = "no answer", *, kind: str | None = None) -> None:
+        self.call("release_task", kind, error)
+
+    def fail(self, error: str = "no answer", *, kind: str = "bad_answer") -> None:
+        self.release(error, kind=kind)
 
     def finish(self) -> uuid.UUID:
         return self.call("finish_task", "tiny")
@@ -187,11 +190,14 @@ class Fleet:
         }
 
     def let_leases_end(self) -> None:
-        """Move all leases and back-offs into the past."""
+        """Move all leases into the past."""
         past = "now() - interval '1 hour'"
         self.rows(f"UPDATE fleet.tasks SET lease_until = {past} WHERE lease_until IS NOT NULL")
-        self.rows(f"UPDATE fleet.tasks SET not_before = {past}")
         self.rows(f"UPDATE fleet.conversations SET judging_until = {past}")
+
+    def decide(self, *, can_write: bool, node: str = "alpha") -> int:
+        """Have a node show by a canary call whether it can write."""
+        return self.value("SELECT fleet.decide_failures(%s)", can_write, user=node)
 
     def set(self, key: str, value: float, scope: str = "fleet") -> int:
         return self.value(

@@ -186,6 +186,8 @@ _WORKER = (
                "Duration of a call as the worker measured it (worker)."),
     MetricSpec("fleet_llm_time_to_first_token_seconds", "histogram", ("model",), COUNT,
                "Time until the first token of a call arrived (worker)."),
+    MetricSpec("fleet_llm_circuit_open", "gauge", (), RATIO,
+               "1 while the worker asks its model server for nothing, since it fails (worker)."),
     MetricSpec("fleet_conversations_total", "counter", ("scenario", "outcome"), COUNT,
                "Conversations: accepted and rejected once judged, failed when given up (worker)."),
 )  # fmt: skip

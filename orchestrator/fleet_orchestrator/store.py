@@ -168,14 +168,25 @@ class Store:
         conversation_id: uuid.UUID = rows[0]["id"]
         return conversation_id
 
-    def release(
-        self, task: Task, *, is_failure: bool, error: str, wait_seconds: float = 0.0
-    ) -> None:
-        """Give a task back; a failure counts towards giving it up, else others go first a while."""
+    def release(self, task: Task, kind: str | None, error: str) -> None:
+        """Give a task back; `kind` says what failed, None that nothing did."""
         self.rows(
-            "SELECT fleet.release_task(%s, %s, %s, %s, %s, %s)",
-            task.task_id, self.worker_id, task.attempt, is_failure, error, wait_seconds,
+            "SELECT fleet.release_task(%s, %s, %s, %s, %s)",
+            task.task_id, self.worker_id, task.attempt, kind, error,
         )  # fmt: skip
+
+    def decide_failures(self, *, can_write: bool) -> None:
+        """Say whether this node can write: its failures count against their tasks, or are its."""
+        self.rows("SELECT fleet.decide_failures(%s)", can_write)
+
+    def has_open_failures(self) -> bool:
+        """Return whether tasks wait until this node has shown whether it can write."""
+        is_waiting: bool = self.rows("SELECT fleet.has_open_failures() AS it")[0]["it"]
+        return is_waiting
+
+    def set_circuit(self, *, is_open: bool, reason: str) -> None:
+        """Make it known that the model server is no longer used, or is used again."""
+        self.rows("SELECT fleet.set_circuit(%s, %s)", is_open, reason)
 
     def return_own_tasks(self) -> int:
         """Give back what an earlier worker of this node held; return how many."""
@@ -187,11 +198,11 @@ class Store:
         rows = self.rows("SELECT fleet.extend_lease(%s, %s) AS id", self.worker_id, task_ids)
         return {row["id"] for row in rows}
 
-    def record(self, call: Call, task: Task) -> None:
-        """Store what one call to the model server cost."""
+    def record(self, call: Call, task: Task | None) -> None:
+        """Store what one call to the model server cost; a canary call belongs to no task."""
         self.rows(
             "SELECT fleet.record_llm_request(%s, %s, %s, %s, %s, %s, %s, %s)",
-            call.request_id, task.task_id, call.model, call.prompt_tokens, call.completion_tokens,
+            call.request_id, task and task.task_id, call.model, call.prompt_tokens, call.completion_tokens,
             call.duration, call.time_to_first_token, call.outcome,
         )  # fmt: skip
 

@@ -28,13 +28,11 @@ from fleet_timescale.connection import connect as connect_database
 
 from fleet_orchestrator import runtime
 from fleet_orchestrator.errors import OrchestratorError
-from fleet_orchestrator.generation.conversation import (
-    BadAnswerError,
-    Limits,
-    StoppedError,
-    Writer,
-)
-from fleet_orchestrator.generation.endpoint import Endpoint, EndpointError, connect
+from fleet_orchestrator.blame import decide_failure
+from fleet_orchestrator.circuit import Circuit
+from fleet_orchestrator.generation import canary
+from fleet_orchestrator.generation.conversation import Limits, Writer
+from fleet_orchestrator.generation.endpoint import Call, Endpoint, connect
 from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.owner import Owner
@@ -50,10 +48,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fleet_orchestrator.worker")  # also when run as __main__
 POLL_SECONDS = 5.0  # a wake-up usually comes earlier
 JUDGE_BATCH = 10
-BACKOFF_MAX_SECONDS = 30.0
+CIRCUIT_METRIC = "fleet_llm_circuit_open"
 BLIND_FACTOR = 0.6  # that of a warm device, which is what an unread one counts as
-SERVER_FAULT_SECONDS = 10.0  # before a task is tried again at a server that failed on it
-ERROR_CHARACTERS_MAX = 500  # a server may answer with a page
 
 
 @dataclass
@@ -67,17 +63,19 @@ class Worker:
     wake: threading.Event = field(default_factory=threading.Event)
     judge_wake: threading.Event = field(default_factory=threading.Event)
     publishing: threading.Lock = field(default_factory=threading.Lock)
+    circuit: Circuit = Circuit()
 
     def generate(self) -> None:
         """Write conversations until told to stop."""
         with closing(self.store()) as store:
-            has_returned, failures = False, 0
+            has_returned = False
             while not self.stop.is_set():
                 try:
                     if not has_returned:
                         store.return_own_tasks()
+                        store.set_circuit(is_open=False, reason="The worker has started anew.")
                         has_returned = True
-                    failures = self.generate_one(store, failures)
+                    self.generate_one(store)
                 except (psycopg.OperationalError, DatabaseAwayError) as exc:
                     logger.warning("The database is away.", extra={"error": str(exc)})
                     self.pause(self.wake, POLL_SECONDS)
@@ -85,27 +83,30 @@ class Worker:
                     logger.exception("Failed to look for work.")
                     self.pause(self.wake, POLL_SECONDS)
 
-    def generate_one(self, store: Store, failures: int) -> int:
-        """Write a task if there is one; return how often the server has failed in a row now."""
+    def generate_one(self, store: Store) -> None:
+        """Write a task if there is one; a server that fails is asked for a canary call instead."""
         limits = read_limits(store)
-        task = store.claim() if self.throttle_factor() > 0 else None
-        if task is None:
+        if self.throttle_factor() <= 0:
             self.pause(self.wake, POLL_SECONDS)
-            return failures
+            return
+        if self.circuit.is_open:
+            self.stop.wait(self.circuit.decide_wait(random.random()))  # noqa: S311 - jitter
+            self.ask_canary(store)
+            return
+        task = store.claim()
+        if task is None:
+            if store.has_open_failures():
+                self.ask_canary(store)
+            else:
+                self.pause(self.wake, POLL_SECONDS)
+            return
         started = time.monotonic()
-        failures = 0 if self.write(store, task, limits) else failures + 1
+        self.write(store, task, limits)
         self.publish_counters(store)
-        rest = decide_rest(time.monotonic() - started, self.throttle_factor())
-        jitter = random.random()  # noqa: S311
-        self.stop.wait(rest + decide_backoff(failures, jitter))
-        return failures
+        self.stop.wait(decide_rest(time.monotonic() - started, self.throttle_factor()))
 
-    def write(self, store: Store, task: Task, limits: Limits) -> bool:
-        """
-        Write one task's conversation, or give the task back.
-
-        False when the model server is at fault.
-        """
+    def write(self, store: Store, task: Task, limits: Limits) -> None:
+        """Write one task's conversation, or give the task back."""
         extra = {"task_id": task.task_id, "scenario": task.scenario, "attempt": task.attempt}
         with Lease(self.store(), task, limits.lease_seconds) as lease:
             owner = Owner(self.runtime_folder)
@@ -121,58 +122,63 @@ class Worker:
                 logger.warning(
                     "Dropped a task that is no longer ours.", extra=extra | {"error": str(exc)}
                 )
-            except (StoppedError, EndpointError, BadAnswerError, DatabaseAwayError) as exc:
-                logger.warning("Gave a task back.", extra=extra | {"error": str(exc)})
-                is_failure = is_fault_of_task(exc)
-                is_server = isinstance(exc, EndpointError) and not is_failure
-                self.release(
-                    store,
-                    task,
-                    str(exc),
-                    is_failure=is_failure,
-                    # One task that a server cannot bear must not keep the others waiting.
-                    wait_seconds=SERVER_FAULT_SECONDS if is_server else 0.0,
-                )
-                return not is_server
             except psycopg.OperationalError:
                 raise
-            except (
-                Exception
-            ) as exc:  # a task that nobody can write must end as a dead letter, not end the worker
-                logger.exception("Failed to write a conversation.", extra=extra)
-                self.release(store, task, type(exc).__name__, is_failure=True)
+            except Exception as exc:  # a task that nobody can write must not end the worker
+                self.give_back(store, task, exc)
             else:
+                self.circuit = Circuit()
                 logger.info(
                     "Stored a conversation.", extra=extra | {"conversation_id": conversation_id}
                 )
                 self.judge_wake.set()
-        return True
 
-    def release(
-        self,
-        store: Store,
-        task: Task,
-        error: str,
-        *,
-        is_failure: bool,
-        wait_seconds: float = 0.0,
-    ) -> None:
+    def give_back(self, store: Store, task: Task, exc: Exception) -> None:
         """
-        Give a task back; a failure counts towards giving it up.
+        Give a task back after an error, and count what failed.
 
-        The error may quote a server that quotes our prompt, and people read it: it is scrubbed.
+        The message may quote a model that quotes the persona, and people read it: it is scrubbed.
         """
+        failure = decide_failure(exc)
+        extra = {"task_id": task.task_id, "kind": failure.kind, "error": str(exc)}
+        is_ours = failure.kind == "internal_error"
+        logger.warning("Gave a task back.", extra=extra, exc_info=exc if is_ours else None)
         persona = task.persona or make_persona(task.definition, task.seed)
-        told = scrub(error, persona)[:ERROR_CHARACTERS_MAX]
+        message = scrub(failure.message, persona)
         try:
             store.insist(
-                lambda: store.release(
-                    task, is_failure=is_failure, error=told, wait_seconds=wait_seconds
-                ),
-                lambda: not self.stop.is_set(),
+                lambda: store.release(task, failure.kind, message), lambda: not self.stop.is_set()
             )
         except LostLeaseError:
-            logger.info("The task was taken back already.", extra={"task_id": task.task_id})
+            logger.info("The task was taken back already.", extra=extra)
+        if failure.kind:
+            self.circuit = self.circuit.after_failure()
+            if self.circuit.is_open:
+                self.tell_circuit(store, message)
+
+    def ask_canary(self, store: Store) -> None:
+        """Find out by one short call whether the model server can write; decide what failed."""
+        call, has_answered = Call(self.endpoint.model), False
+        try:
+            canary.ask(self.endpoint, call, lambda: not self.stop.is_set())
+            has_answered = call.outcome == "ok"
+            reason = "The model server answers again."
+        except OrchestratorError as exc:
+            reason = decide_failure(exc).message
+        was_open = self.circuit.is_open
+        store.record(call, None)
+        if self.stop.is_set() and not has_answered:
+            return  # we hung up ourselves
+        self.circuit = self.circuit.after_canary(has_answered=has_answered)
+        store.decide_failures(can_write=has_answered)
+        if was_open != self.circuit.is_open:
+            self.tell_circuit(store, reason)
+        self.publish_counters(store)
+
+    def tell_circuit(self, store: Store, reason: str) -> None:
+        """Make it known that the model server is no longer used, or is used again."""
+        logger.warning("The circuit has changed.", extra={"is_open": self.circuit.is_open})
+        store.set_circuit(is_open=self.circuit.is_open, reason=reason)
 
     def judge_all(self) -> None:
         """
@@ -219,7 +225,9 @@ class Worker:
         One thread at a time, so that no older values come after newer ones.
         """
         with self.publishing:
-            runtime.write(self.runtime_folder / "counters.json", {"counters": store.counters()})
+            circuit = {"name": CIRCUIT_METRIC, "labels": {}, "value": int(self.circuit.is_open)}
+            counters = [*store.counters(), circuit]
+            runtime.write(self.runtime_folder / "counters.json", {"counters": counters})
 
     def throttle_factor(self) -> float:
         """
@@ -255,13 +263,6 @@ class Worker:
         self.end()
 
 
-def is_fault_of_task(exc: OrchestratorError) -> bool:
-    """True when the task, and not the server or ourselves, is why there is no conversation."""
-    if isinstance(exc, EndpointError):
-        return exc.is_fault_of_request
-    return isinstance(exc, BadAnswerError)
-
-
 def read_limits(store: Store) -> Limits:
     """Return the settings in force for generation."""
     values = store.settings()[1]
@@ -282,17 +283,6 @@ def decide_rest(busy_seconds: float, factor: float) -> float:
     if factor <= 0:
         return 0.0  # the loop waits by itself
     return min(60.0, busy_seconds * (1 / factor - 1))
-
-
-def decide_backoff(failures: int, jitter: float) -> float:
-    """
-    Return seconds to wait after failures in a row of the model server.
-
-    1, 2, 4 … 30, times 0.5 to 1.5.
-    """
-    if failures == 0:
-        return 0.0
-    return float(min(BACKOFF_MAX_SECONDS, 2 ** (failures - 1))) * (0.5 + jitter)
 
 
 def take_lock(path: Path) -> int:

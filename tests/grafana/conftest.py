@@ -148,7 +148,8 @@ def write_conversations(alpha):
         if number < 5:
             alpha.execute("SELECT fleet.finish_task(%s, %s, %s, 'tiny')", held)
         elif number == 5:
-            alpha.execute("SELECT fleet.release_task(%s, %s, %s, true, 'no answer')", held)
+            alpha.execute("SELECT fleet.release_task(%s, %s, %s, 'empty', 'no answer')", held)
+            alpha.execute("SELECT fleet.decide_failures(true)")
 
 
 def judge_conversations(alpha):

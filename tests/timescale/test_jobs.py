@@ -117,7 +117,8 @@ def test_job_ends_with_its_last_task(fleet, ends, state):
         if end == "done":
             fleet.claim_one().write()
         if end == "failed":
-            fleet.claim_one().release(is_failure=True)
+            fleet.claim_one().fail()
+            fleet.decide(can_write=True)
 
     settled = fleet.value("SELECT fleet.settle_jobs()", user="fleet_master")
 

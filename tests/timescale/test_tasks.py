@@ -75,7 +75,7 @@ def test_eight_workers_claim_each_task_once(fleet):
         ("start_task", (1, Jsonb({}))),
         ("store_turn", (5, "agent", "Hello.")),
         ("finish_task", ("tiny",)),
-        ("release_task", (True, "broken")),
+        ("release_task", ("bad_answer", "broken")),
     ],
     ids=["start", "store", "finish", "release"],
 )
@@ -134,9 +134,7 @@ def test_finished_conversation_has_the_sums_of_its_task(fleet):
 def test_start_keeps_what_the_first_attempt_fixed(fleet):
     """A task continued elsewhere has the persona and prompt of its beginning."""
     fleet.submit()
-    fleet.claim_one().start({"values": {"agent_name": "Imani"}, "personal": []}).release(
-        is_failure=False
-    )
+    fleet.claim_one().start({"values": {"agent_name": "Imani"}, "personal": []}).release()
 
     second = fleet.claim_one("beta").start({"values": {}, "personal": []})
 
@@ -164,7 +162,7 @@ def test_extending_keeps_what_is_held(fleet):
 
 
 def test_sweep_takes_back_what_was_not_extended(fleet):
-    """A task whose lease has ended is pending again, counts one failure, and keeps its turns."""
+    """A task whose lease has ended is pending again for the others, and keeps its turns."""
     fleet.submit(count=2)
     lost = fleet.claim_one().start().store()
     fleet.let_leases_end()
@@ -173,39 +171,13 @@ def test_sweep_takes_back_what_was_not_extended(fleet):
     assert fleet.value("SELECT fleet.sweep_tasks()") == 1
 
     task = fleet.task(lost)
-    assert (task["state"], task["failures"], task["lease_until"]) == ("pending", 1, None)
+    assert (task["state"], task["lease_until"]) == ("pending", None)
+    assert fleet.value("SELECT kind FROM analytics.task_failures") == "lease_ended"
     assert fleet.task(alive)["state"] == "claimed"
-    fleet.let_leases_end()
-    again = fleet.claim_one()
+    again = fleet.claim_one("beta")
     assert (again.row["attempt"], len(again.row["turns"])) == (2, len(TURNS))
     with fleet_error(sqlstate=LOST):
         lost.finish()
-
-
-def test_third_failure_is_a_dead_letter(fleet):
-    """After task_attempts_max failures a task is failed, counted, and an event says why."""
-    fleet.submit()
-    states = []
-    for _ in range(3):
-        held = fleet.claim_one()
-        states.append(held.release("the model writes rhymes", is_failure=True))
-        fleet.let_leases_end()
-
-    assert states == ["pending", "pending", "failed"]
-    assert fleet.claim() == []
-    assert fleet.counters("fleet_conversations_total") == {("failed", "order_status"): 1}
-    (event,) = fleet.rows("SELECT node, severity, kind, message FROM analytics.events")
-    assert (event["node"], event["severity"], event["kind"]) == ("alpha", "error", "task_failed")
-    assert "3 times and is given up: the model writes rhymes" in event["message"]
-
-
-def test_failed_task_waits_before_the_next_attempt(fleet):
-    """A failure backs off, so that a poison task does not keep a node busy."""
-    fleet.submit()
-    fleet.claim_one().release(is_failure=True)
-
-    assert fleet.claim() == []
-    assert fleet.value("SELECT not_before > now() + interval '1 s' FROM fleet.tasks")
 
 
 def test_release_keeps_turns_and_counts_no_failure(fleet):
@@ -213,12 +185,12 @@ def test_release_keeps_turns_and_counts_no_failure(fleet):
     fleet.submit()
     held = fleet.claim_one().start().store(TURNS[:2])
 
-    assert held.release("told to stop", is_failure=False) == "pending"
+    held.release("told to stop")
 
     other = fleet.claim_one("beta")
     assert [turn["text"] for turn in other.row["turns"]] == list(TURNS[:2])
     assert [turn["speaker"] for turn in other.row["turns"]] == ["agent", "customer"]
-    assert fleet.task(other)["failures"] == 0
+    assert fleet.rows("SELECT * FROM analytics.task_failures") == []
 
 
 def test_starting_worker_returns_what_its_predecessor_held(fleet):
@@ -233,7 +205,7 @@ def test_starting_worker_returns_what_its_predecessor_held(fleet):
     assert returned == 1
     states = [fleet.task(held)["state"] for held in (dead, own, elsewhere)]
     assert states == ["pending", "claimed", "claimed"]
-    assert fleet.task(dead)["failures"] == 1
+    assert fleet.value("SELECT kind FROM analytics.task_failures") == "worker_died"
 
 
 def test_pause_stops_claims_and_resume_allows_them(fleet):

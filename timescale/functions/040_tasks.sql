@@ -12,8 +12,10 @@ BEGIN
   RETURN QUERY
   WITH next AS (
     SELECT t.task_id FROM fleet.tasks t JOIN fleet.jobs j USING (job_id)
-    WHERE t.state = 'pending' AND t.not_before <= clock_timestamp()
-      AND j.state IN ('pending', 'running') AND NOT j.is_paused
+    WHERE t.state = 'pending' AND j.state IN ('pending', 'running') AND NOT j.is_paused
+      -- What failed here waits until this node has shown that it can write, or for another node.
+      AND NOT EXISTS (SELECT FROM fleet.task_failures f
+                      WHERE f.task_id = t.task_id AND f.node = v_node AND f.counts IS NULL)
     ORDER BY j.priority DESC, j.rank, t.position LIMIT p_limit FOR UPDATE OF t SKIP LOCKED
   ), claimed AS (
     UPDATE fleet.tasks t SET state = 'claimed', attempt = t.attempt + 1, node = v_node, worker_id = p_worker,
@@ -28,7 +30,7 @@ BEGIN
   ORDER BY j.priority DESC, j.rank, c.position;
 END $$;
 COMMENT ON FUNCTION fleet.claim_tasks(uuid, integer) IS
-  'Lease up to p_limit tasks in queue order, with the turns that an earlier attempt stored; none while the fleet is paused.';
+  'Lease up to p_limit tasks in queue order, with the turns that an earlier attempt stored; none while the fleet is paused, none that failed at this node since it last showed that it can write.';
 
 CREATE OR REPLACE FUNCTION fleet.hold_task(p_task uuid, p_worker uuid, p_attempt integer) RETURNS fleet.tasks
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -100,51 +102,43 @@ BEGIN
   FROM telemetry.llm_requests r WHERE r.task_id = p_task
   RETURNING conversation_id INTO v_conversation;
   UPDATE fleet.tasks SET state = 'done', lease_until = NULL, finished_at = clock_timestamp() WHERE task_id = p_task;
+  -- Whatever failed here before: this node can write.
+  PERFORM fleet.decide_failures(true);
   PERFORM pg_notify('fleet_judge', v_conversation::text);
   RETURN v_conversation;
 END $$;
 COMMENT ON FUNCTION fleet.finish_task(uuid, uuid, integer, text) IS
   'running -> done and the conversation stored as unjudged, in one transaction; its tokens are those of all calls for the task.';
 
-CREATE OR REPLACE FUNCTION fleet.return_task(
-  v_task fleet.tasks, p_is_failure boolean, p_error text, p_wait_seconds double precision DEFAULT 0
-) RETURNS fleet.task_state
+-- The forms that took a yes or no for what is now the kind of failure.
+DROP FUNCTION IF EXISTS fleet.release_task(uuid, uuid, integer, boolean, text, double precision);
+DROP FUNCTION IF EXISTS fleet.return_task(fleet.tasks, boolean, text, double precision);
+
+CREATE OR REPLACE FUNCTION fleet.return_task(v_task fleet.tasks, p_kind text, p_error text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  v_failures integer := v_task.failures + p_is_failure::integer;
-  v_state fleet.task_state := 'pending';
 BEGIN
-  IF v_failures >= fleet.setting('task_attempts_max') THEN
-    v_state := 'failed';
-    PERFORM fleet.bump_counter(v_task.node, 'fleet_conversations_total',
-      jsonb_build_object('scenario', v_task.scenario, 'outcome', 'failed'), 1);
-    INSERT INTO telemetry.events (node, severity, kind, message) VALUES (v_task.node, 'error', 'task_failed',
-      format('Task %s of job %s failed %s times and is given up: %s', v_task.task_id, v_task.job_id, v_failures, p_error));
-  ELSE
-    PERFORM pg_notify('fleet_work', 'returned');
+  IF p_kind IS NOT NULL THEN
+    INSERT INTO fleet.task_failures (task_id, attempt, node, kind, message)
+    VALUES (v_task.task_id, v_task.attempt, v_task.node, p_kind, p_error);
   END IF;
-  UPDATE fleet.tasks SET state = v_state, failures = v_failures, error = p_error, lease_until = NULL,
-    -- Back off after a failure, so that a poison task does not keep a node busy.
-    not_before = clock_timestamp()
-      + make_interval(secs => CASE WHEN p_is_failure THEN 2 ^ v_failures ELSE p_wait_seconds END),
-    finished_at = CASE WHEN v_state = 'failed' THEN clock_timestamp() END
+  UPDATE fleet.tasks SET state = 'pending', error = p_error, lease_until = NULL
   WHERE task_id = v_task.task_id;
-  RETURN v_state;
+  PERFORM pg_notify('fleet_work', 'returned');
 END $$;
-COMMENT ON FUNCTION fleet.return_task(fleet.tasks, boolean, text, double precision) IS 'A held task back to pending, or to failed after too many failures.';
+COMMENT ON FUNCTION fleet.return_task(fleet.tasks, text, text) IS
+  'A held task back to pending. p_kind NULL: nobody failed; else the failure is kept, and decided later by fleet.decide_failures.';
 
 CREATE OR REPLACE FUNCTION fleet.release_task(
-  p_task uuid, p_worker uuid, p_attempt integer, p_is_failure boolean, p_error text,
-  p_wait_seconds double precision DEFAULT 0
-) RETURNS fleet.task_state LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT fleet.return_task(fleet.hold_task(p_task, p_worker, p_attempt), p_is_failure, p_error, p_wait_seconds);
+  p_task uuid, p_worker uuid, p_attempt integer, p_kind text, p_error text
+) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT fleet.return_task(fleet.hold_task(p_task, p_worker, p_attempt), p_kind, p_error);
 $$;
-COMMENT ON FUNCTION fleet.release_task(uuid, uuid, integer, boolean, text, double precision) IS
-  'Give a task back with its turns kept; p_is_failure counts towards the dead letter, else others go first for p_wait_seconds.';
+COMMENT ON FUNCTION fleet.release_task(uuid, uuid, integer, text, text) IS
+  'Give a task back with its turns kept; p_kind says what failed, NULL that nothing did.';
 
 CREATE OR REPLACE FUNCTION fleet.return_own_tasks(p_worker uuid) RETURNS integer
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT count(fleet.return_task(held, true, 'the worker died'))::integer
+  SELECT count(fleet.return_task(held, 'worker_died', 'the worker died'))::integer
   FROM (SELECT t.* FROM fleet.tasks t WHERE t.node = fleet.current_node() AND t.worker_id <> p_worker
         AND t.state IN ('claimed', 'running') ORDER BY t.scenario FOR UPDATE SKIP LOCKED) AS held;
 $$;
@@ -152,12 +146,74 @@ COMMENT ON FUNCTION fleet.return_own_tasks(uuid) IS 'A starting worker gives bac
 
 CREATE OR REPLACE FUNCTION fleet.sweep_tasks() RETURNS integer
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT count(fleet.return_task(lost, true, 'the lease ended without a result'))::integer
-  -- In the order of the counters that are bumped, so that no two of these wait for each other.
+  SELECT count(fleet.return_task(lost, 'lease_ended', 'the lease ended without a result'))::integer
   FROM (SELECT t.* FROM fleet.tasks t WHERE t.state IN ('claimed', 'running') AND t.lease_until < clock_timestamp()
-        ORDER BY t.node, t.scenario FOR UPDATE SKIP LOCKED) AS lost;
+        FOR UPDATE SKIP LOCKED) AS lost;
 $$;
 COMMENT ON FUNCTION fleet.sweep_tasks() IS 'Take back tasks whose lease has ended; returns how many.';
+
+CREATE OR REPLACE FUNCTION fleet.decide_failures(p_can_write boolean) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_node text := fleet.current_node();
+  v_limit integer := fleet.setting('task_attempts_max', v_node);
+  v_task fleet.tasks;
+  v_failure fleet.task_failures;
+  v_decided integer := 0;
+BEGIN
+  FOR v_task IN
+    -- A task that somebody else has locked is decided the next time; nobody waits for anybody.
+    SELECT t.* FROM fleet.tasks t WHERE t.task_id IN (
+      SELECT f.task_id FROM fleet.task_failures f WHERE f.node = v_node AND f.counts IS NULL
+    ) FOR NO KEY UPDATE SKIP LOCKED
+  LOOP
+    UPDATE fleet.task_failures f SET counts = p_can_write
+    WHERE f.task_id = v_task.task_id AND f.node = v_node AND f.counts IS NULL RETURNING * INTO v_failure;
+    v_decided := v_decided + 1;
+    CONTINUE WHEN NOT p_can_write;
+    v_task.failures := v_task.failures + 1;
+    UPDATE fleet.tasks SET failures = v_task.failures WHERE task_id = v_task.task_id;
+    IF v_task.state = 'pending' AND (v_task.failures >= v_limit OR EXISTS (
+        SELECT FROM fleet.task_failures f WHERE f.task_id = v_task.task_id AND f.counts AND f.node <> v_node)) THEN
+      UPDATE fleet.tasks SET state = 'failed', finished_at = clock_timestamp() WHERE task_id = v_task.task_id;
+      PERFORM fleet.bump_counter(v_node, 'fleet_conversations_total',
+        jsonb_build_object('scenario', v_task.scenario, 'outcome', 'failed'), 1);
+      INSERT INTO telemetry.events (node, severity, kind, message) VALUES (v_node, 'error', 'task_failed',
+        format('Task %s of job %s failed %s times and is given up: %s',
+          v_task.task_id, v_task.job_id, v_task.failures, v_failure.message));
+    END IF;
+  END LOOP;
+  IF v_decided > 0 THEN
+    PERFORM pg_notify('fleet_work', 'decided');
+  END IF;
+  RETURN v_decided;
+END $$;
+COMMENT ON FUNCTION fleet.decide_failures(boolean) IS
+  'The calling node has shown whether it can write: its open failures count against their tasks, or are its own. A task ends as a dead letter with task_attempts_max failures that count, or with two at different nodes. Returns how many were decided.';
+
+CREATE OR REPLACE FUNCTION fleet.has_open_failures() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM fleet.task_failures f JOIN fleet.tasks t USING (task_id)
+                 WHERE f.node = fleet.current_node() AND f.counts IS NULL AND t.state = 'pending');
+$$;
+COMMENT ON FUNCTION fleet.has_open_failures() IS
+  'True while pending tasks wait for the calling node to show whether it can write.';
+
+CREATE OR REPLACE FUNCTION fleet.set_circuit(p_is_open boolean, p_reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_node text := fleet.current_node();
+BEGIN
+  UPDATE fleet.nodes SET llm_circuit_opened_at = CASE WHEN p_is_open THEN clock_timestamp() END
+  WHERE node = v_node AND (llm_circuit_opened_at IS NOT NULL) <> p_is_open;
+  IF FOUND THEN
+    INSERT INTO telemetry.events (node, severity, kind, message)
+    VALUES (v_node, CASE WHEN p_is_open THEN 'warning' ELSE 'info' END,
+      CASE WHEN p_is_open THEN 'llm_circuit_opened' ELSE 'llm_circuit_closed' END, p_reason);
+  END IF;
+END $$;
+COMMENT ON FUNCTION fleet.set_circuit(boolean, text) IS
+  'The worker stops using its model server, or uses it again; a change is an event, a repeated call is none.';
 
 CREATE OR REPLACE FUNCTION fleet.record_llm_request(
   p_request uuid, p_task uuid, p_model text, p_prompt_tokens bigint, p_completion_tokens bigint,

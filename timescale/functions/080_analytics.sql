@@ -20,7 +20,7 @@ SELECT n.node,
   (SELECT coalesce(sum(r.completion_tokens), 0) / 60.0 FROM telemetry.llm_requests r
    WHERE r.node = n.node AND r.time > now() - interval '60 seconds')::double precision AS tokens_per_second,
   (SELECT count(*) FROM fleet.conversations c WHERE c.node = n.node) AS jobs_done,
-  n.worker_state, n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
+  n.worker_state, n.llm_circuit_opened_at, n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
 FROM fleet.nodes n
 LEFT JOIN LATERAL (
   SELECT * FROM telemetry.hardware t WHERE t.node = n.node AND t.time BETWEEN now() - interval '1 minute' AND now() + interval '10 seconds'
@@ -66,6 +66,10 @@ SELECT t.task_id, t.job_id, t.node, t.state::text AS state, t.attempt, t.failure
   (SELECT count(*) FROM fleet.turns u WHERE u.task_id = t.task_id) AS turns_written,
   t.lease_until, t.error, t.created_at, t.claimed_at, t.started_at, t.finished_at
 FROM fleet.tasks t;
+
+CREATE VIEW analytics.task_failures AS
+SELECT f.failed_at AS time, f.node, f.task_id, t.job_id, t.scenario, f.attempt, f.kind, f.message, f.counts
+FROM fleet.task_failures f JOIN fleet.tasks t USING (task_id);
 
 CREATE VIEW analytics.conversations AS
 SELECT c.conversation_id, c.job_id, c.task_id, c.node, c.model, c.scenario, c.state::text AS state,

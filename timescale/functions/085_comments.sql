@@ -13,6 +13,7 @@ COMMENT ON COLUMN analytics.nodes.memory_total_bytes IS 'Memory of the machine, 
 COMMENT ON COLUMN analytics.nodes.tokens_per_second IS 'Completion tokens of the last 60 seconds, per second.';
 COMMENT ON COLUMN analytics.nodes.jobs_done IS 'Conversations that this machine has written.';
 COMMENT ON COLUMN analytics.nodes.worker_state IS 'The worker as its agent sees it: stopped, running or restarting.';
+COMMENT ON COLUMN analytics.nodes.llm_circuit_opened_at IS 'Since when it takes no work because its model server fails; NULL while that works.';
 COMMENT ON COLUMN analytics.nodes.is_expected IS 'False while people have switched the machine off on purpose.';
 COMMENT ON COLUMN analytics.nodes.agent_version IS 'Version of the fleet on this machine.';
 COMMENT ON COLUMN analytics.nodes.settings_version IS 'Version of the configuration that the machine runs.';
@@ -45,7 +46,7 @@ COMMENT ON COLUMN analytics.tasks.job_id IS 'The job that it belongs to.';
 COMMENT ON COLUMN analytics.tasks.node IS 'Machine that claimed it last; NULL before the first claim.';
 COMMENT ON COLUMN analytics.tasks.state IS 'pending, claimed, running, done, failed (given up) or cancelled.';
 COMMENT ON COLUMN analytics.tasks.attempt IS 'How often it was claimed.';
-COMMENT ON COLUMN analytics.tasks.failures IS 'Attempts that failed or were lost.';
+COMMENT ON COLUMN analytics.tasks.failures IS 'Attempts that failed and count against the task; all failures are in task_failures.';
 COMMENT ON COLUMN analytics.tasks.scenario IS 'What the conversation is about.';
 COMMENT ON COLUMN analytics.tasks.position IS 'Number within its job, from 1.';
 COMMENT ON COLUMN analytics.tasks.turns_written IS 'Turns stored so far, those of earlier attempts included.';
@@ -55,6 +56,17 @@ COMMENT ON COLUMN analytics.tasks.created_at IS 'When the job was split into it.
 COMMENT ON COLUMN analytics.tasks.claimed_at IS 'When it was claimed last.';
 COMMENT ON COLUMN analytics.tasks.started_at IS 'When writing first began.';
 COMMENT ON COLUMN analytics.tasks.finished_at IS 'When it was done, given up or cancelled.';
+
+COMMENT ON VIEW analytics.task_failures IS 'Each attempt at a conversation that failed, and who was at fault.';
+COMMENT ON COLUMN analytics.task_failures.time IS 'When it failed.';
+COMMENT ON COLUMN analytics.task_failures.node IS 'The machine at which it failed.';
+COMMENT ON COLUMN analytics.task_failures.task_id IS 'The task.';
+COMMENT ON COLUMN analytics.task_failures.job_id IS 'The job of the task.';
+COMMENT ON COLUMN analytics.task_failures.scenario IS 'What the conversation is about.';
+COMMENT ON COLUMN analytics.task_failures.attempt IS 'Which claim of the task it was.';
+COMMENT ON COLUMN analytics.task_failures.kind IS 'What went wrong, in one word: refused_request, not_a_stream, bad_answer, worker_died and so on.';
+COMMENT ON COLUMN analytics.task_failures.message IS 'The sentence for people, without words of the prompt or of the conversation.';
+COMMENT ON COLUMN analytics.task_failures.counts IS 'True: the task is at fault; false: the machine was; NULL: not known yet.';
 
 COMMENT ON VIEW analytics.conversations IS 'Judged conversations; unjudged ones are not in it.';
 COMMENT ON COLUMN analytics.conversations.conversation_id IS 'Identity of the conversation; the ContactId of exports.';
@@ -238,7 +250,6 @@ COMMENT ON COLUMN fleet.scenarios.weight IS 'Share in a mixed job, relative to t
 COMMENT ON COLUMN fleet.jobs.rank IS 'Order within a priority; operators move jobs by it.';
 COMMENT ON COLUMN fleet.jobs.seed IS 'Seed of the first task; the others count up from it.';
 COMMENT ON COLUMN fleet.tasks.seed IS 'Decides persona, number of turns and sampling.';
-COMMENT ON COLUMN fleet.tasks.not_before IS 'Not claimed earlier: the back-off after a failure.';
 COMMENT ON COLUMN fleet.conversations.judging_worker_id IS 'Worker that may store the verdict; another may claim it after judging_until.';
 COMMENT ON COLUMN fleet.turns.attempt IS 'The attempt of the task that wrote the turn.';
 COMMENT ON COLUMN control.users.is_disabled IS 'A disabled login is refused, also in sessions that it has open.';

@@ -19,6 +19,7 @@ import openai
 
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.generation.pump import pump
+from fleet_orchestrator.generation.quoting import hide_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 Outcome = Literal["ok", "invalid", "aborted", "error"]
 CONNECT_SECONDS = 3.0
+SAID_CHARACTERS_MAX = 500  # a server may answer with a page
 LOOK_SECONDS = 0.5  # how often we ask whether to go on while the server says nothing
 FIRST_TOKEN_SECONDS = 120.0  # a cold server loads its model first
 
@@ -37,19 +39,28 @@ class EndpointError(OrchestratorError):
     """
     The model server did not answer, or answered with an error.
 
-    The message says no more than the kind of error: addresses may hold logins, and servers quote
-    prompts. The whole stands in the log.
+    `kind` is one lower-case word; `said` is what the server said, without words of the prompt. The
+    message says no more than the kind of error: addresses may hold logins. The whole stands in the
+    log.
     """
 
-    def __init__(self, exc: Exception) -> None:
-        self.status: int | None = getattr(exc, "status_code", None)
-        answer = f"answered {self.status}" if self.status else f"failed ({type(exc).__name__})"
-        super().__init__(f"the model server {answer}; the worker's log says more")
+    def __init__(self, exc: Exception, messages: list[dict[str, str]]) -> None:
+        status: int | None = getattr(exc, "status_code", None)
+        self.kind = decide_kind(exc, status)
+        body = getattr(exc, "body", None)
+        said = str(body) if body else ""
+        self.said = hide_prompt(said[:SAID_CHARACTERS_MAX], messages)
+        answer = f"answered {status}" if status else f"failed ({type(exc).__name__})"
+        super().__init__(f"the model server {answer}")
 
-    @property
-    def is_fault_of_request(self) -> bool:
-        """True when another task may well succeed at the same server."""
-        return self.status in REFUSED_REQUEST
+
+def decide_kind(exc: Exception, status: int | None) -> str:
+    """Return the word for what a server or the way to it did wrong."""
+    if status is not None:
+        return "refused_request" if status in REFUSED_REQUEST else "http_error"
+    if isinstance(exc, openai.APITimeoutError):
+        return "timeout"
+    return "unreachable" if isinstance(exc, openai.APIConnectionError) else "not_a_stream"
 
 
 @dataclass
@@ -75,6 +86,7 @@ class Request:
     seed: int
     temperature: float
     seconds_max: float
+    tokens_max: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +119,7 @@ class Endpoint:
             raise
         except (openai.OpenAIError, ValueError) as exc:  # ValueError: a chunk that is no JSON
             logger.warning("The model server failed.", extra={"error": str(exc)})
-            raise EndpointError(exc) from exc
+            raise EndpointError(exc, request.messages) from exc
         finally:
             call.duration = time.monotonic() - call.started
 
@@ -125,6 +137,7 @@ class Endpoint:
             stream_options={"include_usage": True},
             temperature=request.temperature,
             seed=request.seed % 2**31,
+            max_tokens=request.tokens_max or openai.omit,
             response_format={
                 "type": "json_schema",
                 "json_schema": {"name": "conversation", "strict": True, "schema": request.schema},
