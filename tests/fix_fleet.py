@@ -36,7 +36,8 @@ TURNS = (
 PERSONA = {"values": {"customer_name": "Marisol Quintana"}, "personal": ["customer_name"]}
 WIPE = """
 SET session_replication_role = replica;  -- also rows that a trigger or a foreign key guards
-DELETE FROM fleet.task_failures; DELETE FROM fleet.rejections; DELETE FROM fleet.grades; DELETE FROM fleet.turns;
+DELETE FROM fleet.task_failures;
+DELETE FROM fleet.rejections; DELETE FROM fleet.grades; DELETE FROM fleet.turns;
 DELETE FROM fleet.conversations; DELETE FROM fleet.tasks; DELETE FROM fleet.jobs;
 DELETE FROM fleet.node_counters; DELETE FROM fleet.config;
 DELETE FROM telemetry.llm_requests; DELETE FROM telemetry.events; DELETE FROM telemetry.hardware;
@@ -45,8 +46,8 @@ DELETE FROM telemetry.network; DELETE FROM telemetry.disk_io;
 DELETE FROM control.audit; DELETE FROM control.sessions; DELETE FROM control.tokens;
 DELETE FROM control.users;
 DELETE FROM fleet.nodes WHERE node NOT IN ('alpha', 'beta');
-UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, is_expected = true, llm_circuit_opened_at = NULL,
-  roles = '{generate,quality}', worker_state = 'stopped';
+UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, is_expected = true,
+  llm_circuit_opened_at = NULL,  roles = '{generate,quality}', worker_state = 'stopped';
 UPDATE fleet.state SET state = 'running', leader_id = NULL, leader_until = NULL, leader_epoch = 0;
 RESET session_replication_role;
 """

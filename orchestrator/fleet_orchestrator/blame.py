@@ -8,6 +8,7 @@ node has shown whether it can write at all.
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from fleet_orchestrator.generation.canary import CanaryError
 from fleet_orchestrator.generation.conversation import BadAnswerError, StoppedError
 from fleet_orchestrator.generation.endpoint import EndpointError

@@ -41,5 +41,5 @@ class Circuit:
 
     def decide_wait(self, jitter: float) -> float:
         """Return seconds until the next canary call: 1, 2, 4 … 300, times 0.5 to 1.5."""
-        doubled = WAIT_MIN_SECONDS * 2 ** min(self.waits, 20)
+        doubled = WAIT_MIN_SECONDS * float(2 ** min(self.waits, 20))
         return min(WAIT_MAX_SECONDS, doubled) * (0.5 + jitter)

@@ -202,7 +202,8 @@ class Store:
         """Store what one call to the model server cost; a canary call belongs to no task."""
         self.rows(
             "SELECT fleet.record_llm_request(%s, %s, %s, %s, %s, %s, %s, %s)",
-            call.request_id, task and task.task_id, call.model, call.prompt_tokens, call.completion_tokens,
+            call.request_id, task and task.task_id, call.model,
+            call.prompt_tokens, call.completion_tokens,
             call.duration, call.time_to_first_token, call.outcome,
         )  # fmt: skip
 

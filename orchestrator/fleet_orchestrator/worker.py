@@ -27,9 +27,9 @@ from fleet_timescale import log
 from fleet_timescale.connection import connect as connect_database
 
 from fleet_orchestrator import runtime
-from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.blame import decide_failure
 from fleet_orchestrator.circuit import Circuit
+from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.generation import canary
 from fleet_orchestrator.generation.conversation import Limits, Writer
 from fleet_orchestrator.generation.endpoint import Call, Endpoint, connect
@@ -63,7 +63,7 @@ class Worker:
     wake: threading.Event = field(default_factory=threading.Event)
     judge_wake: threading.Event = field(default_factory=threading.Event)
     publishing: threading.Lock = field(default_factory=threading.Lock)
-    circuit: Circuit = Circuit()
+    circuit: Circuit = field(default_factory=Circuit)
 
     def generate(self) -> None:
         """Write conversations until told to stop."""
@@ -124,7 +124,7 @@ class Worker:
                 )
             except psycopg.OperationalError:
                 raise
-            except Exception as exc:  # a task that nobody can write must not end the worker
+            except Exception as exc:  # noqa: BLE001 - one bad task must not end the worker
                 self.give_back(store, task, exc)
             else:
                 self.circuit = Circuit()

@@ -75,13 +75,18 @@ def store(worker):
 
 
 @pytest.fixture
-def attempt(worker, store):
-    """Claim the next task and write it as the worker does; True unless the server is at fault."""
+def attempt(fleet, worker, store):
+    """Claim the next task and write it as the worker does; what failed, None if nothing did."""
 
     def run(**limits):
         task = store.claim()
         assert task is not None, "nothing to claim"
-        return worker.write(store, task, replace(read_limits(store), **limits))
+        worker.write(store, task, replace(read_limits(store), **limits))
+        failures = fleet.rows(
+            "SELECT kind FROM fleet.task_failures WHERE task_id = %s AND attempt = %s",
+            task.task_id, task.attempt,
+        )  # fmt: skip
+        return failures[0]["kind"] if failures else None
 
     return run
 

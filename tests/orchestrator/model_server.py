@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import json
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -34,6 +35,8 @@ class ModelServer:
     """What the tests plan, and what they look at afterwards."""
 
     plan: collections.deque[Answer] = field(default_factory=collections.deque)
+    always: Answer | None = None
+    poison: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -42,10 +45,21 @@ class ModelServer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
 
+    def choose(self, request: dict[str, Any]) -> Answer:
+        """Take the next of the plan; a sick server and a poisoned request have theirs always."""
+        if self.poison and self.poison in str(request["messages"]):
+            return Answer("refused")
+        return self.always or (self.plan.popleft() if self.plan else GOOD)
+
     def count(self, prompt_tokens: int, completion_tokens: int) -> None:
         with self.lock:
             self.prompt_tokens += prompt_tokens
             self.completion_tokens += completion_tokens
+
+
+def is_canary(request: dict[str, Any]) -> bool:
+    """True for a call that asks for one sentence only, to see whether we live."""
+    return "text" in request["response_format"]["json_schema"]["schema"]["properties"]
 
 
 def speak(request: dict[str, Any]) -> list[dict[str, str]]:
@@ -73,11 +87,15 @@ class Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with server.lock:
             server.requests.append(request)
-            answer = server.plan.popleft() if server.plan else GOOD
+            answer = server.choose(request)
         getattr(self, answer.kind)(request, answer)
 
     def good(self, request, answer):
-        self.send_turns(request, speak(request))
+        if is_canary(request):
+            self.begin()
+            self.end(request, self.send_text('{"text": "Hello, how are you?"}'))
+        else:
+            self.send_turns(request, speak(request))
 
     def few(self, request, answer):
         self.send_turns(request, speak(request)[: answer.turns])
@@ -134,6 +152,15 @@ class Handler(BaseHTTPRequestHandler):
     def refused(self, request, answer):
         """A request that this server will never answer, too long for it for example."""
         self.refuse(request, 400)
+
+    def login_page(self, request, answer):
+        """What a hotel's network answers in the server's place."""
+        body = b"<html>please log in</html>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def refuse(self, request, status):
         body = json.dumps({"error": {"message": json.dumps(request["messages"][-1])}}).encode()
@@ -199,8 +226,8 @@ class QuietServer(ThreadingHTTPServer):
         """The worker hangs up when it wants no more; that is no error here."""
 
 
-@pytest.fixture
-def model_server():
+@contextmanager
+def serve():
     """A running server; whatever hangs in it goes on when the test is over."""
     state = ModelServer()
     handler = type("BoundHandler", (Handler,), {"model_server": state})
@@ -213,3 +240,10 @@ def model_server():
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def model_server():
+    """A model server of its own for a test."""
+    with serve() as state:
+        yield state

@@ -51,8 +51,7 @@ def test_leader_splits_sweeps_and_settles(fleet, contenders):
     fleet.claim_one()
     fleet.let_leases_end()
     assert tick(leader) == {"tasks_taken_back": 1}
-    fleet.let_leases_end()
-    for held in fleet.claim(3):
+    for held in fleet.claim(3, "beta"):
         held.write()
     assert tick(leader) == {"jobs_closed": 1}
     assert tick(leader) == {}

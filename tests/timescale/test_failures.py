@@ -73,7 +73,7 @@ def test_one_node_decides_nothing_of_another(fleet):
 
 
 def test_third_counted_failure_is_a_dead_letter(fleet):
-    """After task_attempts_max failures that count a task is failed, counted, and an event says why."""
+    """After task_attempts_max of them a task is failed, counted, and an event says why."""
     fleet.submit()
     for _ in range(3):
         held = fleet.claim_one()

@@ -44,7 +44,7 @@ def ask(endpoint: Endpoint, call: Call, keep_going: Callable[[], bool]) -> None:
         answer = "".join(pieces)
     if call.outcome == "ok" and not is_sentence(answer):
         call.outcome = "invalid"
-        raise CanaryError("the model server answers, but not with the JSON that its schema asks for")
+        raise CanaryError("the model server answers, but not with the JSON of its schema")
 
 
 def is_sentence(answer: str) -> bool:
