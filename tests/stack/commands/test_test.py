@@ -73,7 +73,7 @@ def test_tools_have_their_plain_names(tmp_path):
 )
 def test_whole_folders_are_shared_out(arguments, cores, workers):
     """Workers take seconds to start, which a picked test would not win back."""
-    planned = testing.plan_pytest(arguments, cores)
+    planned = test.plan_pytest(arguments, cores)
 
     assert planned[len(planned) - len(arguments) :] == arguments
     assert workers == (planned[planned.index("-n") + 1] if "-n" in planned else None)
