@@ -62,6 +62,11 @@ def is_canary(request: dict[str, Any]) -> bool:
     return "text" in request["response_format"]["json_schema"]["schema"]["properties"]
 
 
+def is_continuation(request: dict[str, Any]) -> bool:
+    """True for a call whose last message is the beginning of the answer."""
+    return request["messages"][-1]["role"] == "assistant"
+
+
 def speak(request: dict[str, Any]) -> list[dict[str, str]]:
     """Turns that do what the schema's positions want, in words that quality accepts."""
     schema = request["response_format"]["json_schema"]["schema"]
@@ -91,7 +96,10 @@ class Handler(BaseHTTPRequestHandler):
         getattr(self, answer.kind)(request, answer)
 
     def good(self, request, answer):
-        if is_canary(request):
+        if is_continuation(request):
+            self.begin()
+            self.end(request, self.send_text(", how are you?"))
+        elif is_canary(request):
             self.begin()
             self.end(request, self.send_text('{"text": "Hello, how are you?"}'))
         else:

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Outcome = Literal["ok", "invalid", "aborted", "error"]
+Kind = Literal["unreachable", "timeout", "refused_request", "http_error", "not_a_stream"]
 CONNECT_SECONDS = 3.0
 SAID_CHARACTERS_MAX = 500  # a server may answer with a page
 LOOK_SECONDS = 0.5  # how often we ask whether to go on while the server says nothing
 FIRST_TOKEN_SECONDS = 120.0  # a cold server loads its model first
-
+# vLLM wants to be told; llama.cpp continues a last assistant message anyway.
+CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 
 REFUSED_REQUEST = frozenset({400, 413, 422})  # the server lives; it will not have this request
 
@@ -46,7 +48,7 @@ class EndpointError(OrchestratorError):
 
     def __init__(self, exc: Exception, messages: list[dict[str, str]]) -> None:
         status: int | None = getattr(exc, "status_code", None)
-        self.kind = decide_kind(exc, status)
+        self.kind: Kind = decide_kind(exc, status)
         body = getattr(exc, "body", None)
         said = str(body) if body else ""
         self.said = hide_prompt(said[:SAID_CHARACTERS_MAX], messages)
@@ -54,7 +56,7 @@ class EndpointError(OrchestratorError):
         super().__init__(f"the model server {answer}")
 
 
-def decide_kind(exc: Exception, status: int | None) -> str:
+def decide_kind(exc: Exception, status: int | None) -> Kind:
     """Return the word for what a server or the way to it did wrong."""
     if status is not None:
         return "refused_request" if status in REFUSED_REQUEST else "http_error"
@@ -79,14 +81,20 @@ class Call:
 
 @dataclass(frozen=True)
 class Request:
-    """A chat, the schema of its answer, and the limits of the call."""
+    """
+    A chat, the schema of its answer if it has one, and the limits of the call.
+
+    `continues` says that the last message is the beginning of the answer: the model goes on behind
+    its last character.
+    """
 
     messages: list[dict[str, str]]
-    schema: dict[str, Any]
+    schema: dict[str, Any] | None
     seed: int
     temperature: float
     seconds_max: float
     tokens_max: int | None = None
+    continues: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,12 +146,17 @@ class Endpoint:
             temperature=request.temperature,
             seed=request.seed % 2**31,
             max_tokens=request.tokens_max or openai.omit,
-            response_format={
-                "type": "json_schema",
-                "json_schema": {"name": "conversation", "strict": True, "schema": request.schema},
-            },
+            response_format=_render_format(request.schema) if request.schema else openai.omit,
+            extra_body=CONTINUE if request.continues else None,
         )
         return stream
+
+
+def _render_format(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "conversation", "strict": True, "schema": schema},
+    }
 
 
 def connect(url: str, model: str) -> Endpoint:
