@@ -126,3 +126,75 @@ def test_removed_node_tells_nothing(fleet):
 
     with fleet_error("belongs to no enrolled node", sqlstate="42501"):
         record(fleet)
+
+
+def lead(fleet, master):
+    fleet.rows("SELECT fleet.lead(%s)", master, user="fleet_master")
+
+
+def told(fleet, *kinds):
+    """(severity, node, message) of the events of these kinds, oldest first."""
+    rows = fleet.rows("SELECT * FROM analytics.events ORDER BY time")
+    return [(r["severity"], r["node"], r["message"]) for r in rows if r["kind"] in kinds]
+
+
+def test_change_of_the_leader_is_told_once(fleet):
+    """Each new leader is one event, with the end of the one before; keeping the lead is none."""
+    first, second, third = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    for master in (first, first, second):
+        lead(fleet, master)
+    fleet.rows("UPDATE fleet.state SET leader_until = now() - interval '1 s'")
+    lead(fleet, second)
+    fleet.rows("SELECT fleet.stop_leading(%s)", second, user="fleet_master")
+    lead(fleet, third)
+
+    assert told(fleet, "leader_changed") == [
+        ("info", None, "A master leads now (term 1)."),
+        (
+            "warning",
+            None,
+            "A master leads now (term 2); the one before it did not renew its lease.",
+        ),
+        ("info", None, "A master leads now (term 3); the one before it gave the lead up."),
+    ]
+
+
+def test_pause_and_resume_are_told_once(fleet):
+    """Each change of the state is one event with person and reason; a repetition is none."""
+    for state, reason in (("paused", "new card"), ("paused", "again"), ("running", "")):
+        fleet.rows("SELECT fleet.set_fleet_state(%s, 'ada', %s)", state, reason)
+
+    assert told(fleet, "fleet_paused", "fleet_resumed") == [
+        ("info", None, "The fleet was paused by ada: new card"),
+        ("info", None, "The fleet was resumed by ada."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("take_back", "user", "why"),
+    [
+        ("SELECT fleet.sweep_tasks()", "fleet_master", "the lease ended without a result"),
+        ("SELECT fleet.return_own_tasks(gen_random_uuid())", "alpha", "the worker died"),
+    ],
+)
+def test_task_taken_back_is_told_once(fleet, take_back, user, why):
+    """A task whose worker did not give it back is one event of the node that held it."""
+    job = fleet.submit()
+    held = fleet.claim_one()
+    fleet.let_leases_end()
+    for _ in range(2):
+        fleet.rows(take_back, user=user)
+
+    message = (
+        f"Task {held.row['task_id']} of job {job} was taken back from alpha: {why}. "
+        "It waits for a worker and goes on after its last stored turn."
+    )
+    assert told(fleet, "task_taken_back") == [("warning", "alpha", message)]
+
+
+def test_task_given_back_is_no_event(fleet):
+    """What a worker gives back itself is its everyday work."""
+    fleet.submit()
+    fleet.claim_one().release()
+
+    assert told(fleet, "task_taken_back") == []

@@ -58,6 +58,12 @@ BEGIN
   UPDATE fleet.state SET state = p_state, changed_at = now(), changed_by = p_by, reason = p_reason
   WHERE state <> p_state;
   v_changed := FOUND;
+  IF v_changed THEN
+    PERFORM fleet.record_event(gen_random_uuid(), NULL, 'info',
+      CASE p_state WHEN 'paused' THEN 'fleet_paused' ELSE 'fleet_resumed' END,
+      format(CASE p_state WHEN 'paused' THEN 'The fleet was paused by %s%s' ELSE 'The fleet was resumed by %s%s' END,
+        p_by, coalesce(': ' || nullif(p_reason, ''), '.')));
+  END IF;
   PERFORM pg_notify('fleet_work', p_state);
   RETURN v_changed;
 END $$;
@@ -73,13 +79,21 @@ CREATE OR REPLACE FUNCTION fleet.lead(p_master_id uuid) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_epoch bigint;
+  v_before uuid;
 BEGIN
-  UPDATE fleet.state SET
-    leader_epoch = leader_epoch + (leader_id IS DISTINCT FROM p_master_id)::integer,
+  UPDATE fleet.state s SET
+    leader_epoch = s.leader_epoch + (s.leader_id IS DISTINCT FROM p_master_id)::integer,
     leader_id = p_master_id,
     leader_until = clock_timestamp() + make_interval(secs => fleet.setting('leader_lease_seconds'))
-  WHERE leader_id IS NOT DISTINCT FROM p_master_id OR leader_until IS NULL OR leader_until < clock_timestamp()
-  RETURNING leader_epoch INTO v_epoch;
+  FROM (SELECT f.leader_id FROM fleet.state f FOR UPDATE) AS before
+  WHERE s.leader_id IS NOT DISTINCT FROM p_master_id OR s.leader_until IS NULL OR s.leader_until < clock_timestamp()
+  RETURNING s.leader_epoch, before.leader_id INTO v_epoch, v_before;
+  IF v_epoch IS NOT NULL AND v_before IS DISTINCT FROM p_master_id THEN
+    PERFORM fleet.record_event(gen_random_uuid(), NULL, CASE WHEN v_before IS NULL THEN 'info' ELSE 'warning' END,
+      'leader_changed', format('A master leads now (term %s)%s.', v_epoch,
+        CASE WHEN v_before IS NOT NULL THEN '; the one before it did not renew its lease'
+             WHEN v_epoch > 1 THEN '; the one before it gave the lead up' ELSE '' END));
+  END IF;
   RETURN v_epoch;
 END $$;
 COMMENT ON FUNCTION fleet.lead(uuid) IS 'Take or keep the leader lease; returns the epoch, or NULL while another master leads.';

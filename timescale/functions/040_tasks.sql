@@ -136,9 +136,20 @@ $$;
 COMMENT ON FUNCTION fleet.release_task(uuid, uuid, integer, text, text) IS
   'Give a task back with its turns kept; p_kind says what failed, NULL that nothing did.';
 
+CREATE OR REPLACE FUNCTION fleet.take_back_task(v_task fleet.tasks, p_kind text, p_error text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM fleet.return_task(v_task, p_kind, p_error);
+  PERFORM fleet.record_event(gen_random_uuid(), NULL, 'warning', 'task_taken_back',
+    format('Task %s of job %s was taken back from %s: %s. It waits for a worker and goes on after its last stored turn.',
+      v_task.task_id, v_task.job_id, v_task.node, p_error), v_task.node);
+END $$;
+COMMENT ON FUNCTION fleet.take_back_task(fleet.tasks, text, text) IS
+  'A task back to pending whose holder did not give it back itself; each is an event.';
+
 CREATE OR REPLACE FUNCTION fleet.return_own_tasks(p_worker uuid) RETURNS integer
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT count(fleet.return_task(held, 'worker_died', 'the worker died'))::integer
+  SELECT count(fleet.take_back_task(held, 'worker_died', 'the worker died'))::integer
   FROM (SELECT t.* FROM fleet.tasks t WHERE t.node = fleet.current_node() AND t.worker_id <> p_worker
         AND t.state IN ('claimed', 'running') ORDER BY t.scenario FOR UPDATE SKIP LOCKED) AS held;
 $$;
@@ -146,7 +157,7 @@ COMMENT ON FUNCTION fleet.return_own_tasks(uuid) IS 'A starting worker gives bac
 
 CREATE OR REPLACE FUNCTION fleet.sweep_tasks() RETURNS integer
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT count(fleet.return_task(lost, 'lease_ended', 'the lease ended without a result'))::integer
+  SELECT count(fleet.take_back_task(lost, 'lease_ended', 'the lease ended without a result'))::integer
   FROM (SELECT t.* FROM fleet.tasks t WHERE t.state IN ('claimed', 'running') AND t.lease_until < clock_timestamp()
         FOR UPDATE SKIP LOCKED) AS lost;
 $$;
