@@ -153,8 +153,9 @@ _NODE = (
                "1 if the sensor family could be read, 0 if it is broken; absent without a device."),
     MetricSpec("fleet_collector_duration_seconds", "gauge", ("collector",), COUNT,
                "How long the last reading of the sensor family took (perf_counter)."),
-    MetricSpec("fleet_samples_dropped_total", "counter", ("collector",), COUNT,
-               "Readings thrown away because no machine can have such a value (sampler)."),
+    MetricSpec("fleet_samples_dropped_total", "counter", ("collector", "reason"), COUNT,
+               "Readings missed: a device did not answer (unreadable), or no machine can have such "
+               "a value (impossible)."),
     MetricSpec("fleet_tick_late_seconds", "gauge", (), COUNT,
                "How late the last tick began after its due time (monotonic clock)."),
     MetricSpec("fleet_ticks_missed_total", "counter", (), COUNT,

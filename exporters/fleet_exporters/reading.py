@@ -7,16 +7,17 @@ Used by the sampler; knows no metric.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fleet_exporters.aside import Aside
-from fleet_exporters.errors import NoDevice
+from fleet_exporters.errors import NoDevice, SensorError
+from fleet_exporters.sample import UNREADABLE, Dropped, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fleet_exporters.sample import Read, Sample
+    from fleet_exporters.sample import Read
 
 DEADLINE_SECONDS = 2.0  # a family that takes longer is told as broken until it answers
 STALE_SECONDS = 30.0  # so long the last values of a hung family are served
@@ -30,20 +31,32 @@ class Reading:
     problem: Exception | None
     seconds: float
     ended_at: float
+    dropped: tuple[Dropped, ...] = ()
+
+    def is_same(self, other: Reading) -> bool:
+        """Tell whether this is the other one, served again."""
+        return self.samples is other.samples and self.dropped is other.dropped
 
 
 def take(read: Read, clock: Callable[[], float]) -> Reading:
-    """Read once; what a family gave before it failed is kept."""
+    """Read once. What a family gave before it failed is kept; it fails if no member answered."""
     started = clock()
     found: list[Sample] = []
+    dropped: list[Dropped] = []
     problem: Exception | None = None
     try:
-        for sample in read():
-            found.append(sample)  # noqa: PERF402 - one by one, so that a failure keeps the rest
+        for item in read():
+            if isinstance(item, Dropped):
+                dropped.append(item)
+            else:
+                found.append(item)
     except Exception as exc:  # noqa: BLE001 - drivers raise what they like; this is the edge
         problem = exc
+    silent = [f"{each.what}: {each.why}" for each in dropped if each.reason == UNREADABLE]
+    if silent and not found and problem is None:
+        problem = SensorError("; ".join(silent))
     ended = clock()
-    return Reading(tuple(found), problem, ended - started, ended)
+    return Reading(tuple(found), problem, ended - started, ended, tuple(dropped))
 
 
 class Slow:
@@ -80,5 +93,6 @@ class Slow:
             return last
         now = self._clock()
         is_fresh = last is not None and now - last.ended_at <= STALE_SECONDS
-        samples = last.samples if last is not None and is_fresh else ()
-        return Reading(samples, outcome.error, outcome.seconds, now)
+        if last is None or not is_fresh:
+            return Reading((), outcome.error, outcome.seconds, now)
+        return replace(last, problem=outcome.error, seconds=outcome.seconds, ended_at=now)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MODES = ("idle", "work", "gaming", "throttling")
+# The device did not answer, or what it said cannot be true.
+UNREADABLE, IMPOSSIBLE = DROP_REASONS = ("unreadable", "impossible")
 LIMITS = ("manual", "heat", "battery", "gaming", "work")
 
 
@@ -22,7 +24,17 @@ class Sample:
     value: float
 
 
-Read = Callable[[], Iterable[Sample]]
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """One reading that was not taken: a mount, a file, a function of a card; the others were."""
+
+    what: str
+    why: str
+    #: one of DROP_REASONS
+    reason: str = UNREADABLE
+
+
+Read = Callable[[], Iterable[Sample | Dropped]]
 
 
 @dataclass(frozen=True)

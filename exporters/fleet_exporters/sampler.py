@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fleet_exporters.catalogue import NODE_METRICS
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.reading import Slow, take
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import DROP_REASONS, IMPOSSIBLE, Sample
 
 if TYPE_CHECKING:
     import threading
@@ -55,8 +56,8 @@ class Sampler:
         }
         self._clock = clock
         self._state: dict[str, bool | None] = {}
-        self._dropped = dict.fromkeys(families, 0)
-        self._judged: dict[str, tuple[Sample, ...]] = {}
+        self._dropped: Counter[tuple[str, str]] = Counter()
+        self._counted: dict[str, Reading] = {}
 
     def start(self, stop: threading.Event, patience_seconds: float) -> None:
         """Begin to read aside until `stop`; wait for first answers, so long and no longer."""
@@ -75,18 +76,24 @@ class Sampler:
             reading = source()
             if reading is None:
                 continue  # its first answer is still to come
-            is_up = self._judge(family, reading.problem)
+            is_up = self._decide_state(family, reading.problem)
             kept = [
                 cleaned for cleaned in map(clean, reading.samples) if is_possible(cleaned, seen)
             ]
-            if self._judged.get(family) is not reading.samples:
-                self._dropped[family] += len(reading.samples) - len(kept)
-            self._judged[family] = reading.samples
+            self._count_dropped(family, reading, len(kept))
             readings += kept
             about += self._describe(family, is_up, reading.seconds)
         return readings + about
 
-    def _judge(self, family: str, problem: Exception | None) -> bool | None:
+    def _count_dropped(self, family: str, reading: Reading, kept: int) -> None:
+        """Count once what is served for several ticks."""
+        before = self._counted.get(family)
+        if before is None or not reading.is_same(before):
+            self._dropped[family, IMPOSSIBLE] += len(reading.samples) - kept
+            self._dropped.update((family, each.reason) for each in reading.dropped)
+        self._counted[family] = reading
+
+    def _decide_state(self, family: str, problem: Exception | None) -> bool | None:
         """Return True (read), False (broken) or None (no device)."""
         is_up: bool | None = problem is None
         if isinstance(problem, NoDevice) and self._state.get(family) is None:
@@ -118,7 +125,14 @@ class Sampler:
         return [
             Sample("fleet_collector_up", labels, float(is_up)),
             Sample("fleet_collector_duration_seconds", labels, seconds),
-            Sample("fleet_samples_dropped_total", labels, self._dropped[family]),
+            *(
+                Sample(
+                    "fleet_samples_dropped_total",
+                    {**labels, "reason": reason},
+                    self._dropped[family, reason],
+                )
+                for reason in DROP_REASONS
+            ),
         ]
 
 

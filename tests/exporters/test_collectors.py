@@ -7,17 +7,11 @@ import subprocess
 
 import fleet_timescale
 import pytest
-from fleet_exporters.collectors import disk, memory, temperatures
-from fleet_exporters.collectors.cpu import (
-    Cpu,
-    find_frequency_files,
-    parse_frequency,
-    parse_utilization,
-)
+from fleet_exporters.collectors import disk, memory
+from fleet_exporters.collectors.cpu import Cpu, find_frequency_files, parse_utilization
 from fleet_exporters.collectors.disk import Disk, Mount
 from fleet_exporters.collectors.memory import Memory
 from fleet_exporters.collectors.node_info import NodeInfo, parse_cpu_model
-from fleet_exporters.errors import NoDevice
 
 
 def values(samples):
@@ -69,10 +63,16 @@ def test_frequency_is_in_hertz(tmp_path):
     for number, text in enumerate(["2000000\n", "4000000\n", "<unknown>\n"]):
         (tmp_path / f"policy{number}").mkdir()
         (tmp_path / f"policy{number}" / "scaling_cur_freq").write_text(text)
-    texts = [path.read_text() for path in find_frequency_files(tmp_path)]
+    cpu = Cpu(lambda: {"user": 1.0}, tuple, find_frequency_files(tmp_path))
 
-    assert parse_frequency(texts) == 3e9
-    assert parse_frequency([]) is None
+    assert values(cpu.read())["fleet_cpu_frequency_hertz",] == 3e9
+
+
+def test_no_frequency_is_absent():
+    """Most virtual machines have no frequency domain."""
+    cpu = Cpu(lambda: {"user": 1.0}, tuple, [])
+
+    assert ("fleet_cpu_frequency_hertz",) not in values(cpu.read())
 
 
 def test_memory_used_is_what_is_not_available():
@@ -134,62 +134,6 @@ def test_files_are_no_mounts(tmp_path):
 
     assert disk.read_mount(str(file)) is None
     assert disk.read_mount(str(tmp_path / "gone")) is None
-
-
-@pytest.mark.parametrize(
-    ("sensors", "expected"),
-    [
-        ({"k10temp": [("Tctl", 70.0), ("Tdie", 60.0), ("Tccd1", 65.0)]}, {"k10temp Tdie": 60.0}),
-        ({"k10temp": [("Tctl", 70.0), ("Tccd1", 61.0), ("Tccd2", 65.0)]}, {"k10temp Tccd2": 65.0}),
-        ({"k10temp": [("Tctl", 70.0)]}, {"k10temp Tctl": 70.0}),
-        (
-            {
-                "coretemp": [
-                    ("Package id 0", 50.0),
-                    ("Core 0", 49.0),
-                    ("Package id 1", 55.0),
-                ]
-            },
-            {"coretemp Package id 0": 50.0, "coretemp Package id 1": 55.0},
-        ),
-        ({"cpu_thermal": [("", 48.3)]}, {"cpu_thermal": 48.3}),
-        ({"acpitz": [("", 27.8)], "cpu_thermal": [("", 51.0)]}, {"cpu_thermal": 51.0}),
-        ({"acpitz": [("", 27.8)]}, {"acpitz": 27.8}),
-    ],
-    ids=["tdie", "hottest-ccd", "tctl", "two-packages", "raspberry", "acpitz-last", "acpitz-only"],
-)  # fmt: skip
-def test_best_cpu_sensor_is_chosen(sensors, expected):
-    """Of what a driver shows, the reading nearest to the die is the CPU's temperature."""
-    found = {
-        sample.labels["sensor"]: sample.value
-        for sample in temperatures.parse(sensors)
-        if sample.name == "fleet_cpu_temperature_celsius"
-    }
-
-    assert expected == found
-
-
-def test_other_sensors_keep_apart():
-    """Two drives of one driver get two names; they are not the CPU's."""
-    found = values(temperatures.parse({"nvme": [("Composite", 40.0), ("Composite", 45.0)]}))
-
-    assert found == {
-        ("fleet_temperature_celsius", "nvme Composite"): 40.0,
-        ("fleet_temperature_celsius", "nvme Composite #2"): 45.0,
-    }
-
-
-def test_gpus_are_left_to_their_families():
-    """A card's own sensor is not read twice under two names."""
-    found = values(temperatures.parse({"amdgpu": [("edge", 60.0)], "cpu_thermal": [("", 40.0)]}))
-
-    assert found == {("fleet_cpu_temperature_celsius", "cpu_thermal"): 40.0}
-
-
-def test_no_sensor_is_no_device():
-    """A virtual machine shows no temperature: the metric is absent, never 0."""
-    with pytest.raises(NoDevice, match="no temperature sensor"):
-        list(temperatures.parse({"empty": []}))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,16 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from fleet_exporters.collectors.disk_io import DiskIo, find_drives, parse
+from fleet_exporters.collectors.disk_io import (
+    DiskIo,
+    Drive,
+    find_drives,
+    parse,
+    parse_line,
+    read_counters,
+)
 from fleet_exporters.errors import NoDevice
+from fleet_exporters.sample import Dropped, Sample
 
 
 def counters(**changes):
@@ -68,6 +76,32 @@ def test_new_drive_is_found():
     found = [{sample.labels["device"] for sample in family.read()} for _ in range(2)]
 
     assert found == [{"sda"}, {"sda", "sdb"}]
+
+
+DISKSTATS = {
+    "sda": "8 0 sda 10 1 8 5 20 2 16 6 0 1500 11",
+    "sdb": "8 16 sdb 10 1 8",
+}
+
+
+def test_line_of_the_kernel():
+    """Sectors are of 512 bytes."""
+    assert parse_line(DISKSTATS["sda"]) == Drive(10, 4096, 20, 8192, 1500)
+
+
+def test_drive_that_cannot_be_read_leaves_the_others():
+    """A torn line is that of one drive."""
+    found = list(DiskIo(lambda: DISKSTATS, lambda: {"sda", "sdb"}).read())
+
+    assert {item.labels["device"] for item in found if isinstance(item, Sample)} == {"sda"}
+    assert [item.what for item in found if isinstance(item, Dropped)] == ["sdb"]
+
+
+def test_drives_of_this_machine():
+    """Every line of the real list can be read."""
+    lines = read_counters()
+
+    assert all(parse_line(line).busy_time >= 0 for line in lines.values())
 
 
 def test_no_drive_is_no_device():

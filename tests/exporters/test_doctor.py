@@ -24,7 +24,7 @@ from fleet_exporters.diagnosis.probe import examine
 from fleet_exporters.diagnosis.report import render, render_json
 from fleet_exporters.diagnosis.values import render_signal, render_values
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import Dropped, Sample
 from fleet_exporters.signals.sources import Source
 
 LOAD = Sample("fleet_load_1m", {}, 0.5)
@@ -100,6 +100,22 @@ def test_family_that_answers_later_is_asked_again():
     answers = iter([[], [], [LOAD]])
 
     assert examine_one(lambda: iter(next(answers))).samples == (LOAD,)
+
+
+def test_member_that_fails_is_named():
+    """A dying drive hides no other, and is no fault of the family."""
+    usb = Dropped("/mnt/usb", "Input/output error")
+    finding = examine_one(yields(usb, LOAD))
+
+    assert (finding.state, finding.samples) == (FOUND, (LOAD,))
+    assert finding.reason == "/mnt/usb: Input/output error"
+
+
+def test_family_without_any_member_is_broken():
+    """The reason is told once."""
+    finding = examine_one(yields(Dropped("/mnt/usb", "Input/output error")))
+
+    assert (finding.state, finding.reason) == (BROKEN, "/mnt/usb: Input/output error")
 
 
 def test_impossible_values_are_told_and_not_shown():

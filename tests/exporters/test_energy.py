@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fleet_exporters.collectors.energy import Energy, Zone, choose_power, read_zones
 from fleet_exporters.errors import NoDevice
+from fleet_exporters.sample import Dropped, Sample
 
 
 def values(samples):
@@ -14,15 +15,15 @@ def values(samples):
 
 def test_parts_of_a_package_are_left_out(sysfs):
     """What its cores use, the package has counted."""
-    assert read_zones(sysfs("rapl")) == {
-        "package-0": Zone(262143.0, 262143.32885),
-        "package-1": Zone(5.0, 262143.32885),
-    }
+    assert read_zones(sysfs("rapl")) == [
+        Zone("package-0", 262143.0, 262143.32885),
+        Zone("package-1", 5.0, 262143.32885),
+    ]
 
 
 def test_wrap_is_no_reset():
     """At its range the counter begins again; the sum goes on."""
-    zones, times = [{"package-0": Zone(5.0, 100.0)}, {"package-0": Zone(95.0, 100.0)}], [10.0, 0.0]
+    zones, times = [[Zone("package-0", 5.0, 100.0)], [Zone("package-0", 95.0, 100.0)]], [10.0, 0.0]
     energy = Energy(zones.pop, times.pop)
 
     first, second = values(energy.read()), values(energy.read())
@@ -31,6 +32,24 @@ def test_wrap_is_no_reset():
     assert second == {
         ("fleet_energy_joules_total", "package-0"): 10,
         ("fleet_power_watts",): 1,
+    }
+
+
+def test_zone_that_fails_leaves_the_others(sysfs):
+    """Its energy is missing, and so is the power of all together; the other zone goes on."""
+    root = sysfs("rapl")
+    file = root / "class/powercap/intel-rapl:1/energy_uj"
+    now = iter([0.0, 5.0, 10.0])
+    energy = Energy(lambda: read_zones(root), lambda: next(now))
+    list(energy.read())
+    file.unlink()
+    file.mkdir()
+
+    found = list(energy.read())
+
+    assert [each.what for each in found if isinstance(each, Dropped)] == [str(file.parent)]
+    assert values(each for each in found if isinstance(each, Sample)) == {
+        ("fleet_energy_joules_total", "package-0"): 0
     }
 
 

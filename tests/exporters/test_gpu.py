@@ -11,6 +11,8 @@ from fake_nvml import FakeNvml, NVMLError
 from fleet_exporters.collectors import gpu, nvml
 from fleet_exporters.collectors.gpu import RETRY_FIRST, Gpu
 from fleet_exporters.errors import NoDevice, SensorError
+from fleet_exporters.reading import take
+from fleet_exporters.sample import Sample
 from fleet_exporters.signals import graphics
 
 SOURCE = "".join(map(inspect.getsource, (gpu, nvml, graphics)))
@@ -42,7 +44,7 @@ def without(*names):
 
 def read(gpu):
     """Return value by metric and label values of one reading."""
-    return {(sample.name, *sample.labels.values()): sample.value for sample in gpu.read()}
+    return {(s.name, *s.labels.values()): s.value for s in gpu.read() if isinstance(s, Sample)}
 
 
 def test_units_are_base_units():
@@ -109,27 +111,77 @@ def test_no_gpu_is_no_device():
         list(Gpu(FakeNvml).read())
 
 
-def read_broken(gpu):
-    """Return value by metric and label values of a reading that ends in an error."""
-    found = []
-    with pytest.raises(SensorError) as caught:
-        found.extend(gpu.read())
-    return {(s.name, *s.labels.values()): s.value for s in found}, str(caught.value)
+def read_partly(gpu):
+    """Return value by metric and label values, and what was dropped, with the reason."""
+    reading = take(gpu.read, lambda: 0.0)
+    values = {(s.name, *s.labels.values()): s.value for s in reading.samples}
+    dropped = [f"{each.what}: {each.why}" for each in reading.dropped]
+    return values, "; ".join(dropped) if reading.problem is None else str(reading.problem)
 
 
-def test_lost_gpu_breaks_the_family_but_not_the_others():
+@pytest.mark.parametrize("lost", ["GPU_IS_LOST", "RESET_REQUIRED", "NOT_FOUND", "UNINITIALIZED"])
+def test_lost_gpu_leaves_the_others(lost):
     """A card that fell off the bus is told by name; the healthy one is read at every tick."""
+    code = getattr(FakeNvml, f"NVML_ERROR_{lost}")
     cards = [card(), card(nvmlDeviceGetUUID="GPU-2")]
     gpu = Gpu(lambda: FakeNvml(*cards), lambda: 0.0)
     read(gpu)
-    cards[0]["nvmlDeviceGetTemperature"] = NVMLError(FakeNvml.NVML_ERROR_GPU_IS_LOST)
+    cards[0]["nvmlDeviceGetTemperature"] = NVMLError(code)
 
-    ticks = [read_broken(gpu) for _ in range(3)]
+    ticks = [read_partly(gpu) for _ in range(3)]
 
-    for found, problem in ticks:
-        assert "gpu 0: NVML error 15" in problem
+    for found, dropped in ticks:
+        assert f"gpu 0: NVML error {code}" in dropped
         assert (found["fleet_gpu_up", "0"], found["fleet_gpu_up", "1"]) == (0, 1)
         assert found["fleet_gpu_temperature_celsius", "1"] == 61
+
+
+UNKNOWN = NVMLError(FakeNvml.NVML_ERROR_UNKNOWN)
+
+
+def test_function_that_fails_is_no_lost_card():
+    """Under WSL and on laptops power, fan and processes answer Unknown Error; the rest is read."""
+    failing = (
+        "nvmlDeviceGetPowerUsage",
+        "nvmlDeviceGetFanSpeed",
+        "nvmlDeviceGetComputeRunningProcesses_v3",
+    )
+    gpu = Gpu(lambda: FakeNvml(card(**dict.fromkeys(failing, UNKNOWN))))
+
+    reading = take(gpu.read, lambda: 0.0)
+    found = {sample.name: sample.value for sample in reading.samples}
+
+    assert reading.problem is None
+    assert found["fleet_gpu_up"] == 1
+    assert found["fleet_gpu_temperature_celsius"] == 61
+    assert found["fleet_gpu_memory_used_bytes"] == 2_000
+    assert "fleet_gpu_power_watts" not in found
+    assert {each.what for each in reading.dropped} == {f"gpu 0 {name}" for name in failing}
+
+
+def test_function_that_recovers_is_read_again():
+    """Unknown Error is no lack of the card: the function is asked at each reading."""
+    answers = card(nvmlDeviceGetPowerUsage=UNKNOWN)
+    gpu = Gpu(lambda: FakeNvml(answers))
+    read_partly(gpu)
+    answers["nvmlDeviceGetPowerUsage"] = 250_000
+
+    found, dropped = read_partly(gpu)
+
+    assert (found["fleet_gpu_power_watts", "0"], dropped) == (250, "")
+
+
+def test_card_that_answers_nothing_is_lost():
+    """A container whose devices were taken away gets Unknown Error from every function."""
+    deaf = dict.fromkeys(card(), UNKNOWN) | {"nvmlDeviceGetUUID": "GPU-1"}
+    gpu = Gpu(lambda: FakeNvml(deaf, card(nvmlDeviceGetUUID="GPU-2")))
+    read(gpu)
+    deaf["nvmlDeviceGetUUID"] = UNKNOWN
+
+    found, dropped = read_partly(gpu)
+
+    assert (found["fleet_gpu_up", "0"], found["fleet_gpu_up", "1"]) == (0, 1)
+    assert "gpu 0: answers nothing: NVML error 999" in dropped
 
 
 def test_card_keeps_its_number_when_another_is_gone():
@@ -139,12 +191,12 @@ def test_card_keeps_its_number_when_another_is_gone():
     gpu = Gpu(loads.pop, lambda: now[0])
     read(gpu)
     first["nvmlDeviceGetName"] = NVMLError(FakeNvml.NVML_ERROR_GPU_IS_LOST)
-    read_broken(gpu)
+    read_partly(gpu)
 
     now[0] = RETRY_FIRST
-    found, problem = read_broken(gpu)
+    found, dropped = read_partly(gpu)
 
-    assert "gpu 0: gone" in problem
+    assert "gpu 0: gone" in dropped
     assert found["fleet_gpu_temperature_celsius", "1"] == 70
 
 
@@ -154,7 +206,7 @@ def test_restart_ends_what_others_hold_open():
     held.users = 3
     loads = [FakeNvml(card()), held]
     gpu = Gpu(loads.pop, lambda: now[0])
-    read_broken(gpu)
+    read_partly(gpu)
 
     now[0] = RETRY_FIRST
     found = read(gpu)
@@ -165,9 +217,15 @@ def test_restart_ends_what_others_hold_open():
 
 def test_silent_card_is_lost_from_the_start():
     """A card that cannot be addressed is not left out: it is lost."""
-    found, _ = read_broken(Gpu(lambda: FakeNvml(None, card())))
+    found, _ = read_partly(Gpu(lambda: FakeNvml(None, card())))
 
     assert (found["fleet_gpu_up", "0"], found["fleet_gpu_up", "1"]) == (0, 1)
+
+
+def test_family_is_broken_when_every_card_is_lost():
+    """One that answers is enough to keep it up."""
+    with pytest.raises(SensorError, match="gpu 0: gone"):
+        list(Gpu(lambda: FakeNvml(None)).read())
 
 
 def test_nvml_is_started_anew_with_growing_pauses():
@@ -181,7 +239,7 @@ def test_nvml_is_started_anew_with_growing_pauses():
     gpu = Gpu(load, lambda: now[0])
     while len(loads) < 4:
         if now[0] < 210:
-            read_broken(gpu)
+            read_partly(gpu)
         else:
             found = read(gpu)
         now[0] += 10

@@ -7,12 +7,14 @@ import shutil
 import pytest
 from fleet_exporters.collectors.gpu_amd import GpuAmd
 from fleet_exporters.collectors.gpu_intel import GpuIntel
-from fleet_exporters.errors import NoDevice, SensorError
+from fleet_exporters.errors import NoDevice
+from fleet_exporters.reading import take
+from fleet_exporters.sample import Dropped, Sample
 
 
 def values(samples):
     """Return value by metric and label values."""
-    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+    return {(s.name, *s.labels.values()): s.value for s in samples if isinstance(s, Sample)}
 
 
 def test_amd_is_in_base_units_and_numbered_after_nvidia(sysfs):
@@ -48,15 +50,58 @@ def test_sleeping_card_is_not_woken(sysfs):
 def test_lost_amd_card_keeps_its_number(sysfs):
     """A card that is pulled out is lost; the other is read under the number that it had."""
     root = sysfs("amd")
-    family, found = GpuAmd(root), []
+    family = GpuAmd(root)
     list(family.read())
     shutil.rmtree(root / "bus/pci/devices/0000:03:00.0")
 
-    with pytest.raises(SensorError, match=r"gpu 1 at .*: gone"):
-        found.extend(family.read())
+    found = list(family.read())
 
-    ups = {s.labels["gpu"]: s.value for s in found if s.name == "fleet_gpu_up"}
-    assert ups == {"1": 0, "2": 1}
+    assert find_ups(found) == {"1": 0, "2": 1}
+    assert [each for each in found if isinstance(each, Dropped)] == [
+        Dropped("gpu 1 at 0000:03:00.0", "gone")
+    ]
+
+
+def find_ups(items):
+    """Return which cards are up, by number."""
+    return {
+        item.labels["gpu"]: item.value
+        for item in items
+        if isinstance(item, Sample) and item.name == "fleet_gpu_up"
+    }
+
+
+CARD = "bus/pci/devices/0000:03:00.0"
+
+
+def break_file(path):
+    """Have reads of the file fail: a folder cannot be read as one."""
+    path.unlink()
+    path.mkdir()
+
+
+def test_file_that_fails_is_no_lost_card(sysfs):
+    """One sensor of a card that answers with an error costs no other."""
+    root = sysfs("amd")
+    break_file(root / CARD / "gpu_busy_percent")
+
+    found = list(GpuAmd(root).read())
+
+    assert find_ups(found) == {"1": 1, "2": 1}
+    assert values(found)["fleet_gpu_temperature_celsius", "1"] == 61
+    assert [each.what for each in found if isinstance(each, Dropped)] == ["gpu 1 gpu_busy_percent"]
+
+
+def test_family_is_broken_when_its_only_card_answers_nothing(sysfs):
+    """All sensors of a card that hangs fail; its PCI number may still be there."""
+    root = sysfs("intel")
+    for file in (root / CARD / "hwmon/hwmon2").glob("*_*"):
+        break_file(file)
+
+    reading = take(GpuIntel(root).read, lambda: 0.0)
+
+    assert find_ups(reading.samples) == {"0": 0}
+    assert "gpu 0 at 0000:03:00.0: answers nothing" in str(reading.problem)
 
 
 def test_intel_power_is_the_growth_of_its_energy(sysfs):

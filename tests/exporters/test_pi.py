@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from fleet_exporters.collectors.pi import Pi, parse_word, read_hwmon, read_sysfs
 from fleet_exporters.errors import NoDevice, SensorError
+from fleet_exporters.reading import take
+from fleet_exporters.sample import Dropped, Sample
 
 
 def values(samples):
@@ -37,6 +39,23 @@ def test_first_source_that_answers_is_taken(sysfs):
         ("fleet_pi_throttled", "under_voltage"): 1,
         ("fleet_pi_throttled_seconds_total", "under_voltage"): 0,
     }
+
+
+def fail():
+    raise SensorError("bus")
+
+
+def test_source_that_fails_leaves_the_next():
+    """A file that cannot be read is told, and the firmware's tool is asked."""
+    found = list(Pi((fail, lambda: parse_word("1")), lambda: 0.0).read())
+
+    assert found[0] == Dropped("throttled state", "bus")
+    assert Sample("fleet_pi_throttled", {"reason": "under_voltage"}, 1.0) in found
+
+
+def test_firmware_that_fails_is_broken():
+    """A source that fails is no machine without the firmware."""
+    assert isinstance(take(Pi((fail,), lambda: 0.0).read, lambda: 0.0).problem, SensorError)
 
 
 def test_time_is_added_up():

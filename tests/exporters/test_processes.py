@@ -235,6 +235,21 @@ def test_lost_card_is_an_error():
     assert len(loads) == 2
 
 
+@pytest.mark.parametrize(
+    ("first", "drawing", "expected"),
+    [
+        (None, [11], Signals(graphics_process="doom", graphics_ratio=0.5)),
+        (None, [10], Signals(graphics_process="", graphics_ratio=0.0)),
+        ({}, [11], Signals(graphics_process="doom", graphics_ratio=0.5)),
+        ({}, [10], Signals()),
+    ],
+    ids=["lost, other draws", "lost, other rests", "cannot tell, other draws", "cannot tell"],
+)
+def test_card_that_fails_leaves_the_others(first, drawing, expected):
+    """Nobody draws on a lost card; on one that cannot tell somebody may."""
+    assert watch(FakeNvml(first, card(drawing, shares((11, 50))))).read() == expected
+
+
 def test_no_driver_is_no_device():
     """A machine without a card has no such signal."""
 

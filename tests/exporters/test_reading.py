@@ -8,7 +8,7 @@ import pytest
 from fleet_exporters.collectors import SLOW_PERIODS, make_families
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.reading import DEADLINE_SECONDS, STALE_SECONDS, Slow, take
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import Dropped, Sample
 from fleet_exporters.sampler import Sampler
 
 DISK = Sample("fleet_disk_free_bytes", {"mount": "/"}, 5)
@@ -96,9 +96,10 @@ def test_dropped_samples_are_counted_once_a_reading(stop):
     sampler.start(stop, WAIT)
     assert device.hangs.wait(WAIT)
 
-    counts = [find(sampler.sample(), "fleet_samples_dropped_total") for _ in range(3)]
+    ticks = [sampler.sample() for _ in range(3)]
     device.go_on.set()
 
+    counts = [find(tick, "fleet_samples_dropped_total", reason="impossible") for tick in ticks]
     assert counts == [[1], [1], [1]]
 
 
@@ -129,6 +130,29 @@ def test_absent_device_stays_absent(stop):
     sampler.start(stop, WAIT)
 
     assert sampler.sample() == []
+
+
+USB = Dropped("/mnt/usb", "Input/output error")
+
+
+def test_dropped_member_leaves_the_family_up():
+    """What failed is counted at each reading; the family was read."""
+    sampler = Sampler({"disk": lambda: [USB, DISK]})
+    sampler.sample()
+
+    samples = sampler.sample()
+
+    assert find(samples, "fleet_collector_up", collector="disk") == [1.0]
+    assert find(samples, "fleet_samples_dropped_total", reason="unreadable") == [2]
+    assert find(samples, "fleet_disk_free_bytes") == [5]
+
+
+def test_family_without_any_member_is_down():
+    """Where nothing could be read, what failed is the reason."""
+    reading = take(lambda: [USB], lambda: 0.0)
+
+    assert "/mnt/usb: Input/output error" in str(reading.problem)
+    assert find(Sampler({"disk": lambda: [USB]}).sample(), "fleet_collector_up") == [0.0]
 
 
 def test_reading_is_timed():

@@ -92,7 +92,8 @@ def test_impossible_temperature_is_dropped_and_counted(value):
     samples = sampler.sample()
 
     assert find(samples, "fleet_cpu_temperature_celsius") == [50]
-    assert find(samples, "fleet_samples_dropped_total") == [1]
+    assert find(samples, "fleet_samples_dropped_total", reason="impossible") == [1]
+    assert find(samples, "fleet_samples_dropped_total", reason="unreadable") == [0]
 
 
 def test_second_series_of_one_name_is_dropped():

@@ -100,6 +100,36 @@ def test_games_of_all_users_are_counted():
     assert all("--auto-start=no" in words for words in asked if "Get" in words)
 
 
+def fail_at(word, table):
+    """Return a stand-in for command.ask that fails where its arguments have this word."""
+
+    def ask(arguments, environment=None):
+        if word in arguments:
+            raise SensorError(f"{word} does not answer")
+        return answer(table)(arguments)
+
+    return ask
+
+
+OTHER_BUS = ("--user", "--machine=ada@.host")
+
+
+@pytest.mark.parametrize(
+    ("read", "table", "expected"),
+    [
+        (gamemode.read, GAMEMODE, Signals(gamemode_games=2)),
+        (mutter.read, MUTTER, Signals(input_idle_seconds=61.25)),
+    ],
+)
+def test_bus_that_fails_leaves_the_others(read, table, expected):
+    """One user whose session hangs hides nobody else's game or input."""
+    ask = fail_at("--machine=ada@.host", table)
+
+    assert read(lambda: [OTHER_BUS, OWN_BUS], ask) == expected
+    with pytest.raises(SensorError, match="does not answer"):
+        read(lambda: [OTHER_BUS], ask)
+
+
 def test_gamemode_that_does_not_run_has_no_games():
     """Nobody has registered where nobody listens."""
     ask = answer({"NameHasOwner": "b false\n"})
@@ -202,6 +232,13 @@ def test_xwayland_is_left_out():
 def test_shortest_idle_time_of_all_displays():
     """Somebody who types at one of two screens is there."""
     ask = answer({":0": "90000\n", ":1": "1500\n"})
+
+    assert x11.read(lambda: [":0", ":1"], list, ask) == Signals(input_idle_seconds=1.5)
+
+
+def test_display_that_is_gone_leaves_the_others():
+    """A server that crashed leaves its socket behind."""
+    ask = fail_at(":0", {":1": "1500\n"})
 
     assert x11.read(lambda: [":0", ":1"], list, ask) == Signals(input_idle_seconds=1.5)
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import psutil
 
-from fleet_exporters.sample import Sample
+from fleet_exporters.collectors.members import read_each
+from fleet_exporters.collectors.sysfs import read_number
+from fleet_exporters.sample import Dropped, Sample
 
 CPUFREQ = Path("/sys/devices/system/cpu/cpufreq")
 POLICIES_MAX = 8  # each read may wake a core; eight tell enough of a machine with 128
@@ -42,10 +44,11 @@ def find_frequency_files(root: Path = CPUFREQ) -> list[Path]:
     return sorted(root.glob("policy*/scaling_cur_freq"))[:POLICIES_MAX]
 
 
-def parse_frequency(texts: list[str]) -> float | None:
-    """Return the mean in hertz of texts in kilohertz; unreadable domains do not count."""
-    values = [float(text) * KILOHERTZ for text in texts if text.strip().isdigit()]
-    return sum(values) / len(values) if values else None
+def read_frequency(path: Path) -> Iterator[float]:
+    """Yield the clock of a domain in hertz, if it says one; the kernel writes kilohertz."""
+    hertz = read_number(path, KILOHERTZ)
+    if hertz is not None:
+        yield hertz
 
 
 def parse_utilization(before: Times, after: Times) -> float | None:
@@ -73,7 +76,7 @@ class Cpu:
         self._files = find_frequency_files() if frequency_files is None else frequency_files
         self._before: Times | None = None
 
-    def read(self) -> Iterator[Sample]:
+    def read(self) -> Iterator[Sample | Dropped]:
         """Yield times, load, clock, and from the second reading on utilisation; what there is."""
         now = self._times()
         ratio = None if self._before is None else parse_utilization(self._before, now)
@@ -83,10 +86,10 @@ class Cpu:
                 yield Sample("fleet_cpu_seconds_total", {"mode": mode}, seconds)
         for name, load in zip(LOADS, self._load(), strict=False):
             yield Sample(name, {}, load)
-        hertz = parse_frequency([path.read_text() for path in self._files])
-        for name, value in (
-            ("fleet_cpu_utilization_ratio", ratio),
-            ("fleet_cpu_frequency_hertz", hertz),
-        ):
-            if value is not None:
-                yield Sample(name, {}, value)
+        if ratio is not None:
+            yield Sample("fleet_cpu_utilization_ratio", {}, ratio)
+        domains = list(read_each(self._files, read_frequency))
+        yield from (each for each in domains if isinstance(each, Dropped))
+        clocks = [each for each in domains if isinstance(each, float)]
+        if clocks:
+            yield Sample("fleet_cpu_frequency_hertz", {}, sum(clocks) / len(clocks))

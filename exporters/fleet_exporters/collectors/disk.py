@@ -8,14 +8,16 @@ is gone would hang the tick.
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from fleet_exporters.collectors.members import read_each
 from fleet_exporters.errors import NoDevice
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import Dropped, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,22 +54,27 @@ def read_partitions() -> list[str]:
 def read_mount(path: str) -> Mount | None:
     """Return the space at a mount point; None if it is a file, or has just been unmounted."""
     try:
-        if not Path(path).is_dir():
+        status = Path(path).stat()
+        if not stat.S_ISDIR(status.st_mode):
             return None  # containers mount single files, such as /etc/hosts
-        device, usage = Path(path).stat().st_dev, psutil.disk_usage(path)
+        usage = psutil.disk_usage(path)
     except FileNotFoundError:
         return None
-    return Mount(path, device, usage.free, usage.total)
+    return Mount(path, status.st_dev, usage.free, usage.total)
 
 
-def parse(mounts: Iterable[Mount]) -> Iterator[Sample]:
+def parse(mounts: Iterable[Mount | Dropped]) -> Iterator[Sample | Dropped]:
     """Yield free and total bytes of each device once, under its first mount point."""
     by_device: dict[int, Mount] = {}
+    silent = []
     for mount in mounts:
-        if mount.total_bytes:
+        if isinstance(mount, Dropped):
+            silent.append(mount)
+        elif mount.total_bytes:
             by_device.setdefault(mount.device, mount)
-    if not by_device:
+    if not by_device and not silent:
         raise NoDevice("no local file system with a size; df --local shows what there is")
+    yield from silent
     for mount in by_device.values():
         labels = {"mount": mount.path}
         yield Sample("fleet_disk_free_bytes", labels, mount.free_bytes)
@@ -87,7 +94,12 @@ class Disk:
         self._partitions = partitions
         self._mount = mount
 
-    def read(self) -> Iterator[Sample]:
+    def read(self) -> Iterator[Sample | Dropped]:
         """Yield the space of every file system; the watched ones name the device."""
         paths = dict.fromkeys([*self._watched, *self._partitions()])
-        return parse(mount for mount in map(self._mount, paths) if mount is not None)
+        return parse(read_each(paths, self._read_path))
+
+    def _read_path(self, path: str) -> Iterator[Mount]:
+        mount = self._mount(path)
+        if mount is not None:
+            yield mount

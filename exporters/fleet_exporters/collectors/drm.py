@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors.sysfs import read_text
+from fleet_exporters.collectors.members import Failures, explain
+from fleet_exporters.collectors.sysfs import read_number, read_text
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import Dropped, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,8 +53,10 @@ class Cards:
         self._is_readable = is_readable
         self._numbers: dict[str, str] = {}
 
-    def read(self, read_card: Callable[[Path, str], Iterator[Sample]]) -> Iterator[Sample]:
-        """Yield what each card tells; raises NoDevice without one, SensorError if one is lost."""
+    def read(
+        self, read_card: Callable[[Path, str, Files], Iterator[Sample]]
+    ) -> Iterator[Sample | Dropped]:
+        """Yield what each card tells; raises NoDevice without one, SensorError if all are lost."""
         cards = {
             address: device
             for address, device in find_cards(self._root, self._vendor).items()
@@ -69,11 +72,46 @@ class Cards:
             try:
                 if address not in cards:
                     raise SensorError("gone")  # noqa: TRY301 - as a card that fails
-                yield from read_card(cards[address], gpu)
-            except SensorError as exc:
-                lost.append(f"gpu {gpu} at {address}: {exc}")
+                files = Files(gpu)
+                yield from read_card(cards[address], gpu, files)
+                yield from files.end()
+            except (OSError, SensorError) as exc:
+                lost.append(Dropped(f"gpu {gpu} at {address}", explain(exc)))
                 yield Sample("fleet_gpu_up", {"gpu": gpu}, 0)
             else:
                 yield Sample("fleet_gpu_up", {"gpu": gpu}, 1)
-        if lost:
-            raise SensorError("; ".join(lost))
+        if len(lost) == len(self._numbers):
+            raise SensorError("; ".join(f"{each.what}: {each.why}" for each in lost))
+        yield from lost
+
+
+class Files:
+    """Reads one card's files, each for itself; the card is lost if they fail and none answers."""
+
+    def __init__(self, gpu: str) -> None:
+        self._failures = Failures(f"gpu {gpu}")
+
+    def number(self, *paths: Path, scale: float = 1.0) -> float | None:
+        """Return the first number that is there, times `scale`."""
+        for path in paths:
+            try:
+                value = read_number(path, scale)
+            except SensorError as exc:
+                self._failures.add(path.name, str(exc))
+            else:
+                if value is not None:
+                    self._failures.has_answered = True
+                    return value
+        return None
+
+    def text(self, path: Path) -> str | None:
+        """Return the text if there is one; it may outlive the card, and is no answer of it."""
+        try:
+            return read_text(path)
+        except SensorError as exc:
+            self._failures.add(path.name, str(exc))
+            return None
+
+    def end(self) -> list[Dropped]:
+        """Return what has failed. Raises SensorError if nothing has answered."""
+        return self._failures.end()

@@ -11,9 +11,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleet_exporters.collectors.members import read_each
 from fleet_exporters.collectors.sysfs import SYS, read_number, read_text
 from fleet_exporters.errors import NoDevice
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import Dropped, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,27 +28,30 @@ PLATFORM = "psys"  # the whole board, where the maker has wired it
 class Zone:
     """A counter of joules, and where it begins again."""
 
+    name: str
     joules: float
     range_joules: float
 
 
-def read_zones(root: Path = SYS) -> dict[str, Zone]:
-    """Return the top zones by name. Raises NoDevice where there are none, or none for us."""
-    found, hidden = {}, []
-    for folder in sorted(root.glob("class/powercap/intel-rapl:*")):
-        if folder.name.count(":") != 1:
-            continue  # intel-rapl:0:0 is a part of intel-rapl:0
-        name = read_text(folder / "name") or folder.name
-        joules = read_number(folder / "energy_uj", MICRO)
-        if joules is None:
-            hidden.append(folder)
-        else:
-            limit = read_number(folder / "max_energy_range_uj", MICRO)
-            found[name] = Zone(joules, limit or 0.0)
-    if not found and hidden:
+def read_zone(folder: Path) -> Iterator[Zone]:
+    """Yield a zone if its counter is for us. Raises SensorError if it fails."""
+    name = read_text(folder / "name") or folder.name
+    joules = read_number(folder / "energy_uj", MICRO)
+    if joules is not None:
+        limit = read_number(folder / "max_energy_range_uj", MICRO)
+        yield Zone(name, joules, limit or 0.0)
+
+
+def read_zones(root: Path = SYS) -> list[Zone | Dropped]:
+    """Return the top zones. Raises NoDevice where there are none, or none for us."""
+    # intel-rapl:0:0 is a part of intel-rapl:0.
+    folders = sorted(root.glob("class/powercap/intel-rapl:*"))
+    folders = [folder for folder in folders if folder.name.count(":") == 1]
+    found = list(read_each(folders, read_zone))
+    if not found and folders:
         raise NoDevice(
-            f"{hidden[0]}/energy_uj is for root only; let the group read it: "
-            f"chgrp fleet {hidden[0]}/energy_uj && chmod g+r {hidden[0]}/energy_uj"
+            f"{folders[0]}/energy_uj is for root only; let the group read it: "
+            f"chgrp fleet {folders[0]}/energy_uj && chmod g+r {folders[0]}/energy_uj"
         )
     if not found:
         raise NoDevice("this CPU shows no energy counters (RAPL), or they are hidden from guests")
@@ -70,7 +74,7 @@ class Energy:
 
     def __init__(
         self,
-        zones: Callable[[], dict[str, Zone]] = read_zones,
+        zones: Callable[[], list[Zone | Dropped]] = read_zones,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._zones = zones
@@ -78,10 +82,13 @@ class Energy:
         self._before: dict[str, Zone] = {}
         self._read_at = 0.0
         self._used: dict[str, float] = {}
+        self._is_whole = True
 
-    def read(self) -> Iterator[Sample]:
+    def read(self) -> Iterator[Sample | Dropped]:
         """Yield joules since the exporter began by zone, and from the second reading on watts."""
-        zones, now = self._zones(), self._clock()
+        found, now = self._zones(), self._clock()
+        yield from (each for each in found if isinstance(each, Dropped))
+        zones = {each.name: each for each in found if isinstance(each, Zone)}
         elapsed = now - self._read_at
         watts = {}
         for name, zone in zones.items():
@@ -91,6 +98,8 @@ class Energy:
             if before is not None and elapsed > 0:
                 watts[name] = growth / elapsed
             yield Sample("fleet_energy_joules_total", {"zone": name}, self._used[name])
-        self._before, self._read_at = zones, now
-        if watts:
+        # The power of a part is not that of the whole.
+        was_whole, self._is_whole = self._is_whole, len(zones) == len(found)
+        self._before, self._read_at = {**self._before, **zones}, now
+        if watts and was_whole and self._is_whole:
             yield Sample("fleet_power_watts", {}, choose_power(watts))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet_exporters.collectors.nvml import Card, load_nvml
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import Dropped, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -46,11 +46,11 @@ class Gpu:
         self._numbers: dict[str, str] = {}
         self._cards: dict[str, Card] = {}
 
-    def read(self) -> Iterator[Sample]:
+    def read(self) -> Iterator[Sample | Dropped]:
         """
         Yield what each GPU tells, ordered by number, and whether it is there.
 
-        Raises NoDevice without a GPU; SensorError after the readings of the others, if one is lost.
+        Raises NoDevice without a GPU; SensorError if all are lost.
         """
         is_whole = self._nvml is not None and self._failure is None
         if not is_whole and self._clock() >= self._retry_at:
@@ -62,17 +62,21 @@ class Gpu:
             try:
                 yield from card.read()
                 yield from self._read_throttling(card)
-            except self._nvml.NVMLError as exc:
+                yield from card.end()
+            except (self._nvml.NVMLError, SensorError) as exc:
                 lost[gpu] = str(exc)
             else:
                 yield Sample("fleet_gpu_up", {"gpu": gpu}, 1)
         for gpu in lost:
             yield Sample("fleet_gpu_up", {"gpu": gpu}, 0)
-        if lost:
-            problem = "; ".join(f"gpu {gpu}: {why}" for gpu, why in lost.items())
-            self._failure = SensorError(f"{problem}; nvidia-smi says more")
+        if not lost:
+            self._failure, self._failures = None, 0
+            return
+        problem = "; ".join(f"gpu {gpu}: {why}" for gpu, why in lost.items())
+        self._failure = SensorError(f"{problem}; nvidia-smi says more")
+        if len(lost) == len(self._numbers):
             raise self._failure
-        self._failure, self._failures = None, 0
+        yield from (Dropped(f"gpu {gpu}", why) for gpu, why in lost.items())
 
     def _restart(self) -> None:
         """Start NVML anew and look for cards; the next try waits twice as long."""

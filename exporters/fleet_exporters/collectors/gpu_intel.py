@@ -10,14 +10,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors.drm import INTEL, Cards
+from fleet_exporters.collectors.drm import INTEL, Cards, Files
 from fleet_exporters.collectors.gpu_amd import MICRO, MILLI, read_info
-from fleet_exporters.collectors.sysfs import SYS, read_number, read_text
+from fleet_exporters.collectors.sysfs import SYS
 from fleet_exporters.sample import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from fleet_exporters.sample import Dropped
 
 PACKAGE = "pkg"  # label of the sensor nearest to the whole chip
 
@@ -27,14 +29,13 @@ def find_hwmon(device: Path) -> Path | None:
     return next(iter(sorted(device.glob("hwmon/hwmon*"))), None)
 
 
-def read_celsius(hwmon: Path) -> float | None:
+def read_celsius(hwmon: Path, files: Files) -> float | None:
     """Return the temperature of the package, else the first that there is."""
     inputs = sorted(hwmon.glob("temp*_input"))
     labels = {
-        path: read_text(path.with_name(path.name.replace("input", "label"))) for path in inputs
+        path: files.text(path.with_name(path.name.replace("input", "label"))) for path in inputs
     }
-    best = next((path for path in inputs if labels[path] == PACKAGE), inputs[0] if inputs else None)
-    return None if best is None else read_number(best, MILLI)
+    return files.number(*sorted(inputs, key=lambda path: labels[path] != PACKAGE), scale=MILLI)
 
 
 class GpuIntel:
@@ -45,17 +46,17 @@ class GpuIntel:
         self._clock = clock
         self._before: dict[str, tuple[float, float]] = {}
 
-    def read(self) -> Iterator[Sample]:
+    def read(self) -> Iterator[Sample | Dropped]:
         """Yield what each Intel card tells, numbered after NVIDIA's and AMD's."""
         return self._cards.read(self._read_card)
 
-    def _read_card(self, device: Path, gpu: str) -> Iterator[Sample]:
-        yield read_info(device, gpu, "Intel")
+    def _read_card(self, device: Path, gpu: str, files: Files) -> Iterator[Sample]:
+        yield read_info(device, gpu, "Intel", files)
         hwmon = find_hwmon(device) or device / "hwmon"
-        joules = read_number(hwmon / "energy1_input", MICRO)
+        joules = files.number(hwmon / "energy1_input", scale=MICRO)
         for name, value in (
-            ("fleet_gpu_temperature_celsius", read_celsius(hwmon)),
-            ("fleet_gpu_power_limit_watts", read_number(hwmon / "power1_max", MICRO)),
+            ("fleet_gpu_temperature_celsius", read_celsius(hwmon, files)),
+            ("fleet_gpu_power_limit_watts", files.number(hwmon / "power1_max", scale=MICRO)),
             ("fleet_gpu_energy_joules_total", joules),
             ("fleet_gpu_power_watts", self._find_power(gpu, joules)),
         ):

@@ -7,23 +7,29 @@ are left out.
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from fleet_exporters.collectors.members import read_each
+from fleet_exporters.collectors.sysfs import SYS, read_number
 from fleet_exporters.errors import NoDevice
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import Dropped, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+NET_DEV = Path("/proc/net/dev")
 
 # One per container, with names that never come back: they would cost a series each for ever.
 VIRTUAL_PREFIXES = ("veth", "docker", "br-", "virbr", "cni", "ifb", "dummy", "Loopback")
 LOOPBACK = "lo"
 SPEED_SECONDS = 60.0  # a link's speed changes when a cable does; asking takes system calls
-SPEED_UNKNOWN = (0, 65535)  # how psutil and older drivers say that there is none (Wi-Fi, virtual)
+SPEED_UNKNOWN = (-1, 0, 65535)  # how drivers and psutil say that there is none (Wi-Fi, virtual)
 BYTES_PER_MEGABIT = 125_000
 
 
@@ -39,8 +45,20 @@ class Traffic:
     transmit_drops: int = 0
 
 
-def read_traffic() -> dict[str, Traffic]:
-    """Ask the kernel; no correction of wrapped counters, since Prometheus knows resets."""
+def parse_line(fields: str) -> Traffic:
+    """Return the counts of a line of /proc/net/dev without its name; ValueError if it is none."""
+    numbers = [int(field) for field in fields.split()]
+    received, errors_in, drops_in = numbers[:1] + numbers[2:4]
+    sent, errors_out, drops_out = numbers[8:9] + numbers[10:12]
+    return Traffic(received, sent, errors_in, errors_out, drops_in, drops_out)
+
+
+def read_traffic() -> Mapping[str, Traffic | str]:
+    """Return lines of /proc/net/dev, elsewhere psutil's counts; Prometheus knows resets."""
+    if sys.platform.startswith("linux"):
+        lines = NET_DEV.read_text(encoding="utf-8").splitlines()[2:]
+        pairs = (line.rpartition(":") for line in lines)
+        return {name.strip(): fields for name, _, fields in pairs}
     counters = psutil.net_io_counters(pernic=True, nowrap=False)
     return {
         name: Traffic(io.bytes_recv, io.bytes_sent, io.errin, io.errout, io.dropin, io.dropout)
@@ -48,31 +66,36 @@ def read_traffic() -> dict[str, Traffic]:
     }
 
 
-def read_speeds() -> dict[str, int]:
-    """Return megabits per second by device, as the driver says."""
-    return {name: stats.speed for name, stats in psutil.net_if_stats().items()}
+def read_speed(name: str, root: Path = SYS) -> float | None:
+    """Return megabits per second, as the driver says; None where it says nothing."""
+    if sys.platform.startswith("linux"):
+        return read_number(root / "class" / "net" / name / "speed")
+    return psutil.net_if_stats()[name].speed
 
 
-def parse(traffic: Mapping[str, Traffic], speeds: Mapping[str, int]) -> Iterator[Sample]:
-    """Yield counters and known speed of each real device, ordered by name."""
-    real = [
-        name
-        for name in sorted(traffic)
-        if name != LOOPBACK and not name.startswith(VIRTUAL_PREFIXES)
-    ]
+def parse(traffic: Mapping[str, Traffic | str]) -> Iterator[Sample | Dropped]:
+    """Yield the counters of each real device, ordered by name."""
+    real = find_real(traffic)
     if not real:
         raise NoDevice("no network device but loopback; ip link shows what there is")
-    for name in real:
-        labels, io = {"device": name}, traffic[name]
-        yield Sample("fleet_network_receive_bytes_total", labels, io.receive_bytes)
-        yield Sample("fleet_network_transmit_bytes_total", labels, io.transmit_bytes)
-        yield Sample("fleet_network_receive_errors_total", labels, io.receive_errors)
-        yield Sample("fleet_network_transmit_errors_total", labels, io.transmit_errors)
-        yield Sample("fleet_network_receive_drops_total", labels, io.receive_drops)
-        yield Sample("fleet_network_transmit_drops_total", labels, io.transmit_drops)
-        speed = speeds.get(name, 0)
-        if speed not in SPEED_UNKNOWN:
-            yield Sample("fleet_network_speed_bytes_per_second", labels, speed * BYTES_PER_MEGABIT)
+    return read_each(real, lambda name: _describe(name, traffic[name]))
+
+
+def find_real(names: Iterable[str]) -> list[str]:
+    """Return the devices that are the machine's own, ordered by name."""
+    return [
+        name for name in sorted(names) if name != LOOPBACK and not name.startswith(VIRTUAL_PREFIXES)
+    ]
+
+
+def _describe(name: str, said: Traffic | str) -> Iterator[Sample]:
+    labels, io = {"device": name}, parse_line(said) if isinstance(said, str) else said
+    yield Sample("fleet_network_receive_bytes_total", labels, io.receive_bytes)
+    yield Sample("fleet_network_transmit_bytes_total", labels, io.transmit_bytes)
+    yield Sample("fleet_network_receive_errors_total", labels, io.receive_errors)
+    yield Sample("fleet_network_transmit_errors_total", labels, io.transmit_errors)
+    yield Sample("fleet_network_receive_drops_total", labels, io.receive_drops)
+    yield Sample("fleet_network_transmit_drops_total", labels, io.transmit_drops)
 
 
 class Network:
@@ -80,19 +103,28 @@ class Network:
 
     def __init__(
         self,
-        traffic: Callable[[], Mapping[str, Traffic]] = read_traffic,
-        speeds: Callable[[], Mapping[str, int]] = read_speeds,
+        traffic: Callable[[], Mapping[str, Traffic | str]] = read_traffic,
+        speed: Callable[[str], float | None] = read_speed,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._traffic = traffic
-        self._read_speeds = speeds
+        self._speed = speed
         self._clock = clock
-        self._speeds: Mapping[str, int] = {}
+        self._speeds: dict[str, float] = {}
         self._speeds_due = float("-inf")
 
-    def read(self) -> Iterator[Sample]:
+    def read(self) -> Iterator[Sample | Dropped]:
         """Yield the traffic and the speed of each device."""
+        traffic = self._traffic()
+        yield from parse(traffic)
         if self._clock() >= self._speeds_due:
-            self._speeds = self._read_speeds()
-            self._speeds_due = self._clock() + SPEED_SECONDS
-        return parse(self._traffic(), self._speeds)
+            self._speeds_due, self._speeds = self._clock() + SPEED_SECONDS, {}
+            yield from read_each(find_real(traffic), self._note_speed)
+        for name, speed in self._speeds.items():
+            if name in traffic and speed not in SPEED_UNKNOWN:
+                value = speed * BYTES_PER_MEGABIT
+                yield Sample("fleet_network_speed_bytes_per_second", {"device": name}, value)
+
+    def _note_speed(self, name: str) -> Iterable[Sample]:
+        self._speeds[name] = self._speed(name) or 0.0
+        return ()

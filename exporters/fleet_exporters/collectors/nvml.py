@@ -12,12 +12,15 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from fleet_exporters.collectors.members import Failures
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
+
+    from fleet_exporters.sample import Dropped
 
 LIBRARY = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 THOUSAND = 1000  # NVML counts milliwatts and millijoules
@@ -55,6 +58,16 @@ def load_nvml() -> ModuleType:
     return nvml
 
 
+def is_lost(nvml: Any, error: Exception) -> bool:
+    """Tell whether NVML says that the card is gone; any other error is that of one function."""
+    return getattr(error, "value", None) in (
+        nvml.NVML_ERROR_GPU_IS_LOST,
+        nvml.NVML_ERROR_RESET_REQUIRED,
+        nvml.NVML_ERROR_NOT_FOUND,
+        nvml.NVML_ERROR_UNINITIALIZED,
+    )
+
+
 class Card:
     """One GPU: asks NVML, and remembers what this card or driver lacks."""
 
@@ -63,24 +76,38 @@ class Card:
         self._nvml = nvml
         self._device = device
         self._lacking: set[str] = set()
+        self._failures = Failures(f"gpu {gpu}")
 
     def ask(self, function: str, *arguments: Any) -> Any:
-        """Return the answer; None where the card lacks the function or we may not call it."""
+        """
+        Return the answer; None where the card lacks the function, or the function fails.
+
+        Raises NVMLError if the card is lost.
+        """
         key = " ".join([function, *map(str, arguments)])
         if key in self._lacking:
             return None
         nvml = self._nvml
         try:
-            return getattr(nvml, function)(self._device, *arguments)
+            answer = getattr(nvml, function)(self._device, *arguments)
         except nvml.NVMLError as exc:
-            if exc.value not in (
+            if is_lost(nvml, exc):
+                raise
+            if exc.value in (
                 nvml.NVML_ERROR_NOT_SUPPORTED,
                 nvml.NVML_ERROR_FUNCTION_NOT_FOUND,
                 nvml.NVML_ERROR_NO_PERMISSION,
             ):
-                raise
-        self._lacking.add(key)
-        return None
+                self._lacking.add(key)
+            else:  # under WSL and on laptops some functions never answer
+                self._failures.add(function, str(exc))
+            return None
+        self._failures.has_answered = True
+        return answer
+
+    def end(self) -> list[Dropped]:
+        """Return the functions that have failed; SensorError if none has answered."""
+        return self._failures.end()
 
     def read(self) -> Iterator[Sample]:
         """Yield all that the card tells but its throttling; base units."""

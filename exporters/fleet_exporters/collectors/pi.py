@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fleet_exporters.collectors.sysfs import SYS, read_text
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import Dropped, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,9 +89,19 @@ class Pi:
         self._read_at: float | None = None
         self._seconds: dict[str, float] = {}
 
-    def read(self) -> Iterator[Sample]:
+    def read(self) -> Iterator[Sample | Dropped]:
         """Yield state, seconds and what has happened, by reason."""
-        found = next((state for source in self._sources if (state := source()) is not None), None)
+        found, failures = None, []
+        for source in self._sources:
+            try:
+                found = source()
+            except SensorError as exc:
+                failures.append(Dropped("throttled state", str(exc)))
+            if found is not None:
+                break
+        yield from failures
+        if found is None and failures:
+            return  # a source that fails is no missing firmware
         if found is None:
             raise NoDevice("no Raspberry Pi firmware: neither sysfs, hwmon nor vcgencmd")
         now = self._clock()

@@ -12,7 +12,7 @@ SYS = Path("/sys")
 # How drivers say that a value does not exist, is not there now, or is not for us.
 ABSENT = (
     errno.ENOENT, errno.ENOTDIR, errno.ENODATA, errno.EOPNOTSUPP, errno.EINVAL,
-    errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN,
+    errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN, errno.ENXIO,
 )  # fmt: skip
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fleet_exporters.errors import NoDevice, SensorError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 DEADLINE_SECONDS = 2.0
+
+Place = TypeVar("Place")
+Answer = TypeVar("Answer")
 
 
 def ask(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
@@ -38,3 +41,16 @@ def ask(arguments: Sequence[str], environment: Mapping[str, str] | None = None) 
         said = done.stderr.strip() or done.stdout.strip()
         raise SensorError(f"{arguments[0]} failed: {said or done.returncode}")
     return done.stdout
+
+
+def ask_each(places: Iterable[Place], ask_one: Callable[[Place], Answer]) -> list[Answer]:
+    """Return the answers of those users, displays or cards that give one. Raises if none does."""
+    answers, problems = [], []
+    for place in places:
+        try:
+            answers.append(ask_one(place))
+        except SensorError as exc:
+            problems.append(exc)
+    if problems and not answers:
+        raise problems[0]
+    return answers

@@ -34,4 +34,5 @@ def read(
 ) -> Signals:
     """Return the games of all users whose bus we may enter. Raises NoDevice without one."""
     buses = session_bus.require_buses(find_buses())
-    return Signals(gamemode_games=sum(count_games(bus, ask) for bus in buses))
+    games = command.ask_each(buses, lambda bus: count_games(bus, ask))
+    return Signals(gamemode_games=sum(games))

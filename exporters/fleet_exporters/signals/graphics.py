@@ -76,18 +76,33 @@ class Graphics:
             self._nvml = self._load()
         nvml = self._nvml
         try:
-            found = [
-                pair
-                for index in range(nvml.nvmlDeviceGetCount())
-                for pair in self._read_card(nvml, index)
-            ]
+            answers, problems = self._read_cards(nvml)
+            if problems and not answers:
+                raise problems[0]
         except nvml.NVMLError as exc:
-            if exc.value in (nvml.NVML_ERROR_NOT_SUPPORTED, nvml.NVML_ERROR_FUNCTION_NOT_FOUND):
-                return Signals()
             self._nvml = None  # opened anew at the next reading
             raise SensorError(f"NVML does not tell who draws: {exc}") from exc
-        share, process = max(found, default=(0.0, ""))
+        known = [answer for answer in answers if answer is not None]
+        share, process = max((pair for answer in known for pair in answer), default=(0.0, ""))
+        if not process and len(known) < len(answers):
+            return Signals()
         return Signals(graphics_process=process, graphics_ratio=share)
+
+    def _read_cards(
+        self, nvml: Any
+    ) -> tuple[list[list[tuple[float, str]] | None], list[Exception]]:
+        """Return what each card answers, None if its driver cannot tell, and what has failed."""
+        answers: list[list[tuple[float, str]] | None] = []
+        problems: list[Exception] = []
+        for index in range(nvml.nvmlDeviceGetCount()):
+            try:
+                answers.append(self._read_card(nvml, index))
+            except nvml.NVMLError as exc:
+                if exc.value in (nvml.NVML_ERROR_NOT_SUPPORTED, nvml.NVML_ERROR_FUNCTION_NOT_FOUND):
+                    answers.append(None)
+                else:  # nobody draws on a card that is lost
+                    problems.append(exc)
+        return answers, problems
 
     def _read_card(self, nvml: Any, index: int) -> list[tuple[float, str]]:
         """Return (share, name) of each foreign, non-desktop process that draws on a card."""

@@ -21,15 +21,22 @@ PATH = "/org/gnome/Mutter/IdleMonitor/Core"
 MILLISECONDS = 1000.0
 
 
+def read_idle(bus: tuple[str, ...], ask: Callable[..., str] = command.ask) -> float | None:
+    """Return seconds since the last input to one user's session; None if it is not GNOME."""
+    if not session_bus.has_owner(bus, SERVICE, ask):
+        return None
+    answer = session_bus.call(bus, SERVICE, PATH, (SERVICE, "GetIdletime"), ask)
+    return int(session_bus.parse_value(answer, "t")) / MILLISECONDS
+
+
 def read(
     find_buses: Callable[[], list[tuple[str, ...]]] = session_bus.find_buses,
     ask: Callable[..., str] = command.ask,
 ) -> Signals:
     """Return seconds since the last input to any GNOME session. Raises NoDevice without one."""
     buses = session_bus.require_buses(find_buses())
-    found = [bus for bus in buses if session_bus.has_owner(bus, SERVICE, ask)]
-    if not found:
+    answers = command.ask_each(buses, lambda bus: read_idle(bus, ask))
+    idle = [seconds for seconds in answers if seconds is not None]
+    if not idle:
         raise NoDevice("no GNOME session runs here")
-    answers = [session_bus.call(bus, SERVICE, PATH, (SERVICE, "GetIdletime"), ask) for bus in found]
-    idle = [int(session_bus.parse_value(answer, "t")) for answer in answers]
-    return Signals(input_idle_seconds=min(idle) / MILLISECONDS)
+    return Signals(input_idle_seconds=min(idle))

@@ -68,6 +68,5 @@ def read(
     if not names:
         raise NoDevice("no X server runs here, or only Xwayland")
     program, authority = [sys.executable, "-I", "-S", str(PROGRAM)], find_authority()
-    return Signals(
-        input_idle_seconds=min(parse_idle(ask([*program, name], authority)) for name in names)
-    )
+    idle = command.ask_each(names, lambda name: parse_idle(ask([*program, name], authority)))
+    return Signals(input_idle_seconds=min(idle))
