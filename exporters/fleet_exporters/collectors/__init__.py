@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors import memory, temperatures
+from fleet_exporters.collectors import memory
 from fleet_exporters.collectors.clock import Clock
 from fleet_exporters.collectors.cpu import Cpu
 from fleet_exporters.collectors.disk import Disk
@@ -16,6 +16,7 @@ from fleet_exporters.collectors.gpu_intel import GpuIntel
 from fleet_exporters.collectors.network import Network
 from fleet_exporters.collectors.node_info import NodeInfo
 from fleet_exporters.collectors.pi import Pi
+from fleet_exporters.collectors.temperatures import Temperatures
 from fleet_exporters.collectors.windows import Windows
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def make_families(
         "disk": Disk(watched).read,
         "disk_io": DiskIo().read,
         "network": Network().read,
-        "temperatures": temperatures.read,
+        "temperatures": Temperatures().read,
         "gpu": Gpu().read,
         "gpu_amd": GpuAmd().read,
         "gpu_intel": GpuIntel().read,

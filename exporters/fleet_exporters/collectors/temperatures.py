@@ -1,102 +1,155 @@
 """
-Read temperatures: the CPU package by the best sensor of its driver, and everything else.
+Read temperatures: the CPU by the best sensor of its driver, and everything else.
 
-By hand: `sensors`, or `grep . /sys/class/hwmon/hwmon*/temp*_input`.
+By hand: `sensors`, or `grep . /sys/class/hwmon/hwmon*/temp*_input /sys/class/thermal/*/temp`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import psutil
-
+from fleet_exporters.collectors.cpu_sensors import GPU_DRIVERS, choose_cpu
+from fleet_exporters.collectors.members import read_each
+from fleet_exporters.collectors.plausible import Jumps, find_fault
+from fleet_exporters.collectors.sysfs import SYS, read_number, read_text
 from fleet_exporters.errors import NoDevice
-from fleet_exporters.sample import Sample
+from fleet_exporters.sample import IMPOSSIBLE, Dropped, Sample
 
-#: driver -> (label, celsius) pairs, as the kernel lists them
-Sensors = Mapping[str, list[tuple[str, float]]]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
-
-def read_sensors() -> Sensors:
-    """Ask the kernel. Raises NoDevice where psutil knows no sensors (Windows, macOS)."""
-    if not hasattr(psutil, "sensors_temperatures"):
-        raise NoDevice("this system shows no temperatures to psutil")
-    return {
-        driver: [(entry.label, entry.current) for entry in entries]
-        for driver, entries in psutil.sensors_temperatures().items()
-    }
+MILLI = 1e-3
+LIST_SECONDS = 60.0  # how often we look for sensors that are new; asking them is cheaper
+CPU_KINDS = ("1", "5", "6")  # of temp*_type: a diode in the CPU, AMD's bus, Intel's PECI
+CPU_METRIC, OTHER_METRIC = "fleet_cpu_temperature_celsius", "fleet_temperature_celsius"
 
 
-def _choose_amd(sensors: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Prefer Tdie, then the hottest Tccd; Tctl may carry an offset made for fans."""
-    dies = [pair for pair in sensors if pair[0].startswith("Tccd")]
-    for choice in (
-        [pair for pair in sensors if pair[0] == "Tdie"],
-        [max(dies, key=lambda pair: pair[1])] if dies else [],
-        [pair for pair in sensors if pair[0] == "Tctl"],
-    ):
-        if choice:
-            return choice
-    return sensors[:1]
+@dataclass(frozen=True)
+class Input:
+    """A file with a temperature, in thousandths of a degree, and what the kernel calls it."""
+
+    path: Path
+    driver: str
+    label: str
+
+    @property
+    def name(self) -> str:
+        """The driver, and the label if there is one."""
+        return f"{self.driver} {self.label}".strip()
 
 
-def _choose_intel(sensors: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Take the packages; a core is never hotter than its package says."""
-    return [pair for pair in sensors if pair[0].startswith("Package")] or sensors[:1]
+def find_inputs(root: Path = SYS) -> list[Input]:
+    """Return the files of hwmon, and of thermal zones that hwmon does not show."""
+    found = [
+        each
+        for folder in sorted(root.glob("class/hwmon/hwmon*"), key=_number)
+        for each in _find_hwmon(folder)
+    ]
+    known = {each.driver for each in found}
+    for zone in sorted(root.glob("class/thermal/thermal_zone*"), key=_number):
+        driver = (read_text(zone / "type") or "").replace("-", "_")  # as hwmon writes it
+        if driver and driver not in known:
+            found.append(Input(zone / "temp", driver, ""))
+    return found
 
 
-def _choose_first(sensors: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    return sensors[:1]
+def _find_hwmon(folder: Path) -> list[Input]:
+    driver = (read_text(folder / "name") or folder.name).replace("-", "_")
+    # Old drivers have put their files into the device's own folder.
+    files = sorted(folder.glob("temp*_input"), key=_number)
+    files = files or sorted(folder.glob("device/temp*_input"), key=_number)
+    return [Input(file, driver, _read_label(file)) for file in files]
 
 
-# In the order in which they are believed: acpitz is a zone somewhere on the board.
-CPU_DRIVERS: dict[str, Callable[[list[tuple[str, float]]], list[tuple[str, float]]]] = {
-    "k10temp": _choose_amd,
-    "zenpower": _choose_amd,
-    "coretemp": _choose_intel,
-    "cpu_thermal": _choose_first,
-    "cpu-thermal": _choose_first,  # the same, where the kernel shows it as a thermal zone only
-    "acpitz": _choose_first,
-}
-
-# Read by the GPU families, with the number of the card.
-GPU_DRIVERS = ("amdgpu", "radeon", "i915", "xe")
+def _read_label(file: Path) -> str:
+    """Return the label; `CPU` for an input without one that is wired to the CPU."""
+    stem = file.name.removesuffix("input")
+    label = read_text(file.with_name(f"{stem}label"))
+    is_cpu = not label and read_text(file.with_name(f"{stem}type")) in CPU_KINDS
+    return "CPU" if is_cpu else label or ""
 
 
-def parse(sensors: Sensors) -> Iterator[Sample]:
+def _number(path: Path) -> int:
+    """Return the number in a name, so that temp10 comes after temp2."""
+    return int("".join(filter(str.isdecimal, path.name)) or 0)
+
+
+def read_input(each: Input) -> Iterator[tuple[Input, float]]:
+    """Yield the celsius of an input if it has a value now."""
+    celsius = read_number(each.path, MILLI)
+    if celsius is not None:
+        yield each, celsius
+
+
+def parse(sensors: Mapping[str, list[tuple[str, float]]]) -> Iterator[Sample | Dropped]:
     """
     Yield fleet_cpu_temperature_celsius of the best driver, fleet_temperature_celsius of the rest.
 
-    Raises NoDevice when there is no sensor at all, as in most virtual machines.
+    `sensors` are pairs of label and celsius by driver. Raises NoDevice when there is none at all,
+    as in most virtual machines.
     """
-    sensors = {
-        driver: entries
-        for driver, entries in sensors.items()
-        if entries and driver not in GPU_DRIVERS
-    }
-    if not sensors:
-        raise NoDevice("the kernel shows no temperature sensor; `sensors` shows what there is")
-    best = next((driver for driver in CPU_DRIVERS if driver in sensors), None)
+    usable: dict[str, list[tuple[str, float]]] = {}
+    is_there = False
     for driver, entries in sensors.items():
-        if driver == best:
-            name, chosen = "fleet_cpu_temperature_celsius", CPU_DRIVERS[driver](entries)
-        elif driver in CPU_DRIVERS and driver != "acpitz":
+        if driver in GPU_DRIVERS:
             continue
-        else:
-            name, chosen = "fleet_temperature_celsius", entries
-        for sensor, celsius in _name_apart(driver, chosen):
-            yield Sample(name, {"sensor": sensor}, celsius)
+        for label, celsius in entries:
+            is_there, fault = True, find_fault(label, celsius)
+            if fault:
+                yield Dropped(f"{driver} {label}".strip(), fault, IMPOSSIBLE)
+            else:
+                usable.setdefault(driver, []).append((label, celsius))
+    if not is_there:
+        raise NoDevice("the kernel shows no temperature sensor; `sensors` shows what there is")
+    cpu, others = choose_cpu(usable)
+    for metric, chosen in ((CPU_METRIC, cpu), (OTHER_METRIC, others)):
+        for sensor, celsius in _name_apart(chosen):
+            yield Sample(metric, {"sensor": sensor}, celsius)
 
 
-def _name_apart(driver: str, entries: list[tuple[str, float]]) -> Iterator[tuple[str, float]]:
+def _name_apart(named: Iterable[tuple[str, float]]) -> Iterator[tuple[str, float]]:
     """Yield names that differ: two drives both say `nvme Composite`, the second gets #2."""
     counts: dict[str, int] = {}
-    for label, celsius in entries:
-        name = f"{driver} {label}".strip()
+    for name, celsius in named:
         counts[name] = counts.get(name, 0) + 1
         yield (name if counts[name] == 1 else f"{name} #{counts[name]}"), celsius
 
 
-def read() -> Iterator[Sample]:
-    """Yield every temperature that the kernel shows, but those of GPUs."""
-    return parse(read_sensors())
+class Temperatures:
+    """Remembers where the sensors are, and what the CPU said last."""
+
+    def __init__(self, root: Path = SYS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._root = root
+        self._clock = clock
+        self._inputs: list[Input] = []
+        self._list_due = float("-inf")
+        self._jumps = Jumps()
+
+    def read(self) -> Iterator[Sample | Dropped]:
+        """Yield every temperature that the kernel shows, but those of GPUs."""
+        if self._clock() >= self._list_due:
+            self._list_due = self._clock() + LIST_SECONDS
+            self._inputs = find_inputs(self._root)
+        sensors: dict[str, list[tuple[str, float]]] = {}
+        is_silent = False
+        for each in read_each(self._inputs, read_input, lambda each: each.name):
+            if isinstance(each, Dropped):
+                is_silent = True
+                yield each
+            else:
+                found, celsius = each
+                sensors.setdefault(found.driver, []).append((found.label, celsius))
+        if sensors or not is_silent:
+            yield from map(self._doubt, parse(sensors))
+
+    def _doubt(self, item: Sample | Dropped) -> Sample | Dropped:
+        """Return the item; a jump of the CPU is dropped until the next reading confirms it."""
+        if isinstance(item, Dropped) or item.name != CPU_METRIC:
+            return item
+        sensor = item.labels["sensor"]
+        if self._jumps.is_confirmed(sensor, item.value):
+            return item
+        return Dropped(sensor, f"jumps to {item.value:.0f} °C, not confirmed yet", IMPOSSIBLE)

@@ -1,0 +1,41 @@
+"""Tell what a temperature sensor measures from what it says while it measures nothing. Pure."""
+
+from __future__ import annotations
+
+from fleet_exporters.catalogue import CELSIUS
+
+# An input of a board chip to which nothing is wired says one of these, and stays there.
+FLOATING = (127.0, 127.5, 128.0, -128.0, 255.0)
+UNUSED_LABEL = "PCH_"  # the chipset's own readings on boards that do not pass them on: always 0
+JUMP_CELSIUS = 10.0  # between two readings; desktop CPUs do that, a Raspberry Pi's firmware errs
+
+
+def find_fault(label: str, celsius: float) -> str:
+    """Return why this is no temperature; empty when it may be one."""
+    if celsius in FLOATING:
+        return f"says {celsius:g} °C: nothing is connected"
+    if celsius == 0 and label.startswith(UNUSED_LABEL):
+        return "says 0 °C: the board does not tell it"
+    return ""
+
+
+class Jumps:
+    """Believes a jump when the next reading lies on the same side; a single spike never."""
+
+    def __init__(self) -> None:
+        self._believed: dict[str, float] = {}
+        self._doubted: dict[str, float] = {}
+
+    def is_confirmed(self, sensor: str, celsius: float) -> bool:
+        """Tell whether to believe this reading; remembers it for the next."""
+        low, high = CELSIUS
+        if not low <= celsius <= high:
+            return True  # the sampler drops it
+        believed = self._believed.get(sensor, celsius)
+        doubted = self._doubted.pop(sensor, believed)
+        is_again = (doubted - believed) * (celsius - believed) > 0
+        if abs(celsius - believed) <= JUMP_CELSIUS or is_again:
+            self._believed[sensor] = celsius
+            return True
+        self._doubted[sensor] = celsius
+        return False
