@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 from fleet_timescale import __version__
 from fleet_timescale.errors import FleetError
 
-from fleet_stack.home.errors import StackError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,7 +32,7 @@ COMMANDS = {
         "say what this machine's sensors find; --json too",
         "fleet_stack.commands.doctor:main",
     ),
-    "migrate": ("bring the database up to date", "fleet_stack.parts.enrolment:main"),
+    "migrate": ("bring the database up to date", "fleet_stack.commands.migrate:main"),
     "test": ("run every test", "fleet_stack.commands.test:main"),
 }
 # What supervisor runs.
@@ -75,13 +73,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(name: str, arguments: list[str]) -> int:
-    """Load and call what a subcommand stands for. Raises StackError for an unknown one."""
+    """Load and call what a subcommand stands for. Raises FleetError for an unknown one."""
     if name in NOUNS:
         # The client needs address and token of the home, which only the launcher knows.
         return load("fleet_stack.commands.env:call_client")([name, *arguments])
     target = PROGRAMS.get(name) or COMMANDS.get(name, ("", ""))[1]
     if not target:
-        raise StackError(f"there is no command {name!r}; `./fleet help` lists them")
+        raise FleetError(f"there is no command {name!r}; `./fleet help` lists them")
     return load(target)(arguments)
 
 

@@ -10,18 +10,16 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fleet_stack.fetch import debian
+from fleet_stack.fetch.cache import Cache
 from scrape import Scraper, read_series
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 START_SECONDS = 60.0
 END_SECONDS = 10.0
 POLL_SECONDS = 0.1
 PACKAGE = "prometheus-node-exporter"
+NEEDED_BYTES = 100_000_000
 # What our families read, in node_exporter's words.
 COLLECTORS = (
     "cpu", "cpufreq", "meminfo", "loadavg", "filesystem", "diskstats", "netdev", "hwmon",
@@ -135,14 +133,9 @@ def _spawn(command: list[str], log: Path, environment: dict[str, str]) -> subpro
         return subprocess.Popen(command, stdout=file, stderr=file, env=environment)
 
 
-def fetch_node_exporter(folder: Path, run: Callable[[list[str], Path], str] = debian.run) -> Path:
+def fetch_node_exporter(folder: Path) -> Path:
     """Return node_exporter out of Debian's package, unpacked below `folder`, not installed."""
     if not debian.is_possible():
         raise RuntimeError("this is no Debian; name a node_exporter with --node-exporter PATH")
-    for part in ("lists/partial", "cache/archives/partial", "debs", "unpacked"):
-        (folder / part).mkdir(parents=True)
-    run([*debian.apt("apt-get", folder), "update"], folder / "debs")
-    run([*debian.apt("apt-get", folder), "download", PACKAGE], folder / "debs")
-    (package,) = (folder / "debs").glob("*.deb")
-    run(["dpkg", "-x", str(package), str(folder / "unpacked")], folder)
-    return folder / "unpacked/usr/bin" / PACKAGE
+    bundle = debian.Bundle("node_exporter", (PACKAGE,), (), NEEDED_BYTES)
+    return debian.fetch(Cache(folder), bundle) / "usr/bin" / PACKAGE

@@ -19,7 +19,7 @@ from fleet_stack.parts.enrolment import explained
 
 if TYPE_CHECKING:
     from fleet_stack.commands.progress import Progress
-    from fleet_stack.home.stack import Stack
+    from fleet_stack.run.assembly import Stack
 
 SCENARIO, COUNT = "mixed", 20
 KEY = "first-job"  # an interrupted first start does not order twice
@@ -37,7 +37,7 @@ def submit(whole: Stack) -> None:
         data=json.dumps({"scenario": SCENARIO, "count": COUNT, "idempotency_key": KEY}).encode(),
         headers={
             "Content-Type": "application/json",
-            "Authorization": f"Bearer {whole.secrets.read('admin_token')}",
+            "Authorization": f"Bearer {whole.base.secrets.read('admin_token')}",
         },
     )
     try:
@@ -58,7 +58,7 @@ def submit(whole: Stack) -> None:
 def wait(whole: Stack, progress: Progress) -> None:
     """Report the first stored conversation; a slow machine is no failure of the start."""
     deadline = time.monotonic() + WAIT_SECONDS
-    with explained(), connect(whole.secrets.read("owner.dsn"), "fleet up") as connection:
+    with explained(), connect(whole.base.secrets.read("owner.dsn"), "fleet up") as connection:
         while time.monotonic() < deadline:
             if connection.execute("SELECT FROM fleet.conversations LIMIT 1").fetchone() is not None:
                 progress(f"first conversation after {progress.seconds:.0f} s")

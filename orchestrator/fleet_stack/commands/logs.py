@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from fleet_stack.commands.progress import say
 from fleet_stack.home import homes
 from fleet_stack.home.errors import StackError
+from fleet_stack.home.files import read_tail
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fleet_stack.home.homes import Home
 
-TAIL_BYTES = 64_000
-TAIL_LINES = 12
 SHOWN_LINES = 40
 
 
@@ -37,7 +36,7 @@ def main(argv: list[str]) -> int:
     for file in files:
         if len(files) > 1:
             say(f"==> {file.stem} <==")
-        say(parse_tail(_read_end(file), arguments.lines))
+        say(read_tail(file, arguments.lines))
     return 0
 
 
@@ -53,22 +52,3 @@ def choose_files(home: Home, program: str | None) -> list[Path]:
             f"there are: {', '.join(files) or 'none'}"
         )
     return [files[name]]
-
-
-def read_tail(home: Home, name: str, lines: int = TAIL_LINES) -> str:
-    """Return the last lines of a program's log, indented; empty when there is none."""
-    file = home.path("logs", f"{name}.log")
-    if not file.exists():
-        return ""
-    return "\n".join(f"    {line}" for line in parse_tail(_read_end(file), lines).splitlines())
-
-
-def parse_tail(text: str, lines: int) -> str:
-    """Return the last lines of a text."""
-    return "\n".join(text.splitlines()[-lines:])
-
-
-def _read_end(file: Path) -> str:
-    with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - TAIL_BYTES))
-        return stream.read().decode(errors="replace")

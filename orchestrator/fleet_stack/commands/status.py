@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from fleet_stack.commands import table
 from fleet_stack.commands.progress import say
 from fleet_stack.home import homes, ports, runtime, stack
 from fleet_stack.home.errors import HomeError
@@ -57,15 +56,31 @@ def main(argv: list[str]) -> int:
     if decision is None:
         raise HomeError(f"the first start of {home.root} did not get far; run `./fleet up` again")
     rows = read(home, decision)
-    services = {name: asdict(row) for name, row in rows.items()}
     if arguments.json:
+        services = {name: asdict(row) for name, row in rows.items()}
         answer = {"home": str(home.root), "mode": record.mode, "services": services}
         say(json.dumps({**answer, "note": decision.note or None}, indent=2))
     else:
-        say(table.render_status(services))
+        say(render(rows))
         for note in filter(None, [decision.note, offer_models(decision)]):
             say(f"\nnote: {note}")
     return 1 if any(row.state in {DOWN, FAILED} for row in rows.values()) else 0
+
+
+def render(rows: Mapping[str, ServiceStatus]) -> str:
+    """
+    Return the table.
+
+    Name, state, process, address, and the reason when something is amiss.
+    """
+    lines = []
+    for name in NAMES:
+        row = rows[name]
+        lines.append(
+            f"{name:<14}{row.state:<10}{row.pid or '':<9}"
+            f"{row.url or ''}  {row.reason or ''}".rstrip()
+        )
+    return "\n".join(lines)
 
 
 def offer_models(decision: Decision) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.commands import first_job, status, table
+from fleet_stack.commands import first_job, status
 from fleet_stack.commands.progress import Progress, begin
 from fleet_stack.fetch.tasks import Tasks
 from fleet_stack.home import homes, placement, ports, runtime, settings, stack
@@ -21,13 +21,26 @@ from fleet_stack.home.errors import HomeError, StartError
 from fleet_stack.home.secrets import Secrets
 from fleet_stack.parts.model import check_own_model, find_model
 from fleet_stack.parts.programs import NAMES, can_be_had, find_programs
-from fleet_stack.run import checksums, database, launch, preflight, shutdown, supervisor
+from fleet_stack.run import assembly, checksums, database, launch, preflight, shutdown, supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from fleet_stack.home.stack import Decision, Stack
+    from fleet_stack.home.stack import Decision
+    from fleet_stack.run.assembly import Stack
     from fleet_stack.run.preflight import Preflight
+
+# What people open, in the order in which they would.
+TITLES = {
+    "grafana": "Grafana",
+    "control-api": "Control API",
+    "prometheus": "Prometheus",
+    "alertmanager": "Alertmanager",
+    "postgres": "PostgreSQL",
+    "llm": "Model server",
+}
+# By files that only their owner can put there, where they are external.
+CONFIGURED = ("grafana", "prometheus", "alertmanager")
 
 
 def main(argv: list[str]) -> int:
@@ -61,8 +74,10 @@ def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool)
             leave_lost_ports(home, decision, progress)
             base = preflight.prepare(home, externals, environ, progress)
             check_ports(base, decision)
-            decision = start_or_undo(base, wants_first_job=wants_first_job)
-    progress.plain(table.render(home, decision))
+            whole = start_or_undo(base)
+            finish_first_start(whole, progress, wants_first_job=wants_first_job)
+            decision = whole.decision
+    progress.plain(render_table(home, decision))
     offer = status.offer_models(decision)
     if offer:
         progress.plain(f"  {offer}")
@@ -102,7 +117,7 @@ def check_ports(base: Preflight, decision: Decision | None) -> None:
         ports.check(base.ports, [name for name in wanted if name not in base.externals])
 
 
-def start_or_undo(base: Preflight, *, wants_first_job: bool) -> Decision:
+def start_or_undo(base: Preflight) -> Stack:
     """
     Start what is missing; when that cannot even begin, end what this start has begun.
 
@@ -110,7 +125,7 @@ def start_or_undo(base: Preflight, *, wants_first_job: bool) -> Decision:
     """
     was_running = supervisor.read_pid(base.places.socket) is not None
     try:
-        return start(base, wants_first_job=wants_first_job)
+        return start(base)
     except StartError:
         raise
     except Exception:
@@ -119,7 +134,7 @@ def start_or_undo(base: Preflight, *, wants_first_job: bool) -> Decision:
         raise
 
 
-def start(base: Preflight, *, wants_first_job: bool) -> Decision:
+def start(base: Preflight) -> Stack:
     """Start what is missing: programs, model and database at the same time, then all services."""
     externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
     environ = {**base.environ, **externals}
@@ -130,11 +145,10 @@ def start(base: Preflight, *, wants_first_job: bool) -> Decision:
         model = tasks.begin(find_model, environ, base.progress, stop=tasks.stop)
         node = database.start(base)
         tasks.finish()
-    whole = launch.assemble(base, node, programs.result(), model.result())
+    whole = assembly.assemble(base, node, programs.result(), model.result())
     settings.store(base.home, base.environ, base.secrets)
-    launch.launch(base, whole)
-    finish_first_start(base, whole, wants_first_job=wants_first_job)
-    return whole.decision
+    launch.launch(whole)
+    return whole
 
 
 def list_own_places(environ: Mapping[str, str]) -> dict[str, Path | None]:
@@ -143,20 +157,21 @@ def list_own_places(environ: Mapping[str, str]) -> dict[str, Path | None]:
     return {name: Path(environ[name]) for name in variables if environ.get(name)}
 
 
-def finish_first_start(base: Preflight, whole: Stack, *, wants_first_job: bool) -> None:
+def finish_first_start(whole: Stack, progress: Progress, *, wants_first_job: bool) -> None:
     """
     Order the first conversations of a new home, on our own model only, and wait for one.
     """
-    record = homes.load(base.home)
+    home = whole.base.home
+    record = homes.load(home)
     if record.is_started_once:
         return
     is_ordered = wants_first_job and whole.decision.parts["llm"].state == stack.MANAGED
     if is_ordered:
         first_job.submit(whole)
-        base.progress(f"first job     {first_job.COUNT} conversations ordered")
-    homes.store(base.home, replace(record, is_started_once=True))
+        progress(f"first job     {first_job.COUNT} conversations ordered")
+    homes.store(home, replace(record, is_started_once=True))
     if is_ordered:
-        first_job.wait(whole, base.progress)
+        first_job.wait(whole, progress)
 
 
 def end_orphans(home: homes.Home, decision: Decision | None, progress: Progress) -> None:
@@ -167,3 +182,27 @@ def end_orphans(home: homes.Home, decision: Decision | None, progress: Progress)
     if left:
         progress(f"supervisor    was killed; ending the {len(left)} processes that it left behind")
         shutdown.end_processes(left)
+
+
+def render_table(home: homes.Home, decision: Decision) -> str:
+    """Return the closing table: where to look, and how to get in."""
+    lines = [""]
+    for name, title in TITLES.items():
+        part = decision.parts[name]
+        remark = {
+            stack.ABSENT: f"absent: {part.reason}",
+            stack.EXTERNAL: f"{part.url}  (your own{_configuration(home, name)})",
+        }.get(part.state, part.url)
+        if name == "llm" and part.state != stack.ABSENT:
+            remark += f"  {part.reason}"
+        lines.append(f"  {title:<14}{remark}")
+    lines += [f"  {'Mails':<14}{home.path('mail')}", ""]
+    lines += [
+        "  Logins: ./fleet logins   State: ./fleet status   Logs: ./fleet logs   Stop: ./fleet down"
+    ]
+    return "\n".join(lines)
+
+
+def _configuration(home: homes.Home, name: str) -> str:
+    """Say where the configuration stands that an external program needs from us."""
+    return f"; its configuration: {home.path(name)}" if name in CONFIGURED else ""

@@ -1,7 +1,7 @@
 """
-Take Prometheus and Alertmanager from Debian's packages, unpacked into the cache and not installed.
+Unpack Debian's packages into the cache, without installing them.
 
-Installing them would need root and would start both at once on their usual ports. By hand:
+Installing would need root, and would start servers at once on their usual ports. By hand:
 `apt-get download prometheus && dpkg -x prometheus_*.deb FOLDER`.
 """
 
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
 
     from fleet_stack.fetch.cache import Cache
 
-PACKAGES = ("prometheus", "prometheus-alertmanager")
-# Debian's Prometheus takes its pages from these; newer releases pack promtool and amtool apart.
-EXTRA_PACKAGES = (
-    "promtool", "amtool", "fonts-glyphicons-halflings", "libjs-bootstrap4", "libjs-d3",
-    "libjs-eonasdan-bootstrap-datetimepicker", "libjs-jquery", "libjs-jquery-hotkeys",
-    "libjs-moment", "libjs-moment-timezone", "libjs-mustache", "libjs-popper.js", "libjs-rickshaw",
-)  # fmt: skip
-NEEDED_BYTES = 600_000_000  # package lists, packages, and what is in them
 COMMAND_SECONDS = 600.0
 POLL_SECONDS = 0.2
 
@@ -42,19 +35,30 @@ class DebianError(StackError):
     """Debian's packages cannot be had."""
 
 
+@dataclass(frozen=True)
+class Bundle:
+    """Packages that are unpacked together: all of `packages`, and the `extras` that Debian has."""
+
+    title: str
+    packages: tuple[str, ...]
+    extras: tuple[str, ...]
+    needed_bytes: int  # package lists, packages, and what is in them
+    prefix: str = ""
+
+    @property
+    def folder_name(self) -> str:
+        """What the unpacked packages are called in the cache: no two releases of a system mix."""
+        try:
+            release = platform.freedesktop_os_release()
+        except OSError:
+            release = {}
+        label = release.get("VERSION_CODENAME") or release.get("VERSION_ID") or "unknown"
+        return f"{self.prefix}{release.get('ID', 'debian')}-{label}-{platform.machine()}"
+
+
 def is_possible() -> bool:
     """True on a system with Debian's package tools."""
     return all(shutil.which(tool) for tool in ("apt-get", "apt-cache", "dpkg"))
-
-
-def folder_name() -> str:
-    """Return what the unpacked packages are called in the cache."""
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {}
-    label = release.get("VERSION_CODENAME") or release.get("VERSION_ID") or "unknown"
-    return f"{release.get('ID', 'debian')}-{label}-{platform.machine()}"
 
 
 def run(
@@ -92,24 +96,24 @@ def run(
     return output
 
 
-def fetch(cache: Cache, run: Run = run) -> Path:
+def fetch(cache: Cache, bundle: Bundle, run: Run = run) -> Path:
     """Return the folder with the unpacked packages, fetching them when the cache has none."""
-    folder = folder_name()
-    with cache.lock(folder):
-        if cache.path(folder).is_dir():
-            return cache.path(folder)
-        cache.need(NEEDED_BYTES, "Debian's packages of Prometheus and Alertmanager")
-        with cache.scratch(folder) as scratch:
+    name = bundle.folder_name
+    with cache.lock(name):
+        if cache.path(name).is_dir():
+            return cache.path(name)
+        cache.need(bundle.needed_bytes, f"Debian's packages of {bundle.title}")
+        with cache.scratch(name) as scratch:
             for part in ("lists/partial", "cache/archives/partial", "debs", "unpacked"):
                 (scratch / part).mkdir(parents=True)
-            _download(scratch, run)
+            _download(bundle, scratch, run)
             for package in sorted(scratch.glob("debs/*.deb")):
                 run(["dpkg", "-x", str(package), "../unpacked"], scratch / "debs")
             relocate(scratch / "unpacked")
-            return cache.install(scratch / "unpacked", folder)
+            return cache.install(scratch / "unpacked", name)
 
 
-def apt(tool: str, scratch: Path) -> list[str]:
+def _apt(tool: str, scratch: Path) -> list[str]:
     """Return the start of an apt command that has its lists in `scratch`, not the system's."""
     options = (
         f"Dir::State::lists={scratch}/lists",
@@ -133,19 +137,16 @@ def parse_package_names(shown: str) -> set[str]:
     }
 
 
-def _download(scratch: Path, run: Run) -> None:
-    run([*apt("apt-get", scratch), "update"], scratch / "debs")
-    known = parse_package_names(
-        run(
-            [*apt("apt-cache", scratch), "show", "--no-all-versions", *PACKAGES, *EXTRA_PACKAGES],
-            scratch,
-        )
-    )
-    missing = [name for name in PACKAGES if name not in known]
+def _download(bundle: Bundle, scratch: Path, run: Run) -> None:
+    folder = scratch / "debs"
+    run([*_apt("apt-get", scratch), "update"], folder)
+    show = [*_apt("apt-cache", scratch), "show", "--no-all-versions"]
+    known = parse_package_names(run([*show, *bundle.packages, *bundle.extras], folder))
+    missing = [name for name in bundle.packages if name not in known]
     if missing:
         raise DebianError(
             f"this system's package lists have no {' and no '.join(missing)}; "
             "add a full mirror to apt's sources"
         )
-    wanted = [*PACKAGES, *(name for name in EXTRA_PACKAGES if name in known)]
-    run([*apt("apt-get", scratch), "download", *wanted], scratch / "debs")
+    wanted = [*bundle.packages, *(name for name in bundle.extras if name in known)]
+    run([*_apt("apt-get", scratch), "download", *wanted], folder)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from fleet_stack.fetch.cache import free_bytes
 from fleet_stack.home.errors import StackError
 
 if TYPE_CHECKING:
@@ -66,7 +65,6 @@ def download(
     progress: DownloadProgress,
     *,
     patience: Patience = Patience(),
-    free: Callable[[Path], int] = free_bytes,
 ) -> Path:
     """
     Fetch `source` to `target` and return the target.
@@ -78,7 +76,6 @@ def download(
         target.with_name(f"{target.name}.part"),
         progress,
         patience,
-        free,
         patience.clock() + patience.total_seconds,
     )
     try:
@@ -122,7 +119,6 @@ class _Transfer:
     part: Path
     progress: DownloadProgress
     patience: Patience
-    free: Callable[[Path], int]
     deadline: float
 
 
@@ -158,7 +154,6 @@ def _attempt(transfer: _Transfer) -> None:
 def _receive(transfer: _Transfer, answer: requests.Response, have: int) -> None:
     rest = int(answer.headers.get("Content-Length", 0))
     total = have + rest if rest else 0
-    _need_room(transfer, rest)
     with transfer.part.open("ab" if have else "wb") as file:
         for chunk in answer.iter_content(CHUNK_BYTES):
             file.write(chunk)
@@ -172,17 +167,6 @@ def _receive(transfer: _Transfer, answer: requests.Response, have: int) -> None:
                 )
     if total and have != total:
         raise requests.ConnectionError(f"{have} of {total} bytes came")
-
-
-def _need_room(transfer: _Transfer, size_bytes: int) -> None:
-    folder = transfer.part.parent
-    room = transfer.free(folder)
-    if room < size_bytes:
-        raise DownloadError(
-            f"no disk space for {transfer.source.label}: {folder} has "
-            f"{room // MEGABYTE} MB free and "
-            f"{size_bytes // MEGABYTE} MB are needed; free some"
-        )
 
 
 def _accept(source: Source, part: Path, target: Path) -> Path:

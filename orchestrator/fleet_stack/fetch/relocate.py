@@ -48,7 +48,7 @@ def patch(content: bytes) -> bytes:
 
 
 def relocate(folder: Path) -> None:
-    """Change the program below a folder of unpacked packages; what was changed before stays."""
+    """Change the program below a folder of unpacked packages, when there is one that needs it."""
     program = folder / PROGRAM
     real = program.with_name(f"{program.name}.debian")
     if real.exists() or not program.exists() or not (folder / TEMPLATES).is_dir():

@@ -1,9 +1,12 @@
-"""Take a pinned release from its vendor into the cache."""
+"""Take the pinned releases of third-party programs (programs.json) from vendors into the cache."""
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,17 +14,43 @@ from fleet_stack.fetch.download import Source, download
 from fleet_stack.home.errors import StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from fleet_stack.fetch.cache import Cache
     from fleet_stack.fetch.download_progress import DownloadProgress
-    from fleet_stack.fetch.pins import Pin
 
+PINS = Path(__file__).with_name("programs.json")
+ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 NEEDED_BYTES = 1_200_000_000  # Grafana: the archive and what is in it
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One program: the release that is fetched, and the releases that are accepted."""
+
+    version: str
+    url: str  # with {arch}
+    sha256: Mapping[str, str]  # by architecture
+    floor: str
+    refused: tuple[str, ...]
 
 
 class VendorError(StackError):
     """A vendor's release cannot be unpacked."""
+
+
+def load_pins(path: Path = PINS) -> dict[str, Pin]:
+    """Return the pins by program."""
+    entries = json.loads(path.read_text())
+    return {
+        name: Pin(**{**entry, "refused": tuple(entry["refused"])})
+        for name, entry in entries.items()
+    }
+
+
+def read_architecture() -> str | None:
+    """Return the architecture as vendors name it, or None where we have no pins for it."""
+    return ARCHITECTURES.get(platform.machine().lower()) if platform.system() == "Linux" else None
 
 
 def folder_name(name: str, pin: Pin) -> str:
@@ -43,7 +72,7 @@ def fetch(cache: Cache, name: str, pin: Pin, architecture: str, progress: Downlo
         source = Source(
             f"{name} {pin.version}", pin.url.format(arch=architecture), pin.sha256[architecture]
         )
-        archive = download(source, cache.path(f"{folder}.tar.gz"), progress, free=cache.free)
+        archive = download(source, cache.path(f"{folder}.tar.gz"), progress)
         with cache.scratch(folder) as scratch:
             made = unpack(archive, scratch)
             installed = cache.install(made, folder)

@@ -67,3 +67,18 @@ def parse_public(variable: str, url: str) -> str:
             "like https://fleet.example.com; correct it"
         )
     return url.rstrip("/")
+
+
+def parse_llm(variable: str, url: str) -> str:
+    """Return the base of the OpenAI-compatible API of a model server; ends in /v1."""
+    try:
+        split(variable, url)
+    except AddressError as exc:
+        raise AddressError(f"{exc}; or set it to auto, or to http://127.0.0.1:11434/v1") from exc
+    base = url.rstrip("/")
+    return base if base.endswith("/v1") else f"{base}/v1"
+
+
+def parse_place(url: str) -> str:
+    """Return host:port out of an address; empty for none."""
+    return url.partition("://")[2].partition("/")[0]

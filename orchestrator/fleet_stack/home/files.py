@@ -1,5 +1,7 @@
 """
-Write files and folders of a home: whole or not at all, with mode and owner from the first byte on.
+Write files and folders of a home, whole or not at all, with mode and owner from the first byte on.
+
+Read the end of those that are long.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fleet_stack.home.account import Account
+
+
+TAIL_BYTES = 64_000
 
 
 def store_text(path: Path, text: str, *, mode: int = 0o644, owner: Account | None = None) -> None:
@@ -60,3 +65,10 @@ def make_folder(path: Path, *, mode: int = 0o755, owner: Account | None = None) 
             f"the folder {path} cannot be made ({exc.strerror}); choose another FLEET_HOME"
         ) from exc
     return path
+
+
+def read_tail(path: Path, lines: int) -> str:
+    """Return the last lines of a text file, at most 64 kB of it."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])

@@ -17,22 +17,14 @@ import psutil
 
 from fleet_stack.home.errors import HomeError, PortError
 from fleet_stack.home.files import store_text
+from fleet_stack.home.stack import NAMES
 
 if TYPE_CHECKING:
     from fleet_stack.home.homes import Home
 
 FIRST, LAST, BLOCK = 20000, 32000, 20  # below the range that Linux gives to outgoing connections
-SERVICES = (
-    "postgres",
-    "prometheus",
-    "alertmanager",
-    "grafana",
-    "llm",
-    "mail",
-    "exporter",
-    "master",
-    "control-api",
-)
+# The agent and its worker listen nowhere.
+SERVICES = tuple(name for name in NAMES if name not in {"node", "worker"})
 
 IsFree = Callable[[int], bool]
 

@@ -91,11 +91,6 @@ def _is_ours(base: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
-def prepare_node(base: Path, node: str, owner: Account) -> Path:
-    """Make the folder of a node for the user that our programs run as, and return it."""
-    return make_folder(base / node, owner=owner)
-
-
 def is_possible(home: Home, base: Path) -> bool:
     """True for a place that `decide_base` gives this home, whatever the environment was then."""
     if base == home.path("run"):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from fleet_stack.home import addresses, homes
 from fleet_stack.home.stack import INPUTS
-from fleet_stack.parts import endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +37,7 @@ def _parse(name: str, value: str) -> str:
     if not value:
         return ""
     if name == LLM:
-        return value if value == "auto" else endpoints.normalise(value)
+        return value if value == "auto" else addresses.parse_llm(name, value)
     if name == PUBLIC:
         return addresses.parse_public(name, value)
     if name == GAMES:

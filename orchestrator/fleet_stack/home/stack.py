@@ -10,11 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from fleet_stack.home.addresses import hide_login
 from fleet_stack.home.errors import HomeError
 from fleet_stack.home.files import store_text
 
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet_stack.home.homes import Home
-    from fleet_stack.home.placement import Placement
-    from fleet_stack.home.secrets import Secrets
-    from fleet_stack.parts.model import Model
-    from fleet_stack.parts.programs import Program
 
 NAMES = (
     "postgres",
@@ -93,70 +87,9 @@ class Decision:
         return [name for name in NAMES if self.parts[name].state == MANAGED]
 
 
-@dataclass(frozen=True)
-class Stack:
-    """All that is known when the programs are to be started."""
-
-    home: Home
-    decision: Decision
-    ports: Mapping[str, int]
-    placement: Placement
-    secrets: Secrets
-    programs: Mapping[str, Program]
-    model: Model
-    public_url: str
-    public_url_given: str = ""
-
-    @property
-    def node(self) -> str:
-        """The name of this machine in the fleet."""
-        return self.decision.node
-
-    @property
-    def node_runtime(self) -> Path:
-        """The folder in which our programs of this node meet."""
-        return Path(self.decision.runtime) / self.node
-
-    def address(self, name: str) -> str:
-        """Return host:port of a part that we run."""
-        return f"127.0.0.1:{self.ports[name]}"
-
-    def public_address(self, name: str) -> str:
-        """Return where people browse a part that we run and that has no way in of its own."""
-        return decide_public_url(self.public_url_given, self.ports[name], name)
-
-    def url(self, name: str) -> str:
-        """Return where a part answers; empty when it is absent."""
-        return self.decision.parts[name].url
-
-
 def render_url(name: str, port: int) -> str:
     """Return the loopback address of a part that we run."""
     return f"{SCHEMES.get(name, 'http')}://127.0.0.1:{port}{PATHS.get(name, '')}"
-
-
-def decide_parts(
-    ports: Mapping[str, int],
-    externals: Mapping[str, str],
-    programs: Mapping[str, Program],
-    model: Model,
-) -> dict[str, Part]:
-    """Return every part of NAMES, each with its state and address."""
-    parts: dict[str, Part] = {}
-    for name in NAMES:
-        url = render_url(name, ports[name]) if name in ports else ""
-        program = programs.get(name)
-        if name in externals:
-            parts[name] = Part(EXTERNAL, hide_login(externals[name]))
-        elif program is not None and program.path is None:
-            parts[name] = Part(ABSENT, reason=program.reason)
-        else:
-            parts[name] = Part(MANAGED, url)
-    if model.url:
-        parts["llm"] = Part(EXTERNAL, hide_login(model.url), model.origin)
-    elif model.path is not None:
-        parts["llm"] = Part(MANAGED, parts["llm"].url, model.name)
-    return parts
 
 
 def decide_first(ports: Mapping[str, int], runtime: str) -> Decision:

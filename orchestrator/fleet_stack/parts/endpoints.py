@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import requests
 
-from fleet_stack.home.addresses import AddressError, hide_login, split
+from fleet_stack.home.addresses import hide_login, parse_llm
 from fleet_stack.home.errors import StackError
 
 KNOWN_PORTS = {"LM Studio": 1234, "Ollama": 11434, "llama.cpp": 8080, "vLLM": 8000}
@@ -39,16 +39,6 @@ def ask_json(url: str, seconds: float) -> object:
     return reply.json()
 
 
-def normalise(url: str) -> str:
-    """Return the base of the OpenAI-compatible API that a URL names. Raises EndpointError."""
-    try:
-        split("FLEET_LLM", url)
-    except AddressError as exc:
-        raise EndpointError(f"{exc}; or set it to auto, or to http://127.0.0.1:11434/v1") from exc
-    base = url.rstrip("/")
-    return base if base.endswith("/v1") else f"{base}/v1"
-
-
 def parse_models(answer: object) -> tuple[str, ...] | None:
     """Return the names in an answer of /v1/models; None when it is the answer of something else."""
     entries = answer.get("data") if isinstance(answer, Mapping) else None
@@ -61,7 +51,7 @@ def parse_models(answer: object) -> tuple[str, ...] | None:
 
 def reach(url: str, ask: Ask = ask_json) -> Endpoint:
     """Return the model server that the user named. Raises EndpointError when it is none."""
-    base = normalise(url)
+    base = parse_llm("FLEET_LLM", url)
     shown, asked = hide_login(url), f"{hide_login(base)}/models"
     try:
         models = parse_models(ask(f"{base}/models", NAMED_SECONDS))

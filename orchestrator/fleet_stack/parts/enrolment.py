@@ -8,10 +8,8 @@ Everything here can be run again at each `up` and then changes nothing.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import importlib
-import os
 import platform
 import uuid
 from contextlib import contextmanager
@@ -23,15 +21,14 @@ from fleet_timescale.errors import DatabaseError
 from fleet_timescale.migrate import migrate
 from psycopg import sql
 
-from fleet_stack.commands.progress import say
-from fleet_stack.home import homes
 from fleet_stack.home.files import store_text
-from fleet_stack.home.secrets import Secrets
-from fleet_stack.parts.postgres import replace_login
+from fleet_stack.parts.postgres import first_line, replace_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from fleet_stack.home.secrets import Secrets
 
 ROLES = ("control", "master", "grafana", "analyst")
 CATALOGUE = "fleet_orchestrator.generation.catalogue"
@@ -62,30 +59,14 @@ def explained() -> Iterator[None]:
         yield
     except psycopg.OperationalError as exc:
         raise DatabaseError(
-            f"the database cannot be reached: {_first_line(exc)}; "
+            f"the database cannot be reached: {first_line(exc)}; "
             "put that right and run the same command again"
         ) from exc
     except psycopg.Error as exc:
         raise DatabaseError(
-            f"the database refused: {_first_line(exc)}; put that right there, "
+            f"the database refused: {first_line(exc)}; put that right there, "
             "and run the same command again"
         ) from exc
-
-
-def _first_line(exc: psycopg.Error) -> str:
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-
-
-def main(argv: list[str]) -> int:
-    """Run `fleet migrate` against the database of the home."""
-    argparse.ArgumentParser(
-        prog="fleet migrate", description="Bring the database up to date."
-    ).parse_args(argv)
-    home = homes.locate(os.environ)
-    homes.load(home)
-    applied = migrate_database(Secrets(home.path("secrets")).read("owner.dsn"))
-    say("\n".join(f"applied {name}" for name in applied) or "the database is up to date")
-    return 0
 
 
 def load_node_id(path: Path) -> uuid.UUID:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.fetch import debian, vendor
+from fleet_stack.fetch import vendor
+from fleet_stack.fetch.debian import Bundle
 from fleet_stack.parts.program import Program, ProgramError, ask_version, from_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fleet_stack.fetch.cache import Cache
-    from fleet_stack.fetch.pins import Pin
+    from fleet_stack.fetch.vendor import Pin
 
 ON_PATH = {
     "grafana": ("grafana",),
@@ -22,6 +23,16 @@ ON_PATH = {
     "alertmanager": ("alertmanager", "prometheus-alertmanager"),
 }
 DEBIAN_HAS = ("prometheus", "alertmanager")
+DEBIAN = Bundle(
+    "Prometheus and Alertmanager",
+    ("prometheus", "prometheus-alertmanager"),
+    # Debian's Prometheus takes its pages from these; newer releases pack promtool and amtool apart.
+    ("promtool", "amtool", "fonts-glyphicons-halflings", "libjs-bootstrap4", "libjs-d3",
+     "libjs-eonasdan-bootstrap-datetimepicker", "libjs-jquery", "libjs-jquery-hotkeys",
+     "libjs-moment", "libjs-moment-timezone", "libjs-mustache", "libjs-popper.js",
+     "libjs-rickshaw"),
+    needed_bytes=600_000_000,
+)  # fmt: skip
 GRAFANA_PACKAGE_HOME = Path("/usr/share/grafana")  # its .deb and .rpm put all but the program here
 
 
@@ -90,7 +101,7 @@ def from_cache(name: str, pin: Pin, machine: Machine) -> Program | None:
     pinned = machine.cache.path(vendor.folder_name(name, pin))
     if pinned.is_dir():
         return from_folder(name, pin, pinned, "vendor", machine.ask)
-    unpacked = machine.cache.path(debian.folder_name())
+    unpacked = machine.cache.path(DEBIAN.folder_name)
     if name in DEBIAN_HAS and unpacked.is_dir() and older_release(name, machine.cache) is None:
         return from_folder(name, pin, unpacked, "debian", machine.ask)
     return None

@@ -188,3 +188,8 @@ def _make_database(connection: Connection, name: str) -> None:
     found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
     if found is None:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def first_line(exc: psycopg.Error) -> str:
+    """Return the first line of what the database said."""
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]

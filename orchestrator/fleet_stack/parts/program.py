@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet_stack.fetch.pins import Pin, decide_objection, parse_version
 from fleet_stack.home.addresses import hide_login
 from fleet_stack.home.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from fleet_stack.fetch.vendor import Pin
 
 # Where the executable lies below a release's folder; Debian's name and place differ.
 BINARIES = {
@@ -35,6 +37,7 @@ ORIGINS = {
     "debian": "from Debian's package",
 }
 VERSION_SECONDS = 20.0
+_VERSION = re.compile(r"version\D{0,3}(\d+(?:\.\d+)+)", re.IGNORECASE)
 
 
 class ProgramError(StackError):
@@ -66,6 +69,27 @@ def render_program(program: Program) -> str:
     if program.origin == "absent":
         return f"{program.name} is absent: {program.reason}"
     return f"{program.name} {program.version} {ORIGINS[program.origin]} ({program.path})"
+
+
+def parse_version(output: str) -> str | None:
+    """Return the version in what a program says, e.g. `prometheus, version 2.42.0+ds (…)`."""
+    found = _VERSION.search(output)
+    return found.group(1) if found else None
+
+
+def decide_objection(pin: Pin, version: str | None) -> str | None:
+    """Return why a version cannot be used, or None when it can."""
+    if version is None:
+        return f"it does not tell its version, and {pin.floor} or newer is needed"
+    if version in pin.refused:
+        return f"version {version} has known faults; use another one from {pin.floor} on"
+    if _parts(version) < _parts(pin.floor):
+        return f"version {version} is too old; {pin.floor} or newer is needed"
+    return None
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def locate_binary(name: str, folder: Path) -> Path | None:

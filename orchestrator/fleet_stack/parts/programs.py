@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 from fleet_stack.fetch import debian, hosts, vendor
 from fleet_stack.fetch.cache import Cache, decide_cache_root
 from fleet_stack.fetch.download_progress import DownloadProgress
-from fleet_stack.fetch.pins import Pin, load_pins, read_architecture
 from fleet_stack.fetch.tasks import begin
+from fleet_stack.fetch.vendor import Pin, load_pins, read_architecture
 from fleet_stack.home.errors import StackError
-from fleet_stack.parts.installed import DEBIAN_HAS, Machine, find_here, older_release
+from fleet_stack.parts.installed import DEBIAN, DEBIAN_HAS, Machine, find_here, older_release
 from fleet_stack.parts.program import Program, ask_version, from_folder, render_program
 
 if TYPE_CHECKING:
@@ -194,8 +194,8 @@ def default_sources(
     progress = DownloadProgress(report, stop)
 
     def fetch_debian() -> Path:
-        report("fetching Debian's packages of Prometheus and Alertmanager (90 MB)")
-        return debian.fetch(cache, partial(debian.run, stop=stop))
+        report(f"fetching Debian's packages of {DEBIAN.title} (90 MB)")
+        return debian.fetch(cache, DEBIAN, partial(debian.run, stop=stop))
 
     return Sources(
         cache=cache,

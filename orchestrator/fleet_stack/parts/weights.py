@@ -111,7 +111,7 @@ def fetch_from_hub(weights: Weights, cache: Cache, progress: DownloadProgress) -
         cache.need(weights.size_bytes + MARGIN_BYTES, f"the model {weights.name}")
         source = Source(weights.name, weights.url, weights.sha256)
         scratch = cache.path(f".{weights.file_name}")
-        download(source, scratch, progress, free=cache.free)
+        download(source, scratch, progress)
         return cache.install(scratch, weights.file_name)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_stack.commands import logs
 from fleet_stack.home import placement, ports, stack
 from fleet_stack.home.files import store_text
 from fleet_stack.parts import enrolment, postgres
@@ -64,5 +63,5 @@ def _start_server(base: Preflight) -> str:
         )
     else:
         supervisor.update(base.places.socket)
-    postgres.wait_until_ready(url, lambda: logs.read_tail(base.home, "postgres"))
+    postgres.wait_until_ready(url, lambda: base.places.read_last_words("postgres"))
     return url

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fleet_stack.home.addresses import parse_place
+from fleet_stack.home.errors import StartError
 from fleet_stack.home.homes import CHECKOUT
 from fleet_stack.run.supervisor import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from fleet_stack.home.stack import Stack
+    from fleet_stack.run.assembly import Stack
 
 ADMIN = "admin"  # made by Grafana itself
 PEOPLE = {"operator": "Editor", "viewer": "Viewer"}  # login of ours, and its role in Grafana
@@ -52,18 +55,18 @@ DASHBOARDS = CHECKOUT / "grafana" / "dashboards"
 
 def render_environment(stack: Stack) -> dict[str, str]:
     """Return Grafana's settings in their environment form."""
-    folder = stack.home.path("grafana")
+    folder = stack.base.home.path("grafana")
     host, _, port = stack.address("grafana").partition(":")
     settings = {
         "SERVER_HTTP_ADDR": host,
         "SERVER_HTTP_PORT": port,
         "SERVER_ROOT_URL": f"{stack.decision.grafana_public_url}/",
         "SECURITY_ADMIN_USER": ADMIN,
-        "SECURITY_ADMIN_PASSWORD": _file(stack.secrets.path("user_admin_password")),
-        "SECURITY_SECRET_KEY": _file(stack.secrets.path("grafana_secret_key")),
+        "SECURITY_ADMIN_PASSWORD": _file(stack.base.secrets.path("user_admin_password")),
+        "SECURITY_SECRET_KEY": _file(stack.base.secrets.path("grafana_secret_key")),
         "SECURITY_ACTIONS_ALLOW_POST_URL": ACTIONS,
         "SECURITY_DATA_SOURCE_PROXY_WHITELIST": " ".join(
-            [stack.address("control-api"), _host(stack.url("prometheus"))]
+            [stack.address("control-api"), parse_place(stack.url("prometheus"))]
         ),
         "DASHBOARDS_MIN_REFRESH_INTERVAL": "5s",
         "DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(DASHBOARDS / "fleet-overview.json"),
@@ -83,10 +86,6 @@ def _file(path: Path) -> str:
     return f"$__file{{{path}}}"
 
 
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0]
-
-
 def service(stack: Stack) -> Service:
     """Return how Grafana is run."""
     program = stack.programs["grafana"]
@@ -94,7 +93,35 @@ def service(stack: Stack) -> Service:
     return Service(
         "grafana",
         arguments,
-        stack.placement.programs.name,
+        stack.user,
         render_environment(stack),
         is_group=True,
     )
+
+
+def add_people(url: str, passwords: Mapping[str, str]) -> str:
+    """
+    Make the people that Grafana lacks, with their passwords and roles; who exists is left as is.
+
+    Return what people should know, if anything. Raises StartError when Grafana refuses otherwise.
+    """
+    # Loading it takes half a second: only where there is a Grafana of ours.
+    from grafana_client import GrafanaApi  # noqa: PLC0415
+    from grafana_client.client import GrafanaException, GrafanaUnauthorizedError  # noqa: PLC0415
+
+    api = GrafanaApi.from_url(url, credential=(ADMIN, passwords[ADMIN]))
+    try:
+        known = {user["login"] for user in api.organization.get_current_organization_users()}
+        for login, role in PEOPLE.items():
+            if login in known:
+                continue
+            person = {"name": login, "login": login, "password": passwords[login]}
+            made = api.admin.create_user(person)
+            api.organization.update_user_current_organization(made["id"], {"role": role})
+    except GrafanaUnauthorizedError:
+        return "its admin has another password by now; people there are left as they are"
+    except GrafanaException as exc:
+        raise StartError(
+            f"Grafana at {url} refuses to add people: {exc}; see `./fleet logs grafana`"
+        ) from exc
+    return ""

@@ -19,6 +19,7 @@ import psycopg
 from fleet_timescale.connection import connect
 
 from fleet_stack.home.stack import NAMES, Decision
+from fleet_stack.parts.postgres import first_line
 
 if TYPE_CHECKING:
     from fleet_stack.run.supervisor import Process
@@ -72,7 +73,7 @@ def check_database(dsn: str) -> str:
         with connect(dsn, "fleet status") as connection:
             connection.execute("SELECT FROM fleet.migrations LIMIT 1")
     except psycopg.Error as exc:
-        return f"does not answer ({_first_line(exc)})"
+        return f"does not answer ({first_line(exc)})"
     return ""
 
 
@@ -86,7 +87,7 @@ def check_agent(dsn: str, node: str, started_at: float) -> str:
                 [started_at, HEARTBEAT_SECONDS, node],
             ).fetchone()
     except psycopg.Error as exc:
-        return f"cannot be asked: the database does not answer ({_first_line(exc)})"
+        return f"cannot be asked: the database does not answer ({first_line(exc)})"
     return "" if row and row["is_fresh"] else "sends no heartbeat"
 
 
@@ -98,13 +99,9 @@ def check_worker(dsn: str, node: str) -> str:
                 "SELECT worker_state FROM fleet.nodes WHERE node = %s", [node]
             ).fetchone()
     except psycopg.Error as exc:
-        return f"cannot be asked: the database does not answer ({_first_line(exc)})"
+        return f"cannot be asked: the database does not answer ({first_line(exc)})"
     state = row["worker_state"] if row else "unknown"
     return "" if state == "running" else f"is {state}"
-
-
-def _first_line(exc: Exception) -> str:
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
 
 
 def plan(

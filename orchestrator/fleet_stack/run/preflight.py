@@ -14,9 +14,8 @@ from fleet_stack.home.stack import EXTERNALS
 from fleet_stack.run.supervisor import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from fleet_stack.commands.progress import Progress
     from fleet_stack.home.homes import Home, Record
     from fleet_stack.home.placement import Placement
 
@@ -34,7 +33,12 @@ class Preflight:
     placement: Placement
     secrets: Secrets
     runtime: Path
-    progress: Progress
+    progress: Callable[[str], None]
+
+    @property
+    def public_url(self) -> str:
+        """The address that people browse, as it was given; empty for loopback."""
+        return self.environ.get("FLEET_PUBLIC_URL", "")
 
     @property
     def places(self) -> Places:
@@ -58,7 +62,10 @@ def parse_externals(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def prepare(
-    home: Home, given: Mapping[str, str], environ: Mapping[str, str], progress: Progress
+    home: Home,
+    given: Mapping[str, str],
+    environ: Mapping[str, str],
+    progress: Callable[[str], None],
 ) -> Preflight:
     """Make folders, ports and secrets; nothing runs yet."""
     record, decision = homes.load(home), stack.load(home)

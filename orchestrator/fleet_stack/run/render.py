@@ -11,10 +11,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from jinja2 import Environment, StrictUndefined, TemplateError
 
+from fleet_stack.home.addresses import parse_place
 from fleet_stack.home.errors import StackError
 from fleet_stack.home.files import make_folder, store_text
 from fleet_stack.home.homes import CHECKOUT
-from fleet_stack.home.stack import MANAGED, Stack
+from fleet_stack.home.stack import MANAGED
 from fleet_stack.run import grafana
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from fleet_stack.home.account import Account
     from fleet_stack.home.homes import Home
+    from fleet_stack.run.assembly import Stack
 
 MAIL_FROM, MAIL_TO = "fleet@localhost", "operator@localhost"
 
@@ -45,26 +47,26 @@ def collect_values(stack: Stack) -> dict[str, str]:
     return {
         "rules_dir": str(CHECKOUT / "prometheus" / "rules"),
         "sd_url": f"{stack.url('control-api')}/sd/nodes",
-        "sd_token_file": str(stack.secrets.path("sd_token")),
-        "metrics_token_file": str(stack.secrets.path("metrics_token")),
+        "sd_token_file": str(stack.base.secrets.path("sd_token")),
+        "metrics_token_file": str(stack.base.secrets.path("metrics_token")),
         "control_address": stack.address("control-api"),
         "master_address": stack.address("master"),
         "llm_address": stack.address("llm") if is_llm_ours else "",
-        "alertmanager_address": _address(stack.url("alertmanager")),
-        "prometheus_address": _address(stack.url("prometheus")),
+        "alertmanager_address": parse_place(stack.url("alertmanager")),
+        "prometheus_address": parse_place(stack.url("prometheus")),
         "smtp_address": stack.address("mail"),
         "mail_from": MAIL_FROM,
         "mail_to": MAIL_TO,
         "templates_dir": str(CHECKOUT / "alertmanager" / "templates"),
         "dashboard_url": stack.decision.grafana_public_url,
-        "runbook_url": f"{stack.public_url}/api/v1/runbooks",
+        "runbook_url": f"{stack.decision.public_url}/api/v1/runbooks",
         "prometheus_url": stack.url("prometheus"),
-        "postgres_address": _address(stack.url("postgres")),
+        "postgres_address": parse_place(stack.url("postgres")),
         "postgres_database": stack.url("postgres").rpartition("/")[2].partition("?")[0],
-        "postgres_sslmode": decide_sslmode(stack.secrets.read("owner.dsn")),
-        "postgres_password_file": str(stack.secrets.path("grafana_password")),
+        "postgres_sslmode": decide_sslmode(stack.base.secrets.read("owner.dsn")),
+        "postgres_password_file": str(stack.base.secrets.path("grafana_password")),
         "control_url": f"{stack.url('control-api')}/buttons",
-        "proxy_secret_file": str(stack.secrets.path("proxy_secret")),
+        "proxy_secret_file": str(stack.base.secrets.path("proxy_secret")),
         "dashboards_dir": str(grafana.DASHBOARDS),
     }
 
@@ -77,10 +79,6 @@ def decide_sslmode(url: str) -> str:
     """
     mode = dict(parse_qsl(urlsplit(url).query)).get("sslmode", "")
     return mode if mode in {"require", "verify-ca", "verify-full"} else "disable"
-
-
-def _address(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0]
 
 
 def find_templates(name: str) -> dict[str, Path]:
@@ -101,12 +99,12 @@ def store_all(stack: Stack) -> dict[str, str]:
     values = collect_values(stack)
     checksums = {}
     for name in ("prometheus", "alertmanager", "grafana"):
-        owner = stack.placement.programs
-        make_folders(stack.home, name, owner)
+        owner = stack.base.placement.programs
+        make_folders(stack.base.home, name, owner)
         content = ""
         for target, template in sorted(find_templates(name).items()):
             text = render_template(template, values)
-            store_text(stack.home.path(name, target), text, mode=0o600, owner=owner)
+            store_text(stack.base.home.path(name, target), text, mode=0o600, owner=owner)
             content += text
         checksums[name] = hashlib.sha256(content.encode()).hexdigest()[:12]
     return checksums

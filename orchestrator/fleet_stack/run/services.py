@@ -18,7 +18,7 @@ from fleet_stack.home.account import load_current
 from fleet_stack.home.addresses import has_login
 from fleet_stack.home.homes import CHECKOUT
 from fleet_stack.home.settings import LLM_SECRET
-from fleet_stack.home.stack import MANAGED, Stack
+from fleet_stack.home.stack import MANAGED
 from fleet_stack.run import grafana
 from fleet_stack.run.shutdown import MARK
 from fleet_stack.run.supervisor import Service
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fleet_stack.home.placement import Placement
+    from fleet_stack.run.assembly import Stack
 
 # What our programs may need from the shell that called `up`; everything else stays outside.
 KEPT = (
@@ -67,7 +68,7 @@ def plan(stack: Stack, checksums: Mapping[str, str]) -> list[Service]:
     `checksums` make a service restart when its rendered file or its code changed.
     """
     makers = {
-        "postgres": lambda whole: postgres(whole.placement),
+        "postgres": lambda whole: postgres(whole.base.placement),
         "llm": llm,
         "mail": mail,
         "control-api": control_api,
@@ -92,7 +93,7 @@ def _complete(stack: Stack, service: Service, checksum: str | None) -> Service:
     if service.command[0] == sys.executable and service.user != user():
         # It cannot write beside its modules, and compiling them at each start takes seconds. Not
         # for ourselves: what another user can write we must not run.
-        added["PYTHONPYCACHEPREFIX"] = str(stack.home.path("pycache"))
+        added["PYTHONPYCACHEPREFIX"] = str(stack.base.home.path("pycache"))
     return replace(service, environment={**service.environment, **added})
 
 
@@ -109,27 +110,25 @@ def postgres(place: Placement) -> Service:
 
 def llm(stack: Stack) -> Service:
     """The local model server; it takes what the desktop and our small programs leave over."""
-    arguments = (str(stack.model.path), str(stack.ports["llm"]))
+    arguments = (str(stack.model.path), str(stack.base.ports["llm"]))
     modest = ("nice", "-n", MODEL_NICENESS, *command("fleet_stack.servers.llm", *arguments))
-    return Service("llm", modest, stack.placement.programs.name)
+    return Service("llm", modest, stack.user)
 
 
 def mail(stack: Stack) -> Service:
     """The catcher that keeps every mail as a file."""
-    arguments = (str(stack.ports["mail"]), str(stack.home.path("mail")))
-    return Service(
-        "mail", command("fleet_stack.servers.mail", *arguments), stack.placement.programs.name
-    )
+    arguments = (str(stack.base.ports["mail"]), str(stack.base.home.path("mail")))
+    return Service("mail", command("fleet_stack.servers.mail", *arguments), stack.user)
 
 
 def _fleet(
     stack: Stack, name: str, role: str, environment: Mapping[str, str], *, is_group: bool = False
 ) -> Service:
-    secrets = {"FLEET_DATABASE_URL_FILE": str(stack.secrets.path(f"{role}.dsn"))}
+    secrets = {"FLEET_DATABASE_URL_FILE": str(stack.base.secrets.path(f"{role}.dsn"))}
     return Service(
         name,
         command("fleet_stack", name),
-        stack.placement.programs.name,
+        stack.user,
         {**secrets, **environment},
         is_group=is_group,
     )
@@ -143,7 +142,7 @@ def exporter(stack: Stack) -> Service:
         "node",
         {
             "FLEET_LISTEN": stack.address("exporter"),
-            "FLEET_NODE": stack.node,
+            "FLEET_NODE": stack.decision.node,
             "FLEET_RUNTIME_DIR": str(stack.node_runtime),
             "FLEET_MODEL_PATH": str(stack.model.path or ""),
         },
@@ -157,7 +156,7 @@ def node(stack: Stack) -> Service:
         "node",
         "node",
         {
-            "FLEET_NODE": stack.node,
+            "FLEET_NODE": stack.decision.node,
             "FLEET_RUNTIME_DIR": str(stack.node_runtime),
             **_model_address(stack),
             "FLEET_LLM_MODEL": stack.model.name,
@@ -171,8 +170,11 @@ def _model_address(stack: Stack) -> dict[str, str]:
     url = stack.model.url or f"{stack.url('llm')}/v1"
     if not has_login(url):
         return {"FLEET_LLM_URL": url}
-    file = stack.secrets.path(LLM_SECRET)
-    return {"FLEET_LLM_URL_FILE": str(file), "FLEET_LLM_URL_TIME": stack.secrets.stamp(LLM_SECRET)}
+    file = stack.base.secrets.path(LLM_SECRET)
+    return {
+        "FLEET_LLM_URL_FILE": str(file),
+        "FLEET_LLM_URL_TIME": stack.base.secrets.stamp(LLM_SECRET),
+    }
 
 
 def master(stack: Stack) -> Service:
@@ -188,11 +190,11 @@ def control_api(stack: Stack) -> Service:
         "control",
         {
             "FLEET_LISTEN": stack.address("control-api"),
-            "FLEET_JWT_KEY_FILE": str(stack.secrets.path("jwt_key")),
-            "FLEET_PROXY_SECRET_FILE": str(stack.secrets.path("proxy_secret")),
+            "FLEET_JWT_KEY_FILE": str(stack.base.secrets.path("jwt_key")),
+            "FLEET_PROXY_SECRET_FILE": str(stack.base.secrets.path("proxy_secret")),
             "FLEET_GRAFANA_URL": stack.url("grafana"),
             "FLEET_PUBLIC_GRAFANA_URL": stack.decision.grafana_public_url,
-            "FLEET_PUBLIC_URL": stack.public_url,
+            "FLEET_PUBLIC_URL": stack.decision.public_url,
             "FLEET_RUNBOOKS_DIR": str(CHECKOUT / "prometheus" / "runbooks"),
         },
     )
@@ -200,7 +202,7 @@ def control_api(stack: Stack) -> Service:
 
 def prometheus(stack: Stack) -> Service:
     """Prometheus with the flags that 2.42 and 3 both know."""
-    folder = stack.home.path("prometheus")
+    folder = stack.base.home.path("prometheus")
     program = stack.programs["prometheus"]
     arguments = (
         str(program.path),
@@ -211,12 +213,12 @@ def prometheus(stack: Stack) -> Service:
         f"--web.external-url={stack.public_address('prometheus')}",
         *program.extra,
     )
-    return Service("prometheus", arguments, stack.placement.programs.name)
+    return Service("prometheus", arguments, stack.user)
 
 
 def alertmanager(stack: Stack) -> Service:
     """Alertmanager; alone, so without the port that its cluster would open."""
-    folder = stack.home.path("alertmanager")
+    folder = stack.base.home.path("alertmanager")
     program = stack.programs["alertmanager"]
     arguments = (
         str(program.path),
@@ -227,4 +229,4 @@ def alertmanager(stack: Stack) -> Service:
         "--cluster.listen-address=",
         *program.extra,
     )
-    return Service("alertmanager", arguments, stack.placement.programs.name)
+    return Service("alertmanager", arguments, stack.user)

@@ -13,12 +13,14 @@ import sys
 import time
 import xmlrpc.client
 from dataclasses import dataclass, field
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from fleet_stack.home.errors import StartError
+from fleet_stack.home.files import read_tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +31,7 @@ STOP_SECONDS = 30.0
 POLL_SECONDS = 0.1
 FOREVER = 1_000_000  # tries: a program that cannot start now may be able to in an hour
 LOG_BYTES, LOG_BACKUPS = "5MB", 3
+LAST_LINES = 12
 
 HEAD = """\
 ; Written by `./fleet up`; changed by the next one.
@@ -98,6 +101,15 @@ class Places:
     def configuration(self) -> Path:
         """The rendered file."""
         return self.folder / "supervisord.conf"
+
+    def log(self, name: str) -> Path:
+        """Return where the output of a program goes; the agent passes on what its worker says."""
+        return self.logs / f"{'node' if name == 'worker' else name}.log"
+
+    def read_last_words(self, name: str) -> str:
+        """Return the end of a program's log, indented; empty when there is none."""
+        file = self.log(name)
+        return indent(read_tail(file, LAST_LINES), "    ") if file.exists() else ""
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,11 @@ from pathlib import Path
 
 from fleet_timescale.errors import FleetError
 
-from fleet_stack.home.errors import StackError
-
 CONTEXT_TOKENS = 8192
 SLOTS = 1
 
 
-class ModelServerError(StackError):
+class ModelServerError(FleetError):
     """The model server cannot run on this machine."""
 
 

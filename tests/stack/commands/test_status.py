@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fleet_stack.commands.status import GONE, START, ServiceStatus, decide
-from fleet_stack.commands.table import render_status
+from fleet_stack.commands.status import GONE, START, ServiceStatus, decide, render
 from fleet_stack.home.stack import ABSENT, EXTERNAL, MANAGED, NAMES, Part
 from fleet_stack.run.supervisor import Process
 
@@ -64,8 +63,7 @@ def test_what_we_do_not_run_is_never_amiss(state):
 
 def test_table_has_one_line_a_part():
     """Eleven lines, each begins with the name."""
-    row = {"state": "up", "url": URL, "pid": 3, "reason": None}
-    lines = render_status(dict.fromkeys(NAMES, row)).splitlines()
+    lines = render(dict.fromkeys(NAMES, ServiceStatus("up", URL, 3))).splitlines()
 
     assert list(NAMES) == [line.split()[0] for line in lines]
     assert lines[0].split()[1] == "up"

@@ -67,7 +67,7 @@ def test_tools_have_their_plain_names(tmp_path):
         (["tests"], 1, "3"),
         (["tests", "tests/stack"], 64, "8"),
         (["tests/stack", "-k", "ports"], 2, None),
-        (["tests/stack/test_ports.py"], 2, None),
+        (["tests/stack/home/test_ports.py"], 2, None),
         (["-x"], 2, None),
     ],
 )

@@ -195,20 +195,7 @@ def test_slow_download_ends_at_the_total_limit(vendor, tmp_path, progress):
         )
 
 
-def test_no_disk_space_is_said_before_the_first_byte(vendor, tmp_path, progress):
-    """The size the server tells is compared with the room there is."""
-    with pytest.raises(
-        DownloadError, match=r"no disk space for it: .* has 0 MB free and 1 MB are needed"
-    ):
-        download(
-            Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress,
-            patience=IMPATIENT, free=lambda folder: 1000,
-        )  # fmt: skip
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_meter_prints_a_line_now_and_then():
+def test_progress_prints_a_line_now_and_then():
     """In a log, progress is a line every ten seconds."""
     lines, now = [], [0.0]
     progress = DownloadProgress(report=lines.append, stream=io.StringIO(), clock=lambda: now[0])
@@ -219,7 +206,7 @@ def test_meter_prints_a_line_now_and_then():
     assert lines == ["file 10/25 MB", "file 20/25 MB"]
 
 
-def test_meter_draws_bars_side_by_side_on_a_terminal():
+def test_progress_draws_bars_side_by_side_on_a_terminal():
     """On a terminal all downloads share one line."""
 
     class Terminal(io.StringIO):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fleet_stack.home import addresses
-from fleet_stack.home.addresses import AddressError, hide_login
+from fleet_stack.home.addresses import AddressError, hide_login, parse_llm
 from fleet_stack.run.preflight import parse_externals
 
 
@@ -54,3 +54,23 @@ def test_public_address_that_links_cannot_begin_with_is_refused(url):
     """It would stand in mails as `://None:20003`."""
     with pytest.raises(AddressError, match="FLEET_PUBLIC_URL"):
         addresses.parse_public("FLEET_PUBLIC_URL", url)
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("http://127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
+        ("http://127.0.0.1:11434/v1/", "http://127.0.0.1:11434/v1"),
+        ("https://gpu.example/openai/v1", "https://gpu.example/openai/v1"),
+    ],
+)
+def test_addresses_get_their_version(url, base):
+    """With or without /v1, the address of the API is the same."""
+    assert parse_llm("FLEET_LLM", url) == base
+
+
+@pytest.mark.parametrize("url", ["ollama", "127.0.0.1:11434", "ftp://host", "http://"])
+def test_what_is_no_address_is_refused(url):
+    """The error names the value and shows a good one."""
+    with pytest.raises(AddressError, match=f"FLEET_LLM is '{url}'"):
+        parse_llm("FLEET_LLM", url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fleet_stack.home.account import Account, load_current
 from fleet_stack.home.errors import HomeError
-from fleet_stack.home.files import make_folder, store_text
+from fleet_stack.home.files import make_folder, read_tail, store_text
 from fleet_stack.home.homes import Home
 from fleet_stack.run import grafana, render
 
@@ -66,3 +66,11 @@ def test_servers_get_only_the_folders_that_they_write(tmp_path):
     assert (tmp_path / "grafana").stat().st_uid == 0
     assert {name for name, uid in owners.items() if uid == NOBODY.uid} == set(grafana.WRITTEN)
     assert set(grafana.READ) < set(owners)
+
+
+def test_end_of_a_long_file_is_read(tmp_path):
+    """The last lines, in order; a log may have megabytes before them."""
+    file = tmp_path / "it.log"
+    file.write_text("x\n" * 100_000 + "a\nb\n")
+
+    assert read_tail(file, 2) == "a\nb"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fleet_stack.home import runtime
-from fleet_stack.home.account import Account, load_current
+from fleet_stack.home.account import Account
 from fleet_stack.home.errors import HomeError
 from fleet_stack.home.homes import Home
 
@@ -55,13 +55,11 @@ def test_socket_path_stays_short():
     assert len(str(base / runtime.SOCKET)) <= runtime.SOCKET_LENGTH
 
 
-def test_node_folder_is_made_and_removed(tmp_path):
+def test_folder_is_removed_with_the_nodes_below_it(tmp_path):
     """`down` leaves nothing, nor an empty folder above it."""
-    base = tmp_path / "fleet" / HOME.key
-    base.mkdir(parents=True)
-    folder = runtime.prepare_node(base, "alpha", load_current())
+    base = runtime.make_base(tmp_path / "fleet" / HOME.key)
+    (base / "alpha").mkdir()
 
-    assert folder.is_dir()
     runtime.remove(HOME, base)
     assert list(tmp_path.iterdir()) == []
 

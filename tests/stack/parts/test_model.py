@@ -19,14 +19,12 @@ from fleet_stack.parts.endpoints import (
     Endpoint,
     EndpointError,
     find_local,
-    normalise,
     parse_models,
     reach,
     render_offer,
 )
 from fleet_stack.parts.model import ModelError, Sources, decide_size, find_model
 from fleet_stack.parts.weights import LARGE, MIRRORED, SMALL, Weights, WeightsError
-from fleet_stack.servers import llm
 
 OLLAMA = Endpoint("Ollama", "http://127.0.0.1:11434/v1", ("llama3:8b", "other"))
 PARTS = [b"GGUF-one", b"two", b"three", b"four", b"five", b"six"]
@@ -284,26 +282,6 @@ def test_missing_package_of_the_bundled_model_is_named(cache):
         weights.copy_bundled(cache, TINY, "no_such_package")
 
 
-@pytest.mark.parametrize(
-    ("url", "base"),
-    [
-        ("http://127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
-        ("http://127.0.0.1:11434/v1/", "http://127.0.0.1:11434/v1"),
-        ("https://gpu.example/openai/v1", "https://gpu.example/openai/v1"),
-    ],
-)
-def test_addresses_get_their_version(url, base):
-    """With or without /v1, the address of the API is the same."""
-    assert normalise(url) == base
-
-
-@pytest.mark.parametrize("url", ["ollama", "127.0.0.1:11434", "ftp://host", "http://"])
-def test_what_is_no_address_is_refused(url):
-    """The error names the value and shows a good one."""
-    with pytest.raises(EndpointError, match=f"FLEET_LLM is '{url}'"):
-        normalise(url)
-
-
 @pytest.fixture
 def model_server():
     """A server that answers every path like /v1/models."""
@@ -372,31 +350,3 @@ def test_servers_that_run_here_are_offered_with_the_command():
 def test_other_servers_are_told_apart(answer):
     """Another program on a usual port is no model server."""
     assert parse_models(answer) is None
-
-
-def test_processor_without_avx2_is_refused_in_words():
-    """Without the check the server would die with SIGILL and say nothing."""
-    flags = llm.parse_flags("processor\t: 0\nflags\t\t: fpu sse4_2 avx\n")
-
-    assert "no AVX2" in llm.decide_objection("x86_64", flags)
-
-
-@pytest.mark.parametrize(
-    ("machine", "flags"), [("x86_64", {"avx", "avx2"}), ("x86_64", set()), ("aarch64", {"asimd"})]
-)
-def test_other_processors_are_accepted(machine, flags):
-    """Only a processor that is known to lack AVX2 is refused."""
-    assert llm.decide_objection(machine, frozenset(flags)) is None
-
-
-@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 7)])
-def test_one_core_is_left_to_the_others(cores, threads):
-    """Threads that wait for a busy core make the model ten times slower."""
-    assert llm.decide_threads(cores) == threads
-
-
-@pytest.mark.parametrize("arguments", [[], ["model.gguf"], ["model.gguf", "port"]])
-def test_wrong_arguments_show_the_usage(arguments, capsys):
-    """A wrong command line ends with exit code 2."""
-    assert llm.main(arguments) == 2
-    assert "usage:" in capsys.readouterr().err

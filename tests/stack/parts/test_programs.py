@@ -16,8 +16,15 @@ from fleet_stack.fetch.cache import Cache, CacheError, decide_cache_root
 from fleet_stack.fetch.download import DownloadError
 from fleet_stack.fetch.download_progress import DownloadProgress
 from fleet_stack.fetch.hosts import probe
-from fleet_stack.fetch.pins import Pin, decide_objection, load_pins, parse_version
-from fleet_stack.parts.program import ProgramError, render_program
+from fleet_stack.fetch.vendor import Pin, load_pins
+from fleet_stack.parts.installed import DEBIAN
+from fleet_stack.parts.program import (
+    Program,
+    ProgramError,
+    decide_objection,
+    parse_version,
+    render_program,
+)
 from fleet_stack.parts.programs import Sources, can_be_had, find_programs
 
 ALL = ("grafana", "prometheus", "alertmanager")
@@ -46,7 +53,7 @@ def find(cache, tmp_path):
         return folder
 
     def fetch_debian():
-        folder = cache.path(debian.folder_name())
+        folder = cache.path(DEBIAN.folder_name)
         make_program(folder / "usr/bin/prometheus", "2.42.0+ds")
         make_program(folder / "usr/bin/prometheus-alertmanager", "0.25.0")
         (folder / "usr/share/prometheus/web").mkdir(parents=True)
@@ -158,7 +165,7 @@ def test_debian_stands_in_for_an_unreachable_vendor(find, cache):
     """Prometheus and Alertmanager come from Debian's packages, with the folder of the pages."""
     found, lines = find({}, ["prometheus", "alertmanager"], has_debian=True)
 
-    assets = cache.path(debian.folder_name()) / "usr/share/prometheus/web"
+    assets = cache.path(DEBIAN.folder_name) / "usr/share/prometheus/web"
     assert found["prometheus"].extra == (f"--web.local-assets={assets}/",)
     assert lines[0].startswith("prometheus 2.42.0 from Debian's package")
     assert found["alertmanager"].path.name == "prometheus-alertmanager"
@@ -375,7 +382,7 @@ def test_debian_packages_are_unpacked_and_not_installed(cache):
     """Only what the mirror knows is asked for, with lists of our own; only the result stays."""
     calls = []
 
-    folder = debian.fetch(cache, fake_apt([*debian.PACKAGES, "libjs-d3"], calls))
+    folder = debian.fetch(cache, DEBIAN, fake_apt([*DEBIAN.packages, "libjs-d3"], calls))
 
     assert (folder / "usr/bin/prometheus-alertmanager").exists()
     assert [path for path in cache.root.iterdir() if path.suffix != ".lock"] == [folder]
@@ -392,7 +399,7 @@ def test_debian_packages_are_unpacked_and_not_installed(cache):
 def test_mirror_without_the_packages_is_named(cache):
     """A mirror that lacks a package is an error with the package's name."""
     with pytest.raises(debian.DebianError, match="no prometheus-alertmanager; add a full mirror"):
-        debian.fetch(cache, fake_apt(["prometheus"], []))
+        debian.fetch(cache, DEBIAN, fake_apt(["prometheus"], []))
 
 
 def test_failing_command_tells_its_last_line(tmp_path):
@@ -466,3 +473,11 @@ def test_absent_program_is_looked_for_on_this_machine(cache, tmp_path):
 
     assert can_be_had(["prometheus"], environ, cache=cache)
     assert not can_be_had(["alertmanager"], environ, cache=cache)
+
+
+def test_login_of_an_external_program_is_not_reported():
+    """The line goes to the terminal, and from there into logs."""
+    program = Program("prometheus", origin="external", url="http://me:pw7@prometheus.lan:9090")
+
+    assert "prometheus.lan:9090" in render_program(program)
+    assert "pw7" not in render_program(program)

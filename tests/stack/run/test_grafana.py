@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from fleet_stack.home.errors import StartError
-from fleet_stack.run.people import add_people
+from fleet_stack.run.grafana import add_people
 
 PASSWORDS = {"admin": "a-secret", "operator": "o-secret", "viewer": "v-secret"}
 

@@ -13,10 +13,11 @@ from fleet_stack.home.homes import Home
 from fleet_stack.home.placement import Placement
 from fleet_stack.home.ports import SERVICES
 from fleet_stack.home.secrets import Secrets
-from fleet_stack.home.stack import Decision, Stack
 from fleet_stack.parts.model import Model
 from fleet_stack.parts.program import Program
 from fleet_stack.run import services
+from fleet_stack.run.assembly import assemble
+from fleet_stack.run.preflight import Preflight
 from fleet_stack.run.shutdown import MARK
 
 NAMES = ("admin_token", "node.dsn", "control.dsn", "jwt_key", "proxy_secret", "grafana_secret_key",
@@ -34,23 +35,21 @@ def whole(tmp_path):
         "grafana": Program("grafana", Path("/x/grafana"), extra=("--homepath", "/x")),
     }
     model = Model(Path("/m.gguf"), "tiny", None, "from your file")
-    parts = stack.decide_parts(ports, {}, programs, model)
     secrets = Secrets(tmp_path / "secrets")
     for name in NAMES:
         secrets.ensure(name)
     user = Account("fleet", 990, 990)
-    return Stack(
+    base = Preflight(
         home=Home(tmp_path),
-        decision=Decision(
-            parts, "alpha", str(tmp_path / "run"), grafana_public_url="http://127.0.0.1:20003"
-        ),
+        environ={},
+        externals={},
         ports=ports,
         placement=Placement(user, user, tmp_path / "postgres"),
         secrets=secrets,
-        programs=programs,
-        model=model,
-        public_url="http://127.0.0.1:20008",
+        runtime=tmp_path / "run",
+        progress=lambda _line: None,
     )
+    return assemble(base, "alpha", programs, model)
 
 
 def by_name(whole):
@@ -79,7 +78,7 @@ def test_absent_and_external_parts_are_not_run(whole):
 
 def test_no_secret_is_in_a_command_or_an_environment(whole):
     """All users of a machine see command lines; supervisor's file is readable as well."""
-    values = [whole.secrets.read(name) for name in NAMES]
+    values = [whole.base.secrets.read(name) for name in NAMES]
     texts = [
         text
         for service in services.plan(whole, {})
@@ -116,21 +115,22 @@ def test_model_server_address_ends_in_v1(whole):
 def test_login_of_a_model_server_is_in_no_command_or_environment(whole):
     """It reaches the worker as a file; a new password there makes it start anew."""
     url = "http://me:pw7@10.0.0.2:1/v1"
-    whole.secrets.put("llm_url", url)
+    whole.base.secrets.put("llm_url", url)
     external = replace(whole, model=Model(None, "llama", url, "of FLEET_LLM at http://10.0.0.2"))
     environment = by_name(external)["node"].environment
-    whole.secrets.put("llm_url", url.replace("pw7", "pw8"))
+    whole.base.secrets.put("llm_url", url.replace("pw7", "pw8"))
 
     assert NodeSettings.from_environ(environment).llm_url == url.replace("pw7", "pw8")
     assert not [text for text in environment.values() if "pw7" in text]
-    assert Path(environment["FLEET_LLM_URL_FILE"]) == whole.secrets.path("llm_url")
+    assert Path(environment["FLEET_LLM_URL_FILE"]) == whole.base.secrets.path("llm_url")
     assert "FLEET_LLM_URL" not in environment
     assert environment != by_name(external)["node"].environment
 
 
 def test_links_of_prometheus_begin_where_people_browse(whole):
     """They stand in mails; a path of the control API's is not Prometheus's."""
-    public = replace(whole, public_url_given="https://fleet.lan/fleet")
+    base = replace(whole.base, environ={"FLEET_PUBLIC_URL": "https://fleet.lan/fleet"})
+    public = replace(whole, base=base)
 
     assert "--web.external-url=http://127.0.0.1:20001" in by_name(whole)["prometheus"].command
     for name, port in (("prometheus", 20001), ("alertmanager", 20002)):
@@ -164,7 +164,7 @@ def test_grafana_reads_its_secrets_from_files(whole):
     environment = by_name(whole)["grafana"].environment
 
     assert (
-        f"$__file{{{whole.secrets.path('user_admin_password')}}}"
+        f"$__file{{{whole.base.secrets.path('user_admin_password')}}}"
         == environment["GF_SECURITY_ADMIN_PASSWORD"]
     )
     assert (
@@ -190,5 +190,5 @@ def test_compiled_modules_have_a_place(whole):
     environment = by_name(whole)["control-api"].environment
     base = services.render_base_environment(Path("/srv/fleet"), {})
 
-    assert environment["PYTHONPYCACHEPREFIX"] == str(whole.home.path("pycache"))
+    assert environment["PYTHONPYCACHEPREFIX"] == str(whole.base.home.path("pycache"))
     assert "PYTHONPYCACHEPREFIX" not in base

@@ -1,0 +1,98 @@
+"""Put together what is known before the services start: the preflight, the programs, the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_stack.home import stack
+from fleet_stack.home.addresses import hide_login
+from fleet_stack.home.stack import ABSENT, EXTERNAL, MANAGED, NAMES, Decision, Part
+from fleet_stack.run import checksums
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet_stack.parts.model import Model
+    from fleet_stack.parts.program import Program
+    from fleet_stack.run.preflight import Preflight
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All that is known when the services are to be started."""
+
+    base: Preflight
+    decision: Decision
+    programs: Mapping[str, Program]
+    model: Model
+
+    @property
+    def user(self) -> str:
+        """The name of the user that runs everything but PostgreSQL."""
+        return self.base.placement.programs.name
+
+    @property
+    def node_runtime(self) -> Path:
+        """The folder in which our programs of this node meet."""
+        return Path(self.decision.runtime) / self.decision.node
+
+    def address(self, name: str) -> str:
+        """Return host:port of a part that we run."""
+        return f"127.0.0.1:{self.base.ports[name]}"
+
+    def public_address(self, name: str) -> str:
+        """Return where people browse a part that we run and that has no way in of its own."""
+        return stack.decide_public_url(self.base.public_url, self.base.ports[name], name)
+
+    def url(self, name: str) -> str:
+        """Return where a part answers; empty when it is absent."""
+        return self.decision.parts[name].url
+
+
+def assemble(base: Preflight, node: str, programs: Mapping[str, Program], model: Model) -> Stack:
+    """Return the stack that these findings make."""
+    parts = decide_parts(base.ports, base.externals, programs, model)
+    decision = Decision(
+        parts=parts,
+        node=node,
+        runtime=str(base.runtime),
+        inputs=stack.digest_inputs(base.environ, checksums.digest(checksums.ALL)),
+        note=base.placement.note,
+        grafana_public_url=_grafana_public_url(base, parts["grafana"]),
+        public_url=stack.decide_public_url(
+            base.public_url, base.ports["control-api"], "control-api"
+        ),
+    )
+    return Stack(base, decision, programs, model)
+
+
+def _grafana_public_url(base: Preflight, part: Part) -> str:
+    if part.state == MANAGED:
+        return stack.decide_public_url(base.public_url, base.ports["grafana"], "grafana")
+    return part.url.rstrip("/") if part.state == EXTERNAL else ""
+
+
+def decide_parts(
+    ports: Mapping[str, int],
+    externals: Mapping[str, str],
+    programs: Mapping[str, Program],
+    model: Model,
+) -> dict[str, Part]:
+    """Return every part of NAMES, each with its state and address."""
+    parts: dict[str, Part] = {}
+    for name in NAMES:
+        url = stack.render_url(name, ports[name]) if name in ports else ""
+        program = programs.get(name)
+        if name in externals:
+            parts[name] = Part(EXTERNAL, hide_login(externals[name]))
+        elif program is not None and program.path is None:
+            parts[name] = Part(ABSENT, reason=program.reason)
+        else:
+            parts[name] = Part(MANAGED, url)
+    if model.url:
+        parts["llm"] = Part(EXTERNAL, hide_login(model.url), model.origin)
+    elif model.path is not None:
+        parts["llm"] = Part(MANAGED, parts["llm"].url, model.name)
+    return parts
