@@ -1,9 +1,8 @@
 """
 Fixtures with a running control API, for tests/control_api and tests/grafana.
 
-Test folders are no packages here, so a conftest.py finds this module by path:
+A conftest.py imports what it needs:
 
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     from fix_control import api_server, control_settings, grafana_double, grafana_proxy
 
 `api_server` is gunicorn against the test's `database`; `grafana_proxy` is the same behind a

@@ -1,10 +1,9 @@
 """
 A database of the fleet for the tests of tests/timescale and tests/orchestrator.
 
-A test module has one clone of the template; `fleet` empties it after each test, which is quicker
-than a clone a test. Test folders are no packages here, so a conftest.py finds this module by path:
+A test module has one copy of the template; `fleet` empties it after each test, which is quicker
+than a copy a test. A conftest.py imports both fixtures:
 
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     from fix_fleet import fleet, module_database
 """
 
@@ -19,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from fleet_timescale.connection import connect
+from fix_postgres import copy_database
 from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fix_postgres import Database
     from fleet_timescale.connection import Connection
 
 TURNS = (
@@ -70,21 +70,6 @@ def fleet_error(*parts: str, sqlstate: str | None = None) -> Iterator[None]:
     told = f"{caught.value.diag.message_primary} | {caught.value.diag.message_hint}"
     assert [part for part in parts if part not in told] == [], told
     assert sqlstate in (None, caught.value.sqlstate)
-
-
-@dataclass(frozen=True)
-class Database:
-    """One database of the test server, to be entered as any role or node."""
-
-    port: int
-    name: str
-
-    def dsn(self, user: str = "fleet_owner") -> str:
-        login = f"fleet_node_{user}" if user in ("alpha", "beta") else user
-        return f"postgresql://{login}@127.0.0.1:{self.port}/{self.name}"
-
-    def connect(self, user: str = "fleet_owner") -> Connection:
-        return connect(self.dsn(user), "tests")
 
 
 @dataclass
@@ -207,17 +192,10 @@ class Fleet:
 
 
 @pytest.fixture(scope="module")
-def module_database(postgres_port, database_template, request):
-    """One clone a test module."""
-    name = f"m{uuid.uuid4().hex[:12]}"
-    with Database(postgres_port, "postgres").connect() as owner:
-        owner.execute(f"CREATE DATABASE {name} TEMPLATE {database_template}")
-        # Cloning a database does not clone what was granted on it.
-        grants = request.config.rootpath / "timescale/functions/095_database.sql"
-        with Database(postgres_port, name).connect() as clone:
-            clone.execute(grants.read_bytes())
-        yield Database(postgres_port, name)
-        owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def module_database(database_template):
+    """One copy a test module."""
+    with copy_database(database_template) as copy:
+        yield copy
 
 
 @pytest.fixture

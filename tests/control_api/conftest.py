@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import uuid
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-
-import pytest
-from fleet_control_api.app import create_app, make_services
-from fleet_timescale.connection import connect
-from werkzeug.serving import make_server
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import fix_control
+import pytest
 from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
+from fix_postgres import copy_database
+from fleet_control_api.app import create_app, make_services
+from werkzeug.serving import make_server
 
-GRANTS = Path(__file__).parents[2] / "timescale" / "functions" / "095_database.sql"
 SCRUBBED = (
     "Hello, this is [PII], how can I help you today?",
     "Hi, my number is [PII] and my bill is wrong.",
@@ -85,15 +79,10 @@ def api(owner, control_settings, grafana_double):  # noqa: F811 - pytest finds f
 
 
 @pytest.fixture(scope="module")
-def lasting_owner(postgres_port, database_template):
+def lasting_owner(database_template):
     """The owner's connection to a database that the tests of a module share."""
-    name, server = f"m{uuid.uuid4().hex[:12]}", f"host=127.0.0.1 port={postgres_port}"
-    with connect(f"{server} user=fleet_owner dbname=postgres", "tests") as postgres:
-        postgres.execute(f"CREATE DATABASE {name} TEMPLATE {database_template}")
-        with connect(f"{server} user=fleet_owner dbname={name}", "tests") as owner:
-            owner.execute(GRANTS.read_bytes())  # those on a database are not cloned with it
-            yield owner
-        postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copy_database(database_template) as copy, copy.connect() as owner:
+        yield owner
 
 
 @pytest.fixture

@@ -6,24 +6,19 @@ import errno
 import os
 import subprocess
 import sys
-import uuid
 from functools import partial
 from pathlib import Path
 
 import pytest
+from fix_postgres import Server, make_database
 from fleet_exporters.sinks.timescale import Ingest
-from fleet_orchestrator.generation import catalogue
 from fleet_stack.parts.programs import find_tools
-from fleet_timescale.connection import connect
-from fleet_timescale.migrate import migrate
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from program import Program
 from proxy import Proxy
 from readings import open_spool
-from server import Server, find_programs
 
 EMPTY = """TRUNCATE telemetry.hardware, telemetry.gpu, telemetry.disks, telemetry.temperatures,
 telemetry.network, telemetry.disk_io"""
@@ -45,21 +40,10 @@ class CountingWrite:
 
 
 @pytest.fixture(scope="session")
-def own_server(postgres_port):
+def own_server(postgres):
     """A migrated server with nodes alpha and beta that a test may stop."""
-    with connect(f"postgresql://fleet_owner@127.0.0.1:{postgres_port}/postgres", "tests") as other:
-        data = other.execute("SHOW data_directory").fetchone()["data_directory"]
-    made = Server(find_programs(data))
-    with made.connect(database="postgres") as owner:
-        owner.execute("CREATE DATABASE fleet")
-    with made.connect() as owner:
-        migrate(owner)
-        catalogue.load(owner)
-        for node in ("alpha", "beta"):
-            owner.execute(
-                "SELECT fleet.enroll_node(%s, %s, '{generate,quality}', '127.0.0.1:1', NULL)",
-                [uuid.uuid4(), node],
-            )
+    made = Server(postgres.programs)
+    make_database(made.port)
     yield made
     made.remove()
 

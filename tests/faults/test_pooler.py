@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import socket
 import subprocess
 from functools import partial
@@ -11,6 +10,7 @@ from functools import partial
 import pytest
 from fix_fleet import wait_until
 from fix_ports import free_port
+from fix_postgres import run_as_nobody
 from fleet_exporters.sinks.timescale import Ingest
 from fleet_stack.parts.pooler import find_pooler
 from fleet_timescale.connection import connect
@@ -42,10 +42,6 @@ def pooled(server, pgbouncer, tmp_path):
     port = free_port()
     settings = tmp_path / "pgbouncer.ini"
     settings.write_text(SETTINGS.format(server=server.port, port=port))
-    as_user = {}
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     with (tmp_path / "log").open("w") as log, settings.open() as opened:
         running = subprocess.Popen(
             [pgbouncer.path, f"/dev/fd/{opened.fileno()}"],
@@ -54,7 +50,7 @@ def pooled(server, pgbouncer, tmp_path):
             pass_fds=[opened.fileno()],
             stdout=log,
             stderr=log,
-            **as_user,
+            **run_as_nobody(),
         )
 
     def is_open():

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import threading
 import time
 import urllib.parse
@@ -15,18 +14,13 @@ import urllib.request
 import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
+from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
+from fix_ports import free_port
 from fleet_dashboards import build
 from fleet_stack.parts.programs import find_tools
 from psycopg.types.json import Jsonb
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-# Found through the line above: a running control API behind a stand-in for Grafana's proxy.
-from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
-from fix_ports import free_port
 
 PERSONA = {"customer_name": "Marisol Quintanilla", "account": "QX-55318"}
 TURNS = [

@@ -16,7 +16,6 @@ from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.store import Store
 from fleet_orchestrator.worker import Worker, read_limits
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import fix_fleet
