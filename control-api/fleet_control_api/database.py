@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from fleet_timescale.events import Outage
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from fleet_control_api.errors import (
     ApiError,
@@ -41,6 +42,7 @@ class Database:
     """Transactions on pooled connections."""
 
     def __init__(self, dsn: str) -> None:
+        self._outage = Outage("The control API", "requests that need it were answered with 503")
         self._pool: ConnectionPool[psycopg.Connection[dict[str, Any]]] = ConnectionPool(
             dsn,
             open=False,
@@ -71,8 +73,17 @@ class Database:
         Committed at the end, rolled back when the block raises.
         """
         self._pool.open()
-        with self._pool.connection(wait) as connection:
-            yield connection
+        try:
+            with self._pool.connection(wait) as connection:
+                self._outage.end(connection)
+                yield connection
+        except psycopg.OperationalError as exc:
+            is_busy = (
+                isinstance(exc, PoolTimeout) and self._pool.get_stats()["pool_size"] == POOL_MAX
+            )
+            if not is_busy:
+                self._outage.begin(exc)
+            raise
 
     def close(self) -> None:
         """Give all connections back to the server."""

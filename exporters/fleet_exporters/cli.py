@@ -78,7 +78,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     server = Server((settings.host, settings.port), exposition, settings.tick_seconds)
     clock = Clock()
     connect_node = partial(connect, settings.database_url, "fleet exporter")
-    ingest = Ingest(connect_node, spool, measure=clock.measure)
+    ingest = Ingest(connect_node, spool, measure=clock.measure, node=settings.node)
     families = make_families(settings.watched, clock=clock, monitor_url=settings.monitor_url)
     sampler = Sampler(families, slow=SLOW_PERIODS)
     rules = RulesFile(settings.runtime_dir)

@@ -18,6 +18,7 @@ import psycopg
 from fleet_timescale import log
 from fleet_timescale.connection import Connect, Connection
 from fleet_timescale.connection import connect as connect_database
+from fleet_timescale.events import Outage
 from prometheus_client import CollectorRegistry, start_http_server
 
 from fleet_orchestrator.fleet_metrics import FleetCollector, read_standing
@@ -79,9 +80,11 @@ class Pace:
 
 def run(connect: Connect, master: Master, stop: threading.Event, pace: Pace = Pace()) -> None:
     """Tick until told to stop; the database may come and go."""
+    outage = Outage("The master", "no tasks were made or taken back")
     while not stop.is_set():
         try:
             with connect() as connection:
+                outage.end(connection)
                 connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
                 while not stop.wait(pace.tick):
                     if done := master.tick(connection):
@@ -89,6 +92,7 @@ def run(connect: Connect, master: Master, stop: threading.Event, pace: Pace = Pa
                 master.resign(connection)
         except psycopg.OperationalError as exc:
             logger.warning("The database is away.", extra={"error": str(exc)})
+            outage.begin(exc)
             master.collector.forget()
             stop.wait(pace.retry)
 

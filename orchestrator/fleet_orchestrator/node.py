@@ -22,6 +22,7 @@ import psycopg
 from fleet_timescale import __version__, log
 from fleet_timescale.connection import Connect, Connection
 from fleet_timescale.connection import connect as connect_database
+from fleet_timescale.events import Outage
 
 from fleet_orchestrator import runtime
 from fleet_orchestrator.own_processes import OwnProcesses
@@ -162,13 +163,16 @@ def run(
 ) -> None:
     """Run the agent until told to stop; the database may come and go."""
     own = OwnProcesses(settings.llm_url)
+    outage = Outage(f"The node agent on {settings.node}", "it could not say that the node lives")
     with _supervised(child, stop):
         while not stop.is_set():
             try:
                 with connect() as connection:
+                    outage.end(connection)
                     listen(connection, child, settings.runtime_folder, own, stop)
             except psycopg.OperationalError as exc:
                 logger.warning("The database is away.", extra={"error": str(exc)})
+                outage.begin(exc)
                 stop.wait(retry_seconds)
 
 

@@ -20,11 +20,12 @@ class NodeSettings:
     runtime_folder: Path
     llm_url: str
     llm_model: str
+    node: str
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> NodeSettings:
         """
-        Read FLEET_DATABASE_URL_FILE, _RUNTIME_DIR, _LLM_MODEL, and _LLM_URL or _LLM_URL_FILE.
+        Read FLEET_NODE, _DATABASE_URL_FILE, _RUNTIME_DIR, _LLM_MODEL, _LLM_URL or _LLM_URL_FILE.
 
         The file is for an address that holds a login.
         """
@@ -35,6 +36,7 @@ class NodeSettings:
             runtime_folder=Path(settings.text(environ, "FLEET_RUNTIME_DIR")),
             llm_url=read_url(environ, "FLEET_LLM_URL"),
             llm_model=settings.text(environ, "FLEET_LLM_MODEL"),
+            node=settings.text(environ, "FLEET_NODE"),
         )
 
 

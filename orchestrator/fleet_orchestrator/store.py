@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
+from fleet_timescale.events import Outage
 from psycopg.types.json import Jsonb
 
 from fleet_orchestrator.errors import OrchestratorError
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 LOST_LEASE = "FL001"  # the SQLSTATE of fleet.hold_task
 RETRY_SECONDS = 0.5  # between attempts while the database is away
+AFTER_OUTAGE = "what it had in hand was stored afterwards, or is written anew"
 
 
 class LostLeaseError(OrchestratorError):
@@ -75,8 +77,12 @@ class Store:
     Not to be shared between threads.
     """
 
-    def __init__(self, connect: Connect, worker_id: uuid.UUID) -> None:
+    def __init__(
+        self, connect: Connect, worker_id: uuid.UUID, outage: Outage | None = None
+    ) -> None:
+        """Take the outage that all stores of a worker share."""
         self._connect = connect
+        self._outage = outage or Outage("A worker", AFTER_OUTAGE)
         self._connection: Connection | None = None
         self.worker_id = worker_id
 
@@ -86,17 +92,20 @@ class Store:
 
         Return its rows. Raises LostLeaseError, psycopg.OperationalError (reconnects next time).
         """
-        if self._connection is None or self._connection.closed:
-            self._connection = self._connect()
         try:
-            return self._connection.execute(sql, params).fetchall()
+            if self._connection is None or self._connection.closed:
+                self._connection = self._connect()
+            rows = self._connection.execute(sql, params).fetchall()
         except psycopg.Error as exc:
             # Looked at first: psycopg takes every state of class F for an operational error.
             if exc.sqlstate == LOST_LEASE:
                 raise LostLeaseError(exc.diag.message_primary) from exc
             if isinstance(exc, psycopg.OperationalError):
-                self._connection.close()
+                self._outage.begin(exc)
+                self.close()
             raise
+        self._outage.end(self._connection)
+        return rows
 
     def close(self) -> None:
         """Close the connection, if there is one."""

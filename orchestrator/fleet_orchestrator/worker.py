@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from fleet_timescale import log
 from fleet_timescale.connection import connect as connect_database
+from fleet_timescale.events import Outage
 
 from fleet_orchestrator import runtime
 from fleet_orchestrator.blame import decide_failure
@@ -39,7 +40,14 @@ from fleet_orchestrator.owner import Owner
 from fleet_orchestrator.quality.judge import judge
 from fleet_orchestrator.quality.scrub import scrub
 from fleet_orchestrator.settings import NodeSettings
-from fleet_orchestrator.store import DatabaseAwayError, LostLeaseError, Store, Task, Unjudged
+from fleet_orchestrator.store import (
+    AFTER_OUTAGE,
+    DatabaseAwayError,
+    LostLeaseError,
+    Store,
+    Task,
+    Unjudged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -310,9 +318,10 @@ def main(argv: list[str]) -> int:
         logger.error("%s", exc)  # noqa: TRY400 - the sentence says it all
         return 1
     worker_id = uuid.uuid4()
+    outage = Outage(f"The worker on {settings.node}", AFTER_OUTAGE)
 
     def make_store() -> Store:
-        return Store(lambda: connect_database(settings.dsn, "fleet worker"), worker_id)
+        return Store(lambda: connect_database(settings.dsn, "fleet worker"), worker_id, outage)
 
     worker = Worker(
         make_store, connect(settings.llm_url, settings.llm_model), settings.runtime_folder

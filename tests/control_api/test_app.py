@@ -133,6 +133,26 @@ def test_cut_connections_are_replaced(api):
     assert api.call("viewer", "GET", "/jobs").status_code == 200
 
 
+def test_absence_of_the_database_is_told_once(api, database):
+    """However many requests fail meanwhile, there is one event, and it stays."""
+    assert api.call("viewer", "GET", "/jobs").status_code == 200
+    with type(database)(database.port, "postgres").connect() as server:
+        allow = f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS"
+        server.execute(f"{allow} false")
+        api.owner.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE usename = 'fleet_control' AND datname = current_database()"
+        )
+        away = [api.client.get("/api/v1/healthz").status_code for _ in range(2)]
+        server.execute(f"{allow} true")
+    again = api.call("viewer", "GET", "/jobs/00000000-0000-4000-8000-000000000000")
+
+    assert (away, again.status_code) == ([503, 503], 404)
+    (event,) = api.owner.execute("SELECT node, kind, message FROM analytics.events").fetchall()
+    assert (event["node"], event["kind"]) == (None, "database_away")
+    assert event["message"].startswith("The control API had no database for ")
+
+
 def test_metrics_count_by_route_not_by_path(lasting_api):
     """Requests are counted under the rule, so that invented paths make no series."""
     lasting_api.call("viewer", "GET", "/jobs/00000000-0000-4000-8000-000000000000")

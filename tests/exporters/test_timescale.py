@@ -134,6 +134,24 @@ def test_cut_connection_loses_nothing(ingest, spool, owner):
     assert count(owner, "hardware") == 2
 
 
+def test_absence_of_the_database_is_told_once(database, spool, owner):
+    """From the first failed try to the next stored batch it is one event of this node."""
+    ingest = Ingest(partial(database.connect, "alpha"), spool, node="alpha")
+    for number in range(4):
+        spool.put(batch(number))
+        ingest.step()
+        if number == 0:
+            owner.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE usename = 'fleet_node_alpha' AND datname = current_database()"
+            )
+    ingest.close()
+
+    (event,) = owner.execute("SELECT node, kind, message FROM analytics.events").fetchall()
+    assert (event["node"], event["kind"]) == ("alpha", "database_away")
+    assert event["message"].startswith("The exporter on alpha had no database for ")
+
+
 def test_missing_table_waits(ingest, spool, owner):
     """A database that is not migrated yet is no reason to throw readings away."""
     owner.execute("ALTER TABLE telemetry.disks RENAME TO elsewhere")

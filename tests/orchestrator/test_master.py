@@ -165,7 +165,7 @@ def test_standby_publishes_only_that_it_does_not_lead(contenders):
 
 
 def test_numbers_are_forgotten_while_the_database_is_away(fleet, beside):
-    """What cannot be known is not published; the master waits and goes on afterwards."""
+    """What cannot be known is not published; the master waits, goes on afterwards and tells it."""
     master, stop, away = Master(FleetCollector()), threading.Event(), threading.Event()
 
     def connect():
@@ -186,6 +186,8 @@ def test_numbers_are_forgotten_while_the_database_is_away(fleet, beside):
         wait_until(lambda: page(master)[leading] == 1, "it leads again")
     finally:
         stop.set()
+    (event,) = fleet.rows("SELECT message FROM analytics.events WHERE kind = 'database_away'")
+    assert event["message"].startswith("The master had no database for ")
 
 
 def test_master_program_serves_its_page(fleet, tmp_path):

@@ -16,6 +16,7 @@ from fix_fleet import wait_until
 from fleet_orchestrator.node import Child, decide_restart_delay, run
 from fleet_orchestrator.settings import NodeSettings
 
+AWAY = "SELECT node FROM analytics.events WHERE kind = 'database_away'"
 HEARTBEAT = "SELECT last_heartbeat_at FROM fleet.nodes WHERE node = 'alpha'"
 
 
@@ -25,7 +26,7 @@ class Agent:
     def __init__(self, fleet, folder, beside):
         self.fleet, self.folder, self.beside = fleet, folder, beside
         self.stop, self.child = threading.Event(), None
-        self.settings = NodeSettings("", folder, "http://127.0.0.1:9/v1", "tiny")
+        self.settings = NodeSettings("", folder, "http://127.0.0.1:9/v1", "tiny", "alpha")
 
     def start(self, *command, connect=None):
         self.child = Child(command=command)
@@ -158,8 +159,8 @@ def test_heartbeat_says_how_the_worker_is(agent):
 
 
 def test_agent_outlives_the_database(agent):
-    """While the database is away the worker runs; afterwards heartbeats go on."""
-    answers = [psycopg.OperationalError("away"), None]
+    """While the database is away the worker runs; afterwards heartbeats go on, and it is told."""
+    answers = [psycopg.OperationalError("away"), None, psycopg.OperationalError("away"), None]
 
     def connect():
         if answers and (error := answers.pop(0)):
@@ -167,8 +168,14 @@ def test_agent_outlives_the_database(agent):
         return agent.fleet.database.connect("alpha")
 
     pid = agent.start("cat", connect=connect)
+    wait_until(lambda: agent.fleet.value(HEARTBEAT), "a heartbeat after the first absence")
+    agent.fleet.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename ~ 'alpha'"
+        " AND datname = current_database()"
+    )
 
-    wait_until(lambda: agent.fleet.value(HEARTBEAT), "a heartbeat after the absence")
+    wait_until(lambda: agent.fleet.rows(AWAY), "the event")
+    assert agent.fleet.rows(AWAY) == [{"node": "alpha"}]
     assert agent.child.process.pid == pid
 
 

@@ -9,7 +9,14 @@ import psycopg
 import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator.lease import Lease
-from fleet_orchestrator.store import DatabaseAwayError, LostLeaseError, Store, Task
+from fleet_orchestrator.store import (
+    AFTER_OUTAGE,
+    DatabaseAwayError,
+    LostLeaseError,
+    Store,
+    Task,
+)
+from fleet_timescale.events import Outage
 
 AWAY = psycopg.OperationalError("the server does not answer")
 TASK = Task(uuid.uuid4(), 1, "complaint", {}, 1, 6, 8, None, [])
@@ -40,6 +47,26 @@ def test_broken_connection_is_made_again(fleet):
 
     assert store.rows("SELECT pg_backend_pid() AS pid") != [first]
     store.close()
+
+
+def test_absence_is_told_once_by_all_stores_of_a_worker(fleet):
+    """Two threads lose their connections to the same absence: one event."""
+    outage = Outage("The worker on alpha", AFTER_OUTAGE)
+    stores = [
+        Store(lambda: fleet.database.connect("alpha"), uuid.uuid4(), outage) for _ in range(2)
+    ]
+    for store in stores:
+        (row,) = store.rows("SELECT pg_backend_pid() AS pid")
+        fleet.rows("SELECT pg_terminate_backend(%s, 5000)", row["pid"])
+    for store in stores:
+        with pytest.raises(psycopg.OperationalError):
+            store.counters()
+        store.counters()
+        store.close()
+
+    (event,) = fleet.rows("SELECT node, kind, message FROM analytics.events")
+    assert (event["node"], event["kind"]) == ("alpha", "database_away")
+    assert event["message"].startswith("The worker on alpha had no database for ")
 
 
 def test_insisting_outlives_an_absence():

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
+from fleet_timescale.events import Outage
 from psycopg import sql
 
 from fleet_exporters.sample import Sample
@@ -95,17 +96,24 @@ def store(connection: Connection, batches: Sequence[Batch]) -> None:
 class Ingest:
     """Empties the spool into the database from a thread of its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads from, stores to, and is timed by
         self,
         connect: Connect,
         spool: Spool,
         clock: Callable[[], datetime] = _now,
         monotonic: Callable[[], float] = time.monotonic,
         measure: Callable[[Connection], None] = lambda _: None,
+        *,
+        node: str = "this machine",
     ) -> None:
-        """Call `measure` with each connection that is about to store rows."""
+        """
+        Call `measure` with each connection that is about to store rows.
+
+        `node` stands in the event that tells of an absence of the database.
+        """
         self._connect = connect
         self._measure = measure
+        self._outage = Outage(f"The exporter on {node}", "its readings waited and were stored then")
         self._spool = spool
         self._clock = clock
         self._deadline = Deadline(ANSWER_SECONDS, monotonic)
@@ -126,12 +134,14 @@ class Ingest:
             with self._deadline.over(self._connection):
                 self._measure(self._connection)
                 store(self._connection, batches)
+                self._outage.end(self._connection)
         except (psycopg.DataError, psycopg.IntegrityError):
             self._refuse(number, batches)
             return 0.0
         except psycopg.Error as exc:
             if self._connection is not None:  # perhaps it was too much for a slow one
                 self._limit = max(1, len(batches) // 2)
+            self._outage.begin(exc)
             return self._retry_later(exc)
         self._note_stored(batches)
         self._spool.remove(number)
