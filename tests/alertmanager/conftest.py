@@ -56,7 +56,7 @@ class Mailbox:
     def __init__(self):
         self.messages = queue.Queue()
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+    async def handle_DATA(self, server, session, envelope):
         message = email.message_from_bytes(envelope.content, policy=policy.default)
         self.messages.put(message)
         return "250 OK"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from dataclasses import dataclass, field, replace
 
 import fix_control
 import pytest
 from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
+from fix_http import serving
 from fix_postgres import copy_database
 from fleet_control_api.app import create_app, make_services
 from werkzeug.serving import make_server
@@ -105,12 +105,8 @@ def lasting_api(lasting_owner, grafana_double):  # noqa: F811 - as above
 def served_url(api):
     """The address of the application over real HTTP, from a thread of this process."""
     server = make_server("127.0.0.1", 0, api.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/api/v1"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server) as url:
+        yield f"{url}/api/v1"
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import ExitStack
 
 import pytest
+from fix_http import QuietHandler, listen, serving
 from fix_ports import free_port
 from fleet_control_api.client import main
 
@@ -180,30 +180,19 @@ def test_full_disk_is_said(fleet, tmp_path):
 @pytest.fixture
 def serve_bytes():
     """A server that answers every request with given bytes and a content length."""
-    servers = []
 
     def serve(body, length=None):
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self):
                 self.send_response(200)
                 self.send_header("Content-Length", str(length or len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_):
-                pass
+        return running.enter_context(serving(listen(Handler)))
 
-        server = HTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield serve
-    for server, thread in servers:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with ExitStack() as running:
+        yield serve
 
 
 def make_zip(path, manifest):

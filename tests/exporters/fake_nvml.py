@@ -37,15 +37,15 @@ class FakeNvml:
         self.cards = cards
         self.users = 1
 
-    def nvmlDeviceGetCount(self):  # noqa: N802
+    def nvmlDeviceGetCount(self):
         return len(self.cards)
 
-    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+    def nvmlDeviceGetHandleByIndex(self, index):
         if self.cards[index] is None:
             raise NVMLError(self.NVML_ERROR_GPU_IS_LOST)
         return self.cards[index]
 
-    def nvmlShutdown(self):  # noqa: N802
+    def nvmlShutdown(self):
         if self.users == 0:
             raise NVMLError(self.NVML_ERROR_UNINITIALIZED)
         self.users -= 1

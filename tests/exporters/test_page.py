@@ -6,12 +6,12 @@ import gzip
 import http.client
 import socket
 import subprocess
-import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from fix_http import serving
 from fleet_exporters.catalogue import CATALOGUE, HISTOGRAM_SUFFIXES
 from fleet_exporters.errors import ExporterError
 from fleet_exporters.sample import Sample, Tick, Verdict
@@ -46,7 +46,6 @@ class Served:
         self.now = 100.0
         self.page = Exposition(lambda: self.now)
         self.server = Server(("127.0.0.1", 0), self.page, TICK_SECONDS, lambda: self.now)
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def get(self, path, **headers):
         """Return status, headers and body of one request."""
@@ -59,9 +58,8 @@ class Served:
 @pytest.fixture
 def served():
     made = Served()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with serving(made.server):
+        yield made
 
 
 def test_golden_page():

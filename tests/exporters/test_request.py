@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
-import threading
 from http import HTTPStatus
 
 import pytest
+from fix_http import serving
 from fleet_exporters.request import HEAD_MAX, Request, parse, render_answer
 from fleet_exporters.server import Server
 from fleet_exporters.sinks.prometheus import Page
@@ -29,8 +29,6 @@ class OnePage:
 def ask():
     """Send bytes on one connection, and get all that comes until the server closes it."""
     server = Server(("127.0.0.1", 0), OnePage(), 5.0, clock=lambda: 0.0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
 
     def send(*pieces):
         with socket.create_connection(("127.0.0.1", server.server_port), 5) as client:
@@ -40,10 +38,8 @@ def ask():
             client.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: client.recv(65536), b""))
 
-    yield send
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server):
+        yield send
 
 
 def test_scrape_of_prometheus_is_understood():

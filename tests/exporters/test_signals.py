@@ -268,18 +268,18 @@ class FakeWindows:
         self.session, self.input_ticks, self.ticks = session, input_ticks, ticks
         self.screen, self.result = screen, result
 
-    def ProcessIdToSessionId(self, pid, reference):  # noqa: N802
+    def ProcessIdToSessionId(self, pid, reference):
         reference._obj.value = self.session
         return 1
 
-    def GetLastInputInfo(self, reference):  # noqa: N802
+    def GetLastInputInfo(self, reference):
         reference._obj.dwTime = self.input_ticks
         return 1
 
-    def GetTickCount(self):  # noqa: N802
+    def GetTickCount(self):
         return self.ticks
 
-    def SHQueryUserNotificationState(self, reference):  # noqa: N802
+    def SHQueryUserNotificationState(self, reference):
         reference._obj.value = self.screen
         return self.result
 

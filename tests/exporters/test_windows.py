@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from fix_http import QuietHandler, listen, serving
 from fleet_exporters.collectors.windows import Windows, parse, read_page
 from fleet_exporters.errors import NoDevice, SensorError
 
@@ -42,26 +41,20 @@ def test_other_answers_are_errors(page):
         list(parse(page))
 
 
-class Answer(BaseHTTPRequestHandler):
+class Answer(QuietHandler):
     """Serves the recording, and refuses everything else."""
 
     def do_GET(self):
-        is_known = self.path == "/data.json"
-        self.send_response(200 if is_known else 401)
-        self.end_headers()
-        self.wfile.write(DESKTOP.read_bytes() if is_known else b"")
-
-    def log_message(self, *_):
-        """Say nothing."""
+        if self.path == "/data.json":
+            self.reply(200, DESKTOP.read_bytes())
+        else:
+            self.reply(401)
 
 
 @pytest.fixture
 def url():
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(listen(Answer)) as url:
+        yield url
 
 
 def test_page_is_fetched(url):

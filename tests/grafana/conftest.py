@@ -13,10 +13,10 @@ import urllib.parse
 import urllib.request
 import uuid
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
+from fix_http import QuietHandler, listen, serving
 from fix_ports import free_port
 from fleet_dashboards import build
 from fleet_stack.parts.programs import find_tools
@@ -236,7 +236,7 @@ groups:
 """
 
 
-class Pages(BaseHTTPRequestHandler):
+class Pages(QuietHandler):
     """The pages of an exporter and of a master; the tokens rise at each scrape."""
 
     tokens = 0
@@ -244,13 +244,8 @@ class Pages(BaseHTTPRequestHandler):
     def do_GET(self):
         type(self).tokens += 50
         page = NODE_PAGE if self.path == "/node" else MASTER_PAGE
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write(page.format(tokens=type(self).tokens).encode())
-
-    def log_message(self, *_):
-        """Quiet: the test says what it needs."""
+        body = page.format(tokens=type(self).tokens).encode()
+        self.reply(200, body, "text/plain; version=0.0.4")
 
 
 @pytest.fixture(scope="session")
@@ -265,8 +260,7 @@ def prometheus_program():
 def prometheus(prometheus_program, tmp_path_factory):
     """Ask a real Prometheus that scrapes Pages: a function from PromQL to its result."""
     folder = tmp_path_factory.mktemp("prometheus")
-    pages = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    pages = listen(Pages)
     (folder / "tests.rules.yml").write_text(RULES)
     config = folder / "prometheus.yml"
     config.write_text(
@@ -281,13 +275,12 @@ def prometheus(prometheus_program, tmp_path_factory):
         )  # fmt: skip
     try:
         ask = functools.partial(ask_prometheus, f"http://{address}")
-        wait_until_seen(ask, process, folder / "log")
-        yield ask
+        with serving(pages):
+            wait_until_seen(ask, process, folder / "log")
+            yield ask
     finally:
         process.terminate()
         process.wait()
-        pages.shutdown()
-        pages.server_close()
 
 
 @pytest.fixture(scope="session")

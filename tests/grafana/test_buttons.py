@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import pytest
 import requests
+from fix_http import serving
 from fleet_control_api.app import create_app, make_services
 from fleet_control_api.routes.buttons import BUTTONS
 from fleet_dashboards import build, datasources
@@ -50,13 +50,9 @@ def app(control_settings):
 def grafana(app, grafana_double):
     """The stand-in for Grafana's proxy, with the control API behind it."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    grafana_double.upstream = f"http://127.0.0.1:{server.server_port}/api/v1/buttons"
-    yield grafana_double
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server) as url:
+        grafana_double.upstream = f"{url}/api/v1/buttons"
+        yield grafana_double
 
 
 @pytest.fixture

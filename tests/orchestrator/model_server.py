@@ -11,10 +11,11 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from fix_http import QuietHandler, serving
 
 PIECE = 16  # characters a chunk
 
@@ -81,7 +82,7 @@ def speak(request: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     """POST /v1/chat/completions, streamed."""
 
     protocol_version = "HTTP/1.1"
@@ -163,20 +164,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def login_page(self, request, answer):
         """What a hotel's network answers in the server's place."""
-        body = b"<html>please log in</html>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.reply(200, b"<html>please log in</html>", "text/html")
 
     def refuse(self, request, status):
-        body = json.dumps({"error": {"message": json.dumps(request["messages"][-1])}}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        error = {"error": {"message": json.dumps(request["messages"][-1])}}
+        self.reply(status, json.dumps(error).encode())
 
     def beginning(self, request, turns):
         """The answer up to the middle of the turn that follows so many complete ones."""
@@ -223,9 +215,6 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
-    def log_message(self, *_):
-        """Quiet: the test says what it needs."""
-
 
 class QuietServer(ThreadingHTTPServer):
     daemon_threads = True
@@ -240,14 +229,10 @@ def serve():
     state = ModelServer()
     handler = type("BoundHandler", (Handler,), {"model_server": state})
     server = QuietServer(("127.0.0.1", 0), handler)
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield state
-    state.go_on.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server) as url:
+        state.url = f"{url}/v1"
+        yield state
+        state.go_on.set()
 
 
 @pytest.fixture

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import io
 import re
 import socket
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
+from fix_http import QuietHandler, listen, serving
 from fleet_stack.fetch.download import DownloadError, Patience, Source, download
 from fleet_stack.fetch.download_progress import DownloadProgress
 
@@ -34,7 +33,7 @@ class Vendor:
 def vendor():
     state = Vendor()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self):
             asked = self.headers["Range"]
             state.ranges.append(asked)
@@ -57,16 +56,8 @@ def vendor():
             with suppress(ConnectionError):  # a client may leave
                 self.wfile.write(rest[: state.cut_after.pop(0)] if state.cut_after else rest)
 
-        def log_message(self, *arguments):
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        state.url = f"http://127.0.0.1:{server.server_port}"
+    with serving(listen(Handler)) as state.url:
         yield state
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

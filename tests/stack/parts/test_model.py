@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import io
 import json
 import sys
@@ -11,6 +10,7 @@ import threading
 
 import pytest
 import requests
+from fix_http import QuietHandler, listen, serving
 from fleet_stack.fetch.cache import Cache, CacheError
 from fleet_stack.fetch.download import DownloadError
 from fleet_stack.fetch.download_progress import DownloadProgress
@@ -286,23 +286,13 @@ def test_missing_package_of_the_bundled_model_is_named(cache):
 def model_server():
     """A server that answers every path like /v1/models."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self):
             body = json.dumps({"object": "list", "data": [{"id": "phi"}, {"id": "qwen"}]}).encode()
-            self.send_response(200 if self.path == "/v1/models" else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.reply(200 if self.path == "/v1/models" else 404, body)
 
-        def log_message(self, *arguments):
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(listen(Handler)) as url:
+        yield url
 
 
 def test_named_server_is_asked_for_its_models(model_server):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import io
 import tarfile
 import threading
 from functools import partial
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from fix_http import QuietHandler, listen, serving
 from fleet_stack.fetch import debian, vendor
 from fleet_stack.fetch.cache import Cache, CacheError, decide_cache_root
 from fleet_stack.fetch.download import DownloadError
@@ -275,25 +276,12 @@ def release(tmp_path):
     with tarfile.open(folder / "amd64.tar.gz", "w:gz") as tar:
         tar.add(folder / "prometheus-3.1.0.linux-amd64", "prometheus-3.1.0.linux-amd64")
 
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            """Say nothing."""
+    class Handler(QuietHandler, SimpleHTTPRequestHandler):
+        """Serves the files of the folder."""
 
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(Handler, directory=folder)
-    ) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        sum_ = hashlib.sha256((folder / "amd64.tar.gz").read_bytes()).hexdigest()
-        yield Pin(
-            "3.1.0",
-            f"http://127.0.0.1:{server.server_port}/{{arch}}.tar.gz",
-            {"amd64": sum_},
-            "2.42",
-            (),
-        )
-        server.shutdown()
-        thread.join()
+    sum_ = hashlib.sha256((folder / "amd64.tar.gz").read_bytes()).hexdigest()
+    with serving(listen(partial(Handler, directory=folder))) as url:
+        yield Pin("3.1.0", f"{url}/{{arch}}.tar.gz", {"amd64": sum_}, "2.42", ())
 
 
 @pytest.fixture

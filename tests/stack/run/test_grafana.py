@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
-import threading
 
 import pytest
+from fix_http import QuietHandler, listen, serving
 from fleet_stack.home.errors import StartError
 from fleet_stack.run.grafana import add_people
 
 PASSWORDS = {"admin": "a-secret", "operator": "o-secret", "viewer": "v-secret"}
 
 
-class Grafana(http.server.BaseHTTPRequestHandler):
+class Grafana(QuietHandler):
     def answer(self, code, content):
-        body = json.dumps(content).encode()
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.reply(code, json.dumps(content).encode())
 
     def read(self):
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -48,21 +42,14 @@ class Grafana(http.server.BaseHTTPRequestHandler):
         person["role"] = self.read()["role"]
         self.answer(200, {})
 
-    def log_message(self, *_arguments):
-        """Be quiet."""
-
 
 @pytest.fixture
 def server():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Grafana) as server:
-        server.users, server.made, server.password = [{"login": "admin"}], {}, "a-secret"
-        server.is_full = False
-        server.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server = listen(Grafana)
+    server.users, server.made, server.password = [{"login": "admin"}], {}, "a-secret"
+    server.is_full = False
+    with serving(server) as server.url:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_missing_people_are_made_with_their_roles(server):

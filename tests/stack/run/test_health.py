@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-
 import pytest
+from fix_http import QuietHandler, listen, serving
 from fix_ports import free_port
 from fleet_stack.run import health
 
 
-class Page(http.server.BaseHTTPRequestHandler):
+class Page(QuietHandler):
     def do_GET(self):
-        self.send_response(500 if self.path == "/broken" else 200)
-        self.end_headers()
-        self.wfile.write(b"fleet_node_info 1")
-
-    def log_message(self, *_arguments):
-        """Be quiet."""
+        self.reply(500 if self.path == "/broken" else 200, b"fleet_node_info 1", "text/plain")
 
 
 @pytest.fixture(scope="module")
 def url():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(listen(Page)) as url:
+        yield url
 
 
 def test_page_that_answers_with_its_content_is_healthy(url):
