@@ -71,6 +71,21 @@ class Api:
         ).fetchall()
 
 
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
 @pytest.fixture
 def api(owner, control_settings, grafana_double):  # noqa: F811 - pytest finds fixtures by name
     services = make_services(control_settings)

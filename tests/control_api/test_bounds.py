@@ -18,20 +18,10 @@ from fleet_control_api.roles import changes
 from fleet_control_api.routes import fleet
 
 
-class Clock:
-    """Stands still, so that no minute begins in the middle of a test."""
-
-    def __init__(self):
-        self.now = 1_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
-def bounded(lasting_api):
-    """At most 80 changes a minute, in a minute that does not end."""
-    lasting_api.use(audit_limit=AuditRateLimit(Clock()), writes=RateLimit(80, 60))
+def bounded(lasting_api, clock):
+    """At most 80 changes a minute, in a minute that ends when `clock` moves."""
+    lasting_api.use(audit_limit=AuditRateLimit(clock), writes=RateLimit(80, 60))
     return lasting_api
 
 
@@ -69,9 +59,9 @@ def test_failures_do_not_fill_the_log(bounded):
     assert outcomes == ["failed"] * OWN_ROWS + ["failed", "refused"]
 
 
-def test_changes_past_the_limit_are_one_row(api):
+def test_changes_past_the_limit_are_one_row(api, clock):
     """Whoever changes too much too fast has to wait, and is one row more; others go on."""
-    api.use(audit_limit=AuditRateLimit(Clock()), writes=RateLimit(3, 60))
+    api.use(audit_limit=AuditRateLimit(clock), writes=RateLimit(3, 60))
     codes = call_often(api, "operator", "POST", "/fleet/pause", 8)
     write_summaries(api)
 
@@ -93,10 +83,10 @@ def test_namesake_uses_up_no_attempts(api):
     assert api.call("operator", "POST", "/fleet/pause").status_code == 200
 
 
-def test_renewals_are_limited(api):
+def test_renewals_are_limited(api, clock):
     """Too many renewals of a login wait, leave one row, and keep the refresh token good."""
     make_user(api.owner, "ada", "viewer", "correct horse")
-    api.use(audit_limit=AuditRateLimit(Clock()), refreshes=RateLimit(2, 60))
+    api.use(audit_limit=AuditRateLimit(clock), refreshes=RateLimit(2, 60))
     login = {"login": "ada", "password": "correct horse"}
     tokens = api.client.post("/api/v1/auth/login", json=login).json
     codes = []
@@ -155,10 +145,8 @@ def test_fault_of_ours_leaves_a_row(lasting_api):
     )  # fmt: skip
 
 
-def test_summaries_are_written_after_a_quiet_minute(bounded):
+def test_summaries_are_written_after_a_quiet_minute(bounded, clock):
     """When the minute has ended they appear, though nobody tries anything more."""
-    clock = Clock()
-    bounded.use(audit_limit=AuditRateLimit(clock))
     call_often(bounded, "nobody", "POST", "/fleet/pause", 5)
     rows_seen, has_looked = [], Event()
 

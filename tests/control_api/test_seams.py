@@ -17,17 +17,8 @@ from fleet_control_api.identity import ANONYMOUS, Identity
 from fleet_control_api.limits import RateLimit
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-def test_limit_opens_again():
+def test_limit_opens_again(clock):
     """After the time has passed a caller may go on; others were never stopped."""
-    clock = Clock()
     limit = RateLimit(2, 60, clock)
 
     assert [limit.take("a"), limit.take("a"), limit.take("a"), limit.take("b")] == [0, 0, 60, 0]
@@ -39,9 +30,8 @@ def attempt(source="10.0.0.1", who=ANONYMOUS, action="fleet.pause", outcome="ref
     return Entry(who, action, "/p", outcome, "no login", source)
 
 
-def test_audit_rows_past_the_limit_are_summarised():
+def test_audit_rows_past_the_limit_are_summarised(clock):
     """The first attempt of a minute is a row, the others one row in the next minute."""
-    clock = Clock()
     limit = AuditRateLimit(clock)
     rows = [limit.take(attempt(), 1) for _ in range(5)]
     clock.now += 60
@@ -53,17 +43,17 @@ def test_audit_rows_past_the_limit_are_summarised():
     ]  # fmt: skip
 
 
-def test_audit_rows_are_bounded_by_sources():
+def test_audit_rows_are_bounded_by_sources(clock):
     """A thousand addresses in one minute make no thousand rows."""
-    limit = AuditRateLimit(Clock())
+    limit = AuditRateLimit(clock)
 
     assert sum(len(limit.take(attempt(f"10.0.{i // 250}.{i % 250}"), 1)) for i in range(1000)) == 51
 
 
-def test_audit_summaries_tell_people_apart_by_name_and_way():
+def test_audit_summaries_tell_people_apart_by_name_and_way(clock):
     """One row for each person and way in, wherever they come from, whatever they wanted."""
     ada, grafana_ada = Identity("ada", "login"), Identity("ada", "grafana")
-    limit = AuditRateLimit(Clock())
+    limit = AuditRateLimit(clock)
     for address in ("10.0.0.1", "10.0.0.2"):
         limit.take(attempt(address, ada), 0)
         limit.take(attempt(address, grafana_ada), 0)
@@ -76,9 +66,8 @@ def test_audit_summaries_tell_people_apart_by_name_and_way():
     assert limit.take_all() == []
 
 
-def test_sums_are_due_after_a_quiet_minute():
+def test_sums_are_due_after_a_quiet_minute(clock):
     """They need no later attempt, and are handed out once."""
-    clock = Clock()
     limit = AuditRateLimit(clock)
     limit.take(attempt(), 0)
 
@@ -92,9 +81,8 @@ def test_sums_are_due_after_a_quiet_minute():
 DONE = Done({"state": "paused"}, "fleet", "noise")
 
 
-def test_second_press_gets_the_answer_of_the_first():
+def test_second_press_gets_the_answer_of_the_first(clock):
     """For two seconds; afterwards, and under another key, it is a press of its own."""
-    clock = Clock()
     debounce = Debounce(clock)
     once = [debounce.once(key, lambda: DONE) for key in ("ada", "ada")]
     clock.now += 3
@@ -104,9 +92,9 @@ def test_second_press_gets_the_answer_of_the_first():
     assert debounce.once("eve", lambda: DONE) == (DONE, False)
 
 
-def test_press_after_another_change_is_none_of_the_same():
+def test_press_after_another_change_is_none_of_the_same(clock):
     """Whatever was changed meanwhile, by a press or otherwise, makes the next press count."""
-    debounce = Debounce(Clock())
+    debounce = Debounce(clock)
     debounce.once("pause", lambda: DONE)
     debounce.once("resume", lambda: DONE)
     again = debounce.once("pause", lambda: DONE)
@@ -116,9 +104,9 @@ def test_press_after_another_change_is_none_of_the_same():
     assert debounce.once("pause", lambda: DONE) == (DONE, False)
 
 
-def test_press_during_another_change_is_not_remembered():
+def test_press_during_another_change_is_not_remembered(clock):
     """Nobody knows which of the two was the last: the next press counts."""
-    debounce = Debounce(Clock())
+    debounce = Debounce(clock)
 
     def change():
         debounce.count_change()
@@ -129,9 +117,9 @@ def test_press_during_another_change_is_not_remembered():
     assert debounce.once("pause", lambda: DONE) == (DONE, False)
 
 
-def test_failed_press_is_not_remembered():
+def test_failed_press_is_not_remembered(clock):
     """The press after a failure tries again."""
-    debounce = Debounce(Clock())
+    debounce = Debounce(clock)
 
     with pytest.raises(ZeroDivisionError):
         debounce.once("ada", lambda: 1 / 0)
@@ -171,8 +159,7 @@ class FakeGrafana:
 
 
 @pytest.fixture
-def keys(grafana_double):
-    clock = Clock()
+def keys(grafana_double, clock):
     fake = FakeGrafana(grafana_double)
     return Keys("http://grafana", fake, clock), clock, fake
 

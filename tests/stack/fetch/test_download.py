@@ -60,11 +60,6 @@ def vendor():
         yield state
 
 
-@pytest.fixture
-def progress():
-    return DownloadProgress(report=lambda line: None, stream=io.StringIO())
-
-
 def test_good_file_is_kept(vendor, tmp_path, progress):
     """A file with the expected sha256 lies at its target, and nothing beside it."""
     download(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import sys
 import threading
@@ -13,7 +12,6 @@ import requests
 from fix_http import QuietHandler, listen, serving
 from fleet_stack.fetch.cache import Cache, CacheError
 from fleet_stack.fetch.download import DownloadError
-from fleet_stack.fetch.download_progress import DownloadProgress
 from fleet_stack.parts import weights
 from fleet_stack.parts.endpoints import (
     Endpoint,
@@ -30,17 +28,6 @@ OLLAMA = Endpoint("Ollama", "http://127.0.0.1:11434/v1", ("llama3:8b", "other"))
 PARTS = [b"GGUF-one", b"two", b"three", b"four", b"five", b"six"]
 WHOLE = b"".join(PARTS)
 TINY = Weights("tiny", hashlib.sha256(WHOLE).hexdigest(), len(WHOLE))
-
-
-@pytest.fixture
-def progress():
-    return DownloadProgress(report=lambda line: None, stream=io.StringIO())
-
-
-@pytest.fixture
-def cache(tmp_path):
-    (tmp_path / "cache").mkdir()
-    return Cache(tmp_path / "cache")
 
 
 @pytest.fixture

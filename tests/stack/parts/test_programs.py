@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import tarfile
 import threading
 from functools import partial
@@ -15,7 +14,6 @@ from fix_http import QuietHandler, listen, serving
 from fleet_stack.fetch import debian, vendor
 from fleet_stack.fetch.cache import Cache, CacheError, decide_cache_root
 from fleet_stack.fetch.download import DownloadError
-from fleet_stack.fetch.download_progress import DownloadProgress
 from fleet_stack.fetch.hosts import probe
 from fleet_stack.fetch.vendor import Pin, load_pins
 from fleet_stack.parts.installed import DEBIAN
@@ -36,12 +34,6 @@ def make_program(path: Path, version: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\necho '{path.name}, version {version} (branch: main)'\n")
     path.chmod(0o755)
-
-
-@pytest.fixture
-def cache(tmp_path):
-    (tmp_path / "cache").mkdir()
-    return Cache(tmp_path / "cache")
 
 
 @pytest.fixture
@@ -282,11 +274,6 @@ def release(tmp_path):
     sum_ = hashlib.sha256((folder / "amd64.tar.gz").read_bytes()).hexdigest()
     with serving(listen(partial(Handler, directory=folder))) as url:
         yield Pin("3.1.0", f"{url}/{{arch}}.tar.gz", {"amd64": sum_}, "2.42", ())
-
-
-@pytest.fixture
-def progress():
-    return DownloadProgress(report=lambda line: None, stream=io.StringIO())
 
 
 def test_release_is_unpacked_for_everyone(release, cache, progress):

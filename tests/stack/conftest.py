@@ -1,0 +1,20 @@
+"""What downloads need: a cache, and a progress that nobody sees."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from fleet_stack.fetch.cache import Cache
+from fleet_stack.fetch.download_progress import DownloadProgress
+
+
+@pytest.fixture
+def cache(tmp_path):
+    (tmp_path / "cache").mkdir()
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def progress():
+    return DownloadProgress(report=lambda line: None, stream=io.StringIO())
