@@ -181,6 +181,9 @@ _NODE = (
 _WORKER = (
     MetricSpec("fleet_llm_tokens_total", "counter", ("model", "kind"), COUNT,
                "Tokens of all calls to the model server; kind is prompt or completion (usage)."),
+    MetricSpec("fleet_llm_cached_prompt_tokens_total", "counter", ("model",), COUNT,
+               "Tokens of prompts that the model server had read before and kept; absent where it "
+               "does not tell (usage, timings)."),
     MetricSpec("fleet_llm_requests_total", "counter", ("model", "outcome"), COUNT,
                "Calls to the model server by outcome: ok, invalid, aborted, error (worker)."),
     MetricSpec("fleet_llm_request_duration_seconds", "histogram", ("model",), COUNT,

@@ -210,10 +210,10 @@ class Store:
     def record(self, call: Call, task: Task | None) -> None:
         """Store what one call to the model server cost; a canary call belongs to no task."""
         self.rows(
-            "SELECT fleet.record_llm_request(%s, %s, %s, %s, %s, %s, %s, %s)",
+            "SELECT fleet.record_llm_request(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             call.request_id, task and task.task_id, call.model,
             call.prompt_tokens, call.completion_tokens,
-            call.duration, call.time_to_first_token, call.outcome,
+            call.duration, call.time_to_first_token, call.outcome, call.cached_prompt_tokens,
         )  # fmt: skip
 
     def claim_judgements(self, limit: int) -> list[Unjudged]:

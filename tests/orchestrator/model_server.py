@@ -22,10 +22,12 @@ PIECE = 16  # characters a chunk
 
 @dataclass(frozen=True)
 class Answer:
-    """One behaviour: what happens, and after how many turns."""
+    """One behaviour: what happens, and after how many turns; `raw` sends this body as it is."""
 
     kind: str
     turns: int = 0
+    body: bytes = b""
+    content_type: str = "text/event-stream"
 
 
 GOOD = Answer("good")
@@ -165,6 +167,33 @@ class Handler(QuietHandler):
     def login_page(self, request, answer):
         """What a hotel's network answers in the server's place."""
         self.reply(200, b"<html>please log in</html>", "text/html")
+
+    def raw(self, request, answer):
+        """Any body; tests/orchestrator/stream_shapes.py has those that servers really send."""
+        self.reply(200, answer.body, answer.content_type)
+
+    def short(self, request, answer):
+        """Send a body and hang up before its announced end."""
+        self.send_response(200)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body) + 1))
+        self.end_headers()
+        self.wfile.write(answer.body)
+        self.close_connection = True
+
+    def hang_up(self, request, answer):
+        """Close the connection without a word."""
+        self.close_connection = True
+
+    def comments(self, request, answer):
+        """Send signs of life and nothing else, until nobody listens any more."""
+        self.begin()
+        try:
+            while not self.model_server.go_on.wait(0.01):
+                self.send_line(": still here")
+        except OSError:
+            self.model_server.hung_up.set()
+        self.close_connection = True
 
     def refuse(self, request, status):
         error = {"error": {"message": json.dumps(request["messages"][-1])}}

@@ -58,6 +58,20 @@ def test_garbage_gives_no_turns(garbage):
     assert TurnStream().feed(garbage) == []
 
 
+def test_turn_can_be_stored():
+    """What no database stores is taken out of the text, also where the model escapes it."""
+    answer = '{"turns": [{"speaker": "agent", "text": "a\\u0000b\\ud83d c\\ud83d\\ude00"}]}'
+
+    (turn,) = TurnStream().feed(answer)
+
+    assert turn["text"] == "ab\ufffd c\U0001f600"
+
+
+def test_nesting_without_end_is_no_turn():
+    """A model that only opens brackets breaks nothing but its answer."""
+    assert TurnStream().feed('{"turns": [{"a": ' + "[" * 100_000) == []
+
+
 def test_talk_before_the_answer_is_skipped():
     """Some models say a word before the JSON."""
     answer = "Sure, here it is:\n" + json.dumps({"turns": TURNS})

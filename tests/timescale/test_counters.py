@@ -45,6 +45,27 @@ def test_counters_equal_the_table(fleet):
     assert fleet.counters(f"{first}_count") == {("tiny",): sums["answered"]}
 
 
+def test_prompt_tokens_that_are_not_told_are_unknown(fleet):
+    """They are NULL in the table, and no counter says that there were none."""
+    fleet.rows(RECORD, uuid.uuid4(), None, 20, 1.0, None, "aborted", user="alpha")
+
+    (row,) = fleet.rows("SELECT * FROM analytics.llm_requests")
+    assert (row["prompt_tokens"], row["cached_prompt_tokens"]) == (None, None)
+    assert fleet.counters("fleet_llm_tokens_total") == {("completion", "tiny"): 20}
+    assert fleet.counters("fleet_llm_cached_prompt_tokens_total") == {}
+
+
+def test_cached_prompt_tokens_are_counted(fleet):
+    """Those that the server tells are a column and a counter, also when there were none."""
+    told = RECORD.replace("%s)", "%s, %s)")
+    fleet.rows(told, uuid.uuid4(), 90, 20, 1.0, None, "ok", 0, user="alpha")
+    fleet.rows(told, uuid.uuid4(), 90, 20, 1.0, None, "ok", 80, user="alpha")
+
+    rows = fleet.rows("SELECT cached_prompt_tokens AS n FROM analytics.llm_requests ORDER BY n")
+    assert [row["n"] for row in rows] == [0, 80]
+    assert fleet.counters("fleet_llm_cached_prompt_tokens_total") == {("tiny",): 80}
+
+
 def test_buckets_are_cumulative(fleet):
     """Each bucket counts all that is not above its bound; the last has them all."""
     for seconds in (0.1, 0.11, 3.0, 3.0, 500.0):

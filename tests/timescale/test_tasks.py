@@ -131,6 +131,23 @@ def test_finished_conversation_has_the_sums_of_its_task(fleet):
     assert fleet.task(held)["state"] == "done"
 
 
+@pytest.mark.parametrize(("told", "total"), [((100, None), 100), ((None, None), None)])
+def test_prompt_tokens_are_summed_as_far_as_they_are_told(fleet, told, total):
+    """A call that did not tell adds nothing; where none did, the sum is unknown."""
+    fleet.submit()
+    held = fleet.claim_one().start().store()
+    for tokens in told:
+        fleet.rows(
+            "SELECT fleet.record_llm_request(%s, %s, 'tiny', %s, 20, 1, 0.1, 'ok')",
+            uuid.uuid4(), held.row["task_id"], tokens, user="alpha",
+        )  # fmt: skip
+
+    made = held.finish()
+
+    sql = "SELECT prompt_tokens FROM fleet.conversations WHERE conversation_id = %s"
+    assert fleet.value(sql, made) == total
+
+
 def test_start_keeps_what_the_first_attempt_fixed(fleet):
     """A task continued elsewhere has the persona and prompt of its beginning."""
     fleet.submit()

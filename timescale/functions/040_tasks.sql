@@ -98,7 +98,7 @@ BEGIN
     (task_id, job_id, node, model, scenario, prompt_id, persona, turns, prompt_tokens, completion_tokens)
   SELECT v_task.task_id, v_task.job_id, v_task.node, p_model, v_task.scenario, v_task.prompt_id, v_task.persona,
     (SELECT count(*) FROM fleet.turns u WHERE u.task_id = p_task),
-    coalesce(sum(r.prompt_tokens), 0), coalesce(sum(r.completion_tokens), 0)
+    sum(r.prompt_tokens), coalesce(sum(r.completion_tokens), 0)
   FROM telemetry.llm_requests r WHERE r.task_id = p_task
   RETURNING conversation_id INTO v_conversation;
   UPDATE fleet.tasks SET state = 'done', lease_until = NULL, finished_at = clock_timestamp() WHERE task_id = p_task;
@@ -226,9 +226,12 @@ END $$;
 COMMENT ON FUNCTION fleet.set_circuit(boolean, text) IS
   'The worker stops using its model server, or uses it again; a change is an event, a repeated call is none.';
 
+DROP FUNCTION IF EXISTS fleet.record_llm_request(
+  uuid, uuid, text, bigint, bigint, double precision, double precision, text);
 CREATE OR REPLACE FUNCTION fleet.record_llm_request(
   p_request uuid, p_task uuid, p_model text, p_prompt_tokens bigint, p_completion_tokens bigint,
-  p_duration_seconds double precision, p_time_to_first_token_seconds double precision, p_outcome text
+  p_duration_seconds double precision, p_time_to_first_token_seconds double precision, p_outcome text,
+  p_cached_prompt_tokens bigint DEFAULT NULL
 ) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_node text := fleet.current_node();
@@ -239,10 +242,16 @@ BEGIN
     RETURN;
   END IF;
   INSERT INTO telemetry.llm_requests (node, request_id, task_id, model, prompt_tokens, completion_tokens,
-    duration_seconds, time_to_first_token_seconds, outcome)
+    cached_prompt_tokens, duration_seconds, time_to_first_token_seconds, outcome)
   VALUES (v_node, p_request, p_task, p_model, p_prompt_tokens, p_completion_tokens,
-    p_duration_seconds, p_time_to_first_token_seconds, p_outcome);
-  PERFORM fleet.bump_counter(v_node, 'fleet_llm_tokens_total', v_model || '{"kind": "prompt"}', p_prompt_tokens);
+    p_cached_prompt_tokens, p_duration_seconds, p_time_to_first_token_seconds, p_outcome);
+  -- A counter that does not exist says that nothing is known; one at 0 would say that there was nothing.
+  IF p_prompt_tokens IS NOT NULL THEN
+    PERFORM fleet.bump_counter(v_node, 'fleet_llm_tokens_total', v_model || '{"kind": "prompt"}', p_prompt_tokens);
+  END IF;
+  IF p_cached_prompt_tokens IS NOT NULL THEN
+    PERFORM fleet.bump_counter(v_node, 'fleet_llm_cached_prompt_tokens_total', v_model, p_cached_prompt_tokens);
+  END IF;
   PERFORM fleet.bump_counter(v_node, 'fleet_llm_tokens_total', v_model || '{"kind": "completion"}', p_completion_tokens);
   PERFORM fleet.bump_counter(v_node, 'fleet_llm_requests_total', v_model || jsonb_build_object('outcome', p_outcome), 1);
   PERFORM fleet.bump_histogram(v_node, 'fleet_llm_request_duration_seconds', v_model, p_duration_seconds);
@@ -250,5 +259,5 @@ BEGIN
     PERFORM fleet.bump_histogram(v_node, 'fleet_llm_time_to_first_token_seconds', v_model, p_time_to_first_token_seconds);
   END IF;
 END $$;
-COMMENT ON FUNCTION fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text) IS
-  'Store one call to a model server and count it; a repeated request id changes nothing.';
+COMMENT ON FUNCTION fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text, bigint) IS
+  'Store one call to a model server and count it; a repeated request id changes nothing. Tokens of the prompt that the server did not tell are NULL and not counted.';

@@ -101,7 +101,8 @@ CREATE VIEW analytics.temperatures AS SELECT * FROM telemetry.temperatures;
 CREATE VIEW analytics.network AS SELECT * FROM telemetry.network;
 CREATE VIEW analytics.disk_io AS SELECT * FROM telemetry.disk_io;
 CREATE VIEW analytics.llm_requests AS
-SELECT time, node, model, prompt_tokens, completion_tokens, duration_seconds, time_to_first_token_seconds, outcome, task_id
+SELECT time, node, model, prompt_tokens, cached_prompt_tokens, completion_tokens, duration_seconds,
+  time_to_first_token_seconds, outcome, task_id
 FROM telemetry.llm_requests;
 CREATE VIEW analytics.events AS SELECT time, node, severity, kind, message FROM telemetry.events;
 CREATE VIEW analytics.audit AS

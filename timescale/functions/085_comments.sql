@@ -83,7 +83,7 @@ COMMENT ON COLUMN analytics.conversations.healthcare_valid IS 'Whether its healt
 COMMENT ON COLUMN analytics.conversations.judge IS 'Who gave the scores; checks where only the checks looked.';
 COMMENT ON COLUMN analytics.conversations.checks_passed IS 'Checks that it passed.';
 COMMENT ON COLUMN analytics.conversations.checks_total IS 'Checks that were asked.';
-COMMENT ON COLUMN analytics.conversations.prompt_tokens IS 'Prompt tokens of all calls for its task.';
+COMMENT ON COLUMN analytics.conversations.prompt_tokens IS 'Prompt tokens of all calls for its task, as far as the server told them; NULL where it told none.';
 COMMENT ON COLUMN analytics.conversations.completion_tokens IS 'Completion tokens of all calls for its task.';
 COMMENT ON COLUMN analytics.conversations.turns IS 'Number of turns.';
 COMMENT ON COLUMN analytics.conversations.prompt IS 'Name of the prompt template.';
@@ -193,7 +193,8 @@ COMMENT ON VIEW analytics.llm_requests IS 'Each call to a model server as the wo
 COMMENT ON COLUMN analytics.llm_requests.time IS 'When the call ended.';
 COMMENT ON COLUMN analytics.llm_requests.node IS 'Machine that called.';
 COMMENT ON COLUMN analytics.llm_requests.model IS 'Model that was asked.';
-COMMENT ON COLUMN analytics.llm_requests.prompt_tokens IS 'Tokens of the prompt; 0 where a cut call did not say.';
+COMMENT ON COLUMN analytics.llm_requests.prompt_tokens IS 'Tokens of the prompt; NULL where the server did not tell.';
+COMMENT ON COLUMN analytics.llm_requests.cached_prompt_tokens IS 'How many of the prompt''s tokens the server had read before and kept; NULL where it did not tell.';
 COMMENT ON COLUMN analytics.llm_requests.completion_tokens IS 'Tokens of the answer.';
 COMMENT ON COLUMN analytics.llm_requests.duration_seconds IS 'Whole length of the call, seconds.';
 COMMENT ON COLUMN analytics.llm_requests.time_to_first_token_seconds IS 'Wait for the first token, seconds; NULL where none came.';

@@ -39,7 +39,7 @@ GRANT EXECUTE ON FUNCTION
   fleet.finish_task(uuid, uuid, integer, text), fleet.release_task(uuid, uuid, integer, text, text),
   fleet.decide_failures(boolean), fleet.has_open_failures(), fleet.set_circuit(boolean, text),
   fleet.return_own_tasks(uuid),
-  fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text),
+  fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text, bigint),
   fleet.claim_judgements(uuid, integer),
   fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer)
 TO fleet_worker;

@@ -15,66 +15,49 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import httpx2
 import openai
 
-from fleet_orchestrator.errors import OrchestratorError
-from fleet_orchestrator.generation.pump import pump
+from fleet_orchestrator.generation.answer import Answer, Event, Piece, Usage, render_said
+from fleet_orchestrator.generation.background_reader import read_in_background
+from fleet_orchestrator.generation.endpoint_error import EndpointError, Kind
 from fleet_orchestrator.generation.quoting import hide_prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
+
+__all__ = ["Call", "Endpoint", "EndpointError", "Kind", "Outcome", "Request", "connect"]
 
 logger = logging.getLogger(__name__)
 Outcome = Literal["ok", "invalid", "aborted", "error"]
-Kind = Literal["unreachable", "timeout", "refused_request", "http_error", "not_a_stream"]
 CONNECT_SECONDS = 3.0
-SAID_CHARACTERS_MAX = 500  # a server may answer with a page
 LOOK_SECONDS = 0.5  # how often we ask whether to go on while the server says nothing
 FIRST_TOKEN_SECONDS = 120.0  # a cold server loads its model first
-# vLLM wants to be told; llama.cpp continues a last assistant message anyway.
+# vLLM wants to be told; llama.cpp continues a last assistant message anyway. Hosted services refuse
+# what they do not know, and continue nothing.
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
-
+# Such a call is left in its middle, so tokens must be told with each piece: by llama.cpp, by vLLM.
+COUNT_EACH_PIECE = {"timings_per_token": True}
+USAGE_AT_THE_END = {"include_usage": True}
+USAGE_WITH_EACH_PIECE = {"include_usage": True, "continuous_usage_stats": True}
 REFUSED_REQUEST = frozenset({400, 413, 422})  # the server lives; it will not have this request
-
-
-class EndpointError(OrchestratorError):
-    """
-    The model server did not answer, or answered with an error.
-
-    `kind` is one lower-case word; `said` is what the server said, without words of the prompt. The
-    message says no more than the kind of error: addresses may hold logins. The whole stands in the
-    log.
-    """
-
-    def __init__(self, exc: Exception, messages: list[dict[str, str]]) -> None:
-        status: int | None = getattr(exc, "status_code", None)
-        self.kind: Kind = decide_kind(exc, status)
-        body = getattr(exc, "body", None)
-        said = str(body) if body else ""
-        self.said = hide_prompt(said[:SAID_CHARACTERS_MAX], messages)
-        answer = f"answered {status}" if status else f"failed ({type(exc).__name__})"
-        super().__init__(f"the model server {answer}")
-
-
-def decide_kind(exc: Exception, status: int | None) -> Kind:
-    """Return the word for what a server or the way to it did wrong."""
-    if status is not None:
-        return "refused_request" if status in REFUSED_REQUEST else "http_error"
-    if isinstance(exc, openai.APITimeoutError):
-        return "timeout"
-    return "unreachable" if isinstance(exc, openai.APIConnectionError) else "not_a_stream"
 
 
 @dataclass
 class Call:
-    """What one call cost; filled in while the answer comes. Times in seconds."""
+    """
+    What one call cost; filled in while the answer comes. Times in seconds.
+
+    Tokens of the prompt are None until the server tells them.
+    """
 
     model: str
     request_id: uuid.UUID = field(default_factory=uuid.uuid4)
     started: float = field(default_factory=time.monotonic)
     duration: float = 0.0
     time_to_first_token: float | None = None
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = None
+    cached_prompt_tokens: int | None = None
     completion_tokens: int = 0
     outcome: Outcome = "error"
 
@@ -114,9 +97,10 @@ class Endpoint:
         Raises EndpointError.
         """
         try:
-            with closing(pump(lambda: self._read(request), LOOK_SECONDS)) as chunks:
-                for chunk in chunks:
-                    yield from _read_chunk(chunk, call)
+            with closing(self._read(request)) as events:
+                for event in events:
+                    if text := _count(event, call):
+                        yield text
                     if not keep_going() or time.monotonic() - call.started > request.seconds_max:
                         call.outcome = "aborted"
                         return
@@ -125,31 +109,41 @@ class Endpoint:
             if call.outcome == "error":
                 call.outcome = "aborted"
             raise
-        except (openai.OpenAIError, ValueError) as exc:  # ValueError: a chunk that is no JSON
+        except (openai.OpenAIError, httpx2.HTTPError, EndpointError) as exc:
             logger.warning("The model server failed.", extra={"error": str(exc)})
-            raise EndpointError(exc, request.messages) from exc
+            raise parse_failure(exc, request.messages) from exc
         finally:
             call.duration = time.monotonic() - call.started
 
-    def _read(self, request: Request) -> Generator[Any, None, None]:
-        with self._open(request) as chunks:
-            yield from chunks
+    def _read(self, request: Request) -> Generator[Event | None, None, None]:
+        """Yield what the server says and costs, and None whenever it is time to look up."""
+        answer = Answer()
+        with closing(read_in_background(lambda: self._open(request), LOOK_SECONDS)) as chunks:
+            for data in chunks:
+                yield from answer.feed(data or b"")
+                yield None  # also while nothing but comments come
+                if answer.is_done:
+                    break
+        yield from answer.close(may_be_empty=request.continues)
 
-    def _open(self, request: Request) -> openai.Stream[Any]:
-        # Plain dicts are what goes over the wire; the client's types want classes of its own.
-        create: Any = self.client.chat.completions.create
-        stream: openai.Stream[Any] = create(
-            model=self.model,
-            messages=request.messages,
-            stream=True,
-            stream_options={"include_usage": True},
-            temperature=request.temperature,
-            seed=request.seed % 2**31,
-            max_tokens=request.tokens_max or openai.omit,
-            response_format=_render_format(request.schema) if request.schema else openai.omit,
-            extra_body=CONTINUE if request.continues else None,
-        )
-        return stream
+    def _open(self, request: Request) -> Generator[bytes, None, None]:
+        create = self.client.chat.completions.with_streaming_response.create
+        # The bytes as they come: the client's own way to read them ends at the first odd chunk.
+        with create(**self._render(request)) as response:
+            yield from response.iter_bytes()
+
+    def _render(self, request: Request) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "messages": request.messages,
+            "stream": True,
+            "stream_options": USAGE_WITH_EACH_PIECE if request.continues else USAGE_AT_THE_END,
+            "temperature": request.temperature,
+            "seed": request.seed % 2**31,
+            "max_tokens": request.tokens_max or openai.omit,
+            "response_format": _render_format(request.schema) if request.schema else openai.omit,
+            "extra_body": CONTINUE | COUNT_EACH_PIECE if request.continues else None,
+        }
 
 
 def _render_format(schema: dict[str, Any]) -> dict[str, Any]:
@@ -168,15 +162,33 @@ def connect(url: str, model: str) -> Endpoint:
     return Endpoint(client, model)
 
 
-def _read_chunk(chunk: Any, call: Call) -> Iterator[str]:
-    if chunk is None:
-        return
-    for choice in chunk.choices or ():
-        if piece := choice.delta.content:
-            if call.time_to_first_token is None:
-                call.time_to_first_token = time.monotonic() - call.started
-            call.completion_tokens += 1  # one chunk a token, until the server says better
-            yield piece
-    if chunk.usage is not None:
-        call.prompt_tokens = chunk.usage.prompt_tokens
-        call.completion_tokens = chunk.usage.completion_tokens
+def _count(event: Event | None, call: Call) -> str:
+    """Write down what an event costs; return what it says."""
+    if isinstance(event, Piece):
+        if call.time_to_first_token is None:
+            call.time_to_first_token = time.monotonic() - call.started
+        call.completion_tokens += event.tokens
+        return event.text
+    if isinstance(event, Usage):
+        call.prompt_tokens = event.prompt_tokens or call.prompt_tokens
+        if event.cached_prompt_tokens is not None:
+            call.cached_prompt_tokens = event.cached_prompt_tokens
+        call.completion_tokens = event.completion_tokens or call.completion_tokens
+    return ""
+
+
+def parse_failure(exc: Exception, messages: list[dict[str, str]]) -> EndpointError:
+    """Return what failed, in our words; what the server said comes without words of the prompt."""
+    if isinstance(exc, EndpointError):
+        return EndpointError(exc.kind, hide_prompt(exc.said, messages))
+    if isinstance(exc, openai.APIStatusError):
+        kind: Kind = "refused_request" if exc.status_code in REFUSED_REQUEST else "http_error"
+        said = render_said(exc.body) if exc.body else ""
+        return EndpointError(kind, hide_prompt(said, messages), exc.status_code)
+    # The client wraps what happens before the server's first byte, and passes on what comes later.
+    cause = exc.__cause__ if isinstance(exc, openai.APIConnectionError) else exc
+    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+        return EndpointError("unreachable")
+    if isinstance(cause, httpx2.TimeoutException):
+        return EndpointError("timeout")
+    return EndpointError("broken_stream" if isinstance(cause, httpx2.HTTPError) else "unreachable")

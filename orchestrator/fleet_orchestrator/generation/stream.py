@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from fleet_orchestrator.generation.answer import clean
+
 _DECODER = json.JSONDecoder()
 
 
@@ -35,6 +37,11 @@ class TurnStream:
             return None
         try:
             turn, self._offset = _DECODER.raw_decode(self.text, start)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None  # not complete yet
-        return turn if isinstance(turn, dict) else None
+        if not isinstance(turn, dict):
+            return None
+        # What the JSON of the answer escapes, the parser of the answer has not seen.
+        return {
+            key: clean(value) if isinstance(value, str) else value for key, value in turn.items()
+        }

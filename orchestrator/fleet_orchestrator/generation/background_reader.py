@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
-def pump(
+def read_in_background(
     open_source: Callable[[], Generator[Item, None, None]], seconds: float
 ) -> Generator[Item | None, None, None]:
     """
@@ -36,7 +36,7 @@ def pump(
             error = exc
         items.put((None, error, True))
 
-    threading.Thread(target=read, name="pump", daemon=True).start()
+    threading.Thread(target=read, name="background reader", daemon=True).start()
     try:
         while True:
             try:
