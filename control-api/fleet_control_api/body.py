@@ -9,13 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from fleet_control_api.errors import MalformedError, MediaTypeError, TooLargeError
+from fleet_control_api.arguments import Values, parse
+from fleet_control_api.errors import InvalidError, MalformedError, MediaTypeError, TooLargeError
 
 if TYPE_CHECKING:
     from flask import Request
 
 SIZE_MAX = 64 * 1024  # bytes; the largest honest body is well under one kilobyte
 DEPTH_MAX = 16
+
+
+def read_arguments(request: Request, model: type[Values], **path: str) -> Values:
+    """
+    Return the values of the body and of the path.
+
+    Raises what `read_body` raises, and InvalidError for unknown, missing and unusable values.
+    """
+    body = read_body(request)
+    for name in path.keys() & body.keys():
+        raise InvalidError(f"unknown value {name!r}", remedy=f"{name} belongs into the path only.")
+    return parse(model, {**body, **path})
 
 
 def read_body(request: Request) -> dict[str, Any]:

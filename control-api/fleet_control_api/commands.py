@@ -5,39 +5,41 @@ Commands: what people can ask to change. A REST route and a Grafana button run t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fleet_control_api.errors import NotFoundError
+from fleet_control_api.models.fields import Answer, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from fleet_timescale.connection import Connection
 
-    from fleet_control_api.arguments import Field
     from fleet_control_api.errors import ApiError
     from fleet_control_api.identity import Identity, Role
 
-Arguments = dict[str, Any]
+Arguments = TypeVar("Arguments", bound=Request)
+Reply = TypeVar("Reply", bound=Answer)
 
 
 @dataclass(frozen=True)
-class Done:
+class Done(Generic[Reply]):
     """The result of a command: the answer to the caller, target and reason for the audit log."""
 
-    answer: dict[str, Any]
+    answer: Reply
     target: str
     reason: str
 
 
 @dataclass(frozen=True)
-class Command:
+class Command(Generic[Arguments, Reply]):
     """A change that callers of a role may ask for."""
 
     action: str
     role: Role
     summary: str
-    fields: tuple[Field, ...]
-    execute: Callable[[Connection, Identity, Arguments], Done]
-    target: Callable[[Mapping[str, Any]], str]  # for the audit row of an attempt that failed
+    arguments: type[Arguments]
+    answer: type[Reply]
+    execute: Callable[[Connection, Identity, Arguments], Done[Reply]]
+    target: Callable[[Arguments], str]  # for the audit row of an attempt that failed
     not_found: type[ApiError] = NotFoundError  # the answer when the database finds no such row

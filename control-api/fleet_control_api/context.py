@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, g, request
 
@@ -45,7 +45,7 @@ class Services:
     # Per person and way in: what they try to change, and how often they renew a login.
     writes: RateLimit = field(default_factory=lambda: RateLimit(600, 60))
     refreshes: RateLimit = field(default_factory=lambda: RateLimit(20, 60))
-    debounce: Debounce[Done] = field(default_factory=Debounce)
+    debounce: Debounce[Done[Any]] = field(default_factory=Debounce)
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(STREAMS_MAX))
 
 

@@ -1,38 +1,35 @@
 """
 OpenAPI 3.1 from the application's own routes.
 
-What the decorators declare, and each handler's docstring.
+It is made of what the decorators declare, of the pydantic models and of each handler's docstring.
 """
 
 from __future__ import annotations
 
 import re
-from html import escape
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from fleet_timescale import __version__
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from fleet_control_api import errors
+from fleet_control_api.models.documents import Problem
 from fleet_control_api.roles import Route, route_of
 
 if TYPE_CHECKING:
     from flask import Flask
+    from pydantic import BaseModel
+    from pydantic.json_schema import JsonSchemaMode
     from werkzeug.routing import Rule
 
-    from fleet_control_api.arguments import Field
+    from fleet_control_api.errors import ApiError
     from fleet_control_api.identity import Access
 
-PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What failed, with the value."},
-        "instance": {"type": "string"},
-        "remedy": {"type": "string", "description": "What to do about it."},
-    },
-}
+Json = dict[str, Any]
+
+REFERENCE = "#/components/schemas/{model}"
+PROBLEM = {"schema": {"$ref": REFERENCE.format(model="Problem")}}
 SCHEMES = {
     "bearer": {
         "type": "http",
@@ -43,21 +40,55 @@ SCHEMES = {
         "type": "apiKey",
         "in": "header",
         "name": "X-Grafana-Id",
-        "description": "Signed by Grafana, sent with the proxy secret by its data source.",
+        "description": "Who pressed the button, signed by Grafana.",
     },
+    "grafana_proxy": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Fleet-Proxy-Secret",
+        "description": "Sent by Grafana's data source fleet-control only.",
+    },
+}
+HEADERS = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    429: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
+    503: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}},
 }
 
 
-def render_document(app: Flask, public_url: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Known:
+    """What only the running program knows; None while the database does not answer."""
+
+    alerts: tuple[str, ...]  # with a runbook
+    scenarios: tuple[str, ...] | None = None
+    count_max: int | None = None  # conversations of a job
+
+
+class Schemas(GenerateJsonSchema):
+    """pydantic's JSON Schema without the titles, which repeat the names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic's own
+        """False."""
+        return False
+
+
+def render_document(app: Flask, public_url: str, known: Known) -> Json:
     """Return the OpenAPI document of all routes."""
-    paths: dict[str, dict[str, Any]] = {}
-    for rule in app.url_map.iter_rules():
-        view = app.view_functions[rule.endpoint]
-        route = cast("Route", route_of(view))  # check_routes() saw that it has one
+    routes = [
+        # check_routes() saw that each has one.
+        (rule, cast("Route", route_of(app.view_functions[rule.endpoint])))
+        for rule in app.url_map.iter_rules()
+    ]
+    schemas = render_schemas([route for _, route in routes])
+    paths: dict[str, Json] = {}
+    for rule, route in routes:
         path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
+        doc = app.view_functions[rule.endpoint].__doc__ or ""
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            operation = render_operation(rule, route, view.__doc__ or "")
+            operation = render_operation(rule, route, doc, schemas)
             paths.setdefault(path, {})[method.lower()] = operation
+    add_known(schemas, known)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -67,50 +98,137 @@ def render_document(app: Flask, public_url: str) -> dict[str, Any]:
         },
         "servers": [{"url": public_url}],
         "paths": dict(sorted(paths.items())),
-        "components": {"securitySchemes": SCHEMES, "schemas": {"Problem": PROBLEM}},
+        "components": {"securitySchemes": SCHEMES, "schemas": schemas},
     }
 
 
-def render_operation(rule: Rule, route: Route, doc: str) -> dict[str, Any]:
+def render_schemas(routes: list[Route]) -> Json:
+    """Return the JSON Schema of each model that a route takes or answers, by its name."""
+    models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "validation"): None}
+    for route in routes:
+        for model in (route.path, route.query, route.headers, route.body):
+            if model:
+                models[model, "validation"] = None
+        if not isinstance(route.answer, str):
+            models[route.answer, "validation"] = None
+    _, document = models_json_schema(list(models), ref_template=REFERENCE, schema_generator=Schemas)
+    return cast("Json", document["$defs"])
+
+
+def add_known(schemas: Json, known: Known) -> None:
+    """Add the values that there are."""
+    schemas["AlertName"]["enum"] = list(known.alerts)
+    if known.scenarios is not None:
+        schemas["Scenario"]["enum"] = list(known.scenarios)
+        schemas["ScenarioOrMixed"]["enum"] = ["mixed", *known.scenarios]
+    if known.count_max is not None:
+        schemas["ConversationCount"]["maximum"] = known.count_max
+
+
+def render_operation(rule: Rule, route: Route, doc: str, schemas: Json) -> Json:
     """Return one operation."""
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in sorted(rule.arguments)
-    ]
-    parameters += [
-        {"name": f.name, "in": "query", "required": f.is_required, "schema": f.schema()}
-        for f in route.query
-    ]
-    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    operation: dict[str, Any] = {
+    operation: Json = {
         "operationId": rule.endpoint.replace(".", "_").replace("-", "_"),
         "tags": [rule.endpoint.partition(".")[0]],
         "summary": " ".join(doc.split()),
         "description": f"Needs {describe(route.access)}.",
-        "security": [] if route.access.is_public else [{_scheme(route.access): []}],
-        "parameters": parameters,
+        "security": [] if route.access.is_public else [_security(route.access)],
+        "parameters": [
+            parameter
+            for place, model in (
+                ("path", route.path), ("query", route.query), ("header", route.headers),
+            )
+            if model
+            for parameter in render_parameters(place, model, schemas)
+        ],
         "responses": {
-            "2XX": {"description": "Done.", "content": {route.media_type: {}}},
-            "default": {
-                "description": "Refused or failed.",
-                "content": {"application/problem+json": problem},
-            },
+            str(route.status): _render_success(route),
+            **{str(error.status): _render_error(error) for error in find_errors(route)},
         },
-    }
-    if route.body:
-        schema = render_schema(route.body)
-        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    }  # fmt: skip
+    if route.body and (body := render_body(route, schemas)):
+        operation["requestBody"] = body
     return operation
 
 
-def render_schema(fields: tuple[Field, ...]) -> dict[str, Any]:
-    """Return the JSON Schema of a body."""
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": [f.name for f in fields if f.is_required],
-        "properties": {f.name: f.schema() for f in fields},
+def render_parameters(place: str, model: type[BaseModel], schemas: Json) -> list[Json]:
+    """Return the fields of a model as parameters; null cannot be sent there."""
+    schema = schemas[model.__name__]
+    return [
+        {
+            "name": name,
+            "in": place,
+            "required": name in schema.get("required", ()),
+            "description": field.get("description", ""),
+            "schema": _without_null(field),
+        }
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _without_null(field: Json) -> Json:
+    schema = {key: value for key, value in field.items() if key not in {"anyOf", "description"}}
+    for option in field.get("anyOf", ()):
+        if option.get("type") != "null":
+            schema |= option
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    return schema
+
+
+def render_body(route: Route, schemas: Json) -> Json | None:
+    """Return the request body: the model without what the path names; None when nothing is left."""
+    assert route.body is not None  # noqa: S101 - the caller looked
+    schema = schemas[route.body.__name__]
+    in_path = route.path.model_fields if route.path else {}
+    left = {n: f for n, f in schema.get("properties", {}).items() if n not in in_path}
+    if not left:
+        return None
+    required = [name for name in schema.get("required", ()) if name not in in_path]
+    body = {**schema, "properties": left, "required": required}
+    return {"required": bool(required), "content": {"application/json": {"schema": body}}}
+
+
+def _render_success(route: Route) -> Json:
+    if isinstance(route.answer, str):
+        return {"description": "Done.", "content": {route.answer: {}}}
+    reference = {"$ref": REFERENCE.format(model=route.answer.__name__)}
+    done: Json = {
+        "description": "Done.",
+        "content": {"application/json": {"schema": reference}},
     }
+    if route.status == 201:
+        done["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
+    return done
+
+
+def _render_error(error: type[ApiError]) -> Json:
+    answer: Json = {
+        "description": (error.__doc__ or "").strip(),
+        "content": {"application/problem+json": PROBLEM},
+    }
+    if error.status in HEADERS:
+        answer["headers"] = HEADERS[error.status]
+    return answer
+
+
+def find_errors(route: Route) -> list[type[ApiError]]:
+    """Return the errors that a route may answer with, by what it takes, in the order of status."""
+    access = route.access
+    found: set[type[ApiError]] = {errors.ApiError, *route.errors}
+    if not access.is_public:
+        found |= {errors.RefusedError, errors.UnavailableError}
+    if not (access.is_public or access.is_button):
+        found.add(errors.UnauthenticatedError)
+    if access.action:
+        found.add(errors.TooManyError)
+    if route.body:
+        found |= {errors.MalformedError, errors.TooLargeError, errors.MediaTypeError}
+    if route.body or route.query or route.path or route.headers:
+        found.add(errors.InvalidError)
+    if route.path:
+        found.add(errors.NotFoundError)
+    return sorted(found, key=lambda error: error.status)
 
 
 def describe(access: Access) -> str:
@@ -122,42 +240,5 @@ def describe(access: Access) -> str:
     return " or ".join(words) + (", through Grafana" if access.is_button else "")
 
 
-def _scheme(access: Access) -> str:
-    return "grafana" if access.is_button else "bearer"
-
-
-def render_page(document: dict[str, Any]) -> str:
-    """Return the document as a plain page: no scripts, nothing from elsewhere."""
-    info = document["info"]
-    title = escape(info["title"])
-    rows = [
-        _render_row(f"{method.upper()} {path}", operation)
-        for path, operations in document["paths"].items()
-        for method, operation in operations.items()
-    ]
-    return "\n".join(
-        [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            f"<title>{title}</title></head><body><h1>{title} {escape(info['version'])}</h1>",
-            f"<p>{escape(info['description'])}",
-            'The same for programs: <a href="openapi.json">openapi.json</a>.</p>',
-            '<table border="1" cellpadding="4">',
-            "<tr><th>Address</th><th>What</th><th>Who</th><th>Values</th></tr>",
-            *rows,
-            "</table></body></html>\n",
-        ]
-    )
-
-
-def _render_row(address: str, operation: dict[str, Any]) -> str:
-    cells = (operation["summary"], operation["description"], _list_fields(operation))
-    shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f"<tr><td><code>{escape(address)}</code></td>{shown}</tr>"
-
-
-def _list_fields(operation: dict[str, Any]) -> str:
-    names = [p["name"] for p in operation["parameters"] if p["in"] == "query"]
-    body = operation.get("requestBody")
-    if body:
-        names += list(body["content"]["application/json"]["schema"]["properties"])
-    return ", ".join(names)
+def _security(access: Access) -> Json:
+    return {"grafana": [], "grafana_proxy": []} if access.is_button else {"bearer": []}

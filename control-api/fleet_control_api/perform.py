@@ -6,7 +6,7 @@ REST routes call `perform`, Grafana's buttons `perform_once`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from flask import request
@@ -21,12 +21,12 @@ from fleet_control_api.errors import ApiError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fleet_control_api.commands import Arguments, Command, Done
+    from fleet_control_api.commands import Arguments, Command, Done, Reply
 
 FAULT = "internal error; see the log of the control API"
 
 
-def perform(command: Command, read: Callable[[], Arguments]) -> dict[str, Any]:
+def perform(command: Command[Arguments, Reply], read: Callable[[], Arguments]) -> Reply:
     """
     Run a command for the caller and return its answer.
 
@@ -39,8 +39,10 @@ def perform(command: Command, read: Callable[[], Arguments]) -> dict[str, Any]:
 
 
 def perform_once(
-    command: Command, read: Callable[[], Arguments], sent: Sequence[tuple[str, str]]
-) -> dict[str, Any]:
+    command: Command[Arguments, Reply],
+    read: Callable[[], Arguments],
+    sent: Sequence[tuple[str, str]],
+) -> Reply:
     """
     Run a command as `perform` does, but answer the second press of a double click with the first.
 
@@ -53,11 +55,12 @@ def perform_once(
         reason = "the same press again within two seconds, no second change"
         entry = audit.Entry(caller(), command.action, done.target, "done", reason, source())
         audit.write_alone(services().database, [entry])
-    return done.answer
+    answer: Reply = done.answer
+    return answer
 
 
-def _run(command: Command, read: Callable[[], Arguments]) -> Done:
-    who, arguments = caller(), dict[str, Any]()
+def _run(command: Command[Arguments, Reply], read: Callable[[], Arguments]) -> Done[Reply]:
+    who, arguments = caller(), None
     try:
         arguments = read()
         with services().database.transaction() as connection:
@@ -68,7 +71,7 @@ def _run(command: Command, read: Callable[[], Arguments]) -> Done:
             )
     except Exception as exc:
         error = _explain(exc, command)
-        target = command.target(arguments) if arguments else request.path
+        target = command.target(arguments) if arguments is not None else request.path
         record_attempt(who, command.action, target, "failed", str(error or FAULT))
         if error is None or error is exc:
             raise
@@ -77,7 +80,7 @@ def _run(command: Command, read: Callable[[], Arguments]) -> Done:
     return done
 
 
-def _explain(error: Exception, command: Command) -> Exception | None:
+def _explain(error: Exception, command: Command[Arguments, Reply]) -> Exception | None:
     """Return the error that the caller is answered with, or None for a fault of ours."""
     if isinstance(error, psycopg.Error):
         return translate(error, command.not_found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-from typing import Any
 
 import psycopg
 from flask import Flask, Response, request
@@ -13,20 +12,9 @@ from werkzeug.exceptions import HTTPException
 
 from fleet_control_api.database import translate
 from fleet_control_api.errors import ApiError
+from fleet_control_api.models.documents import Problem
 
 log = logging.getLogger(__name__)
-
-
-def render_problem(status: int, title: str, detail: str, remedy: str, path: str) -> dict[str, Any]:
-    """Return the members of a problem; `remedy` is ours: what the caller can do about it."""
-    problem = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": path,
-    }
-    return problem | ({"remedy": remedy} if remedy else {})
 
 
 def register(app: Flask) -> None:
@@ -82,5 +70,12 @@ def answer_unexpected(error: Exception) -> Response:
 
 
 def _respond(status: int, title: str, detail: str, remedy: str) -> Response:
-    problem = render_problem(status, title, detail, remedy, request.path)
+    problem = Problem(
+        type="about:blank",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=request.path,
+        remedy=remedy or None,
+    ).model_dump(exclude_none=True)
     return Response(json.dumps(problem), status, mimetype="application/problem+json")

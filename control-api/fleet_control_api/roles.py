@@ -13,28 +13,39 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import g, request
+from pydantic import BaseModel
 
 from fleet_control_api.attempts import limit_changes, record_anonymous, record_attempt
 from fleet_control_api.context import services
-from fleet_control_api.errors import RefusedError, UnauthenticatedError
+from fleet_control_api.errors import (
+    ConflictError,
+    NotFoundError,
+    RefusedError,
+    UnauthenticatedError,
+)
 from fleet_control_api.identity import ANONYMOUS, Access, Identity, Role
 from fleet_control_api.sessions import identify_bearer
 
 if TYPE_CHECKING:
-    from fleet_control_api.arguments import Field
-    from fleet_control_api.commands import Command
+    from fleet_control_api.commands import Arguments, Command, Reply
+    from fleet_control_api.errors import ApiError
+    from fleet_control_api.models.fields import Request
 
 View = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class Route:
-    """What a view's decorator declares: who may call it, and what it takes."""
+    """What a view's decorator declares: who may call it, what it takes, what it answers."""
 
     access: Access
-    body: tuple[Field, ...] = ()
-    query: tuple[Field, ...] = ()
-    media_type: str = "application/json"
+    answer: type[BaseModel] | str  # a model of JSON, or another media type
+    status: int = 200
+    path: type[Request] | None = None
+    query: type[Request] | None = None
+    headers: type[Request] | None = None
+    body: type[Request] | None = None  # without what the path names
+    errors: tuple[type[ApiError], ...] = ()  # besides those that follow from the rest
 
 
 def route_of(view: View) -> Route | None:
@@ -43,39 +54,64 @@ def route_of(view: View) -> Route | None:
 
 
 def public(
-    *, body: tuple[Field, ...] = (), media_type: str = "application/json"
+    answer: type[BaseModel] | str,
+    *,
+    path: type[Request] | None = None,
+    body: type[Request] | None = None,
+    errors: tuple[type[ApiError], ...] = (),
 ) -> Callable[[View], View]:
     """Anybody may call it: it returns no data of the fleet, or is the way to log in."""
-    return _guard(Route(Access(), body=body, media_type=media_type))
+    return _guard(Route(Access(), answer, path=path, body=body, errors=errors))
 
 
-def reads(
+def reads(  # noqa: PLR0913 - all that a route may declare
+    answer: type[BaseModel] | str,
     role: Role | None = Role.VIEWER,
     *,
     scopes: tuple[str, ...] = (),
-    query: tuple[Field, ...] = (),
-    media_type: str = "application/json",
+    path: type[Request] | None = None,
+    query: type[Request] | None = None,
+    errors: tuple[type[ApiError], ...] = (),
 ) -> Callable[[View], View]:
     """The role, or a token of one of the scopes, may read it."""
-    return _guard(Route(Access(role, frozenset(scopes)), query=query, media_type=media_type))
+    access = Access(role, frozenset(scopes))
+    return _guard(Route(access, answer, path=path, query=query, errors=errors))
 
 
-def changes(command: Command, *, in_path: tuple[str, ...] = ()) -> Callable[[View], View]:
-    """
-    The command's role may do it; fields `in_path` come from the address, the others from the body.
-    """
-    body = tuple(field for field in command.fields if field.name not in in_path)
-    return _guard(Route(Access(command.role, action=command.action), body=body))
+def changes(
+    command: Command[Arguments, Reply],
+    *,
+    status: int = 200,
+    path: type[Request] | None = None,
+    headers: type[Request] | None = None,
+) -> Callable[[View], View]:
+    """The command's role may do it. What the path does not name comes from the body."""
+    access = Access(command.role, action=command.action)
+    return _guard(
+        Route(
+            access,
+            command.answer,
+            status=status,
+            path=path,
+            headers=headers,
+            body=command.arguments,
+            errors=(ConflictError,),
+        )
+    )
 
 
-def button(command: Command) -> Callable[[View], View]:
+def button(command: Command[Arguments, Reply]) -> Callable[[View], View]:
     """
     The command's role may do it, through Grafana's data source only.
 
     The values come from the query string.
     """
     access = Access(command.role, is_button=True, action=command.action)
-    return _guard(Route(access, query=command.fields))
+    return _guard(
+        Route(
+            access, command.answer, query=command.arguments, errors=(NotFoundError, ConflictError)
+        )
+    )
 
 
 def _guard(route: Route) -> Callable[[View], View]:
@@ -86,12 +122,19 @@ def _guard(route: Route) -> Callable[[View], View]:
             if not route.access.is_public:
                 g.identity = _identify(route.access)
                 _admit(route.access, g.identity)
-            return view(**arguments)
+            return _unpack(view(**arguments))
 
         guarded.route = route  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def _unpack(answer: Any) -> Any:
+    """Return what Flask takes: models as plain values, alone or before status and headers."""
+    if isinstance(answer, tuple):
+        return (_unpack(answer[0]), *answer[1:])
+    return answer.model_dump() if isinstance(answer, BaseModel) else answer
 
 
 def _identify(access: Access) -> Identity:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import jwt
 
 from fleet_control_api.errors import UnauthenticatedError
 from fleet_control_api.identity import Identity, Role, digest
+from fleet_control_api.models.auth import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ class Sessions:
     key: str
     clock: Callable[[], datetime] = now
 
-    def open(self, connection: Connection, login: str, role: Role) -> dict[str, Any]:
+    def open(self, connection: Connection, login: str, role: Role) -> Tokens:
         """Begin a session and return its tokens."""
         refresh = secrets.token_urlsafe(32)
         row = connection.execute(
@@ -51,7 +52,7 @@ class Sessions:
         assert row is not None  # noqa: S101 - a function call always has a row
         return self._answer(row["session_id"], login, role, refresh)
 
-    def renew(self, connection: Connection, refresh: str) -> tuple[str, dict[str, Any]]:
+    def renew(self, connection: Connection, refresh: str) -> tuple[str, Tokens]:
         """
         Swap a refresh token; return the login and its new tokens. Raises UnauthenticatedError.
         """
@@ -95,7 +96,7 @@ class Sessions:
             raise UnauthenticatedError("the session has ended", remedy=LOG_IN)
         return Identity(row["login"], "login", Role.parse(row["role"]), session_id=session_id)
 
-    def _answer(self, session_id: UUID, login: str, role: Role, refresh: str) -> dict[str, Any]:
+    def _answer(self, session_id: UUID, login: str, role: Role, refresh: str) -> Tokens:
         issued = self.clock()
         claims = {
             "iss": NAME,
@@ -105,14 +106,14 @@ class Sessions:
             "iat": issued,
             "exp": issued + ACCESS_LIFE,
         }
-        return {
-            "access_token": jwt.encode(claims, self.key, algorithm="HS256"),
-            "token_type": "Bearer",
-            "expires_in": int(ACCESS_LIFE.total_seconds()),
-            "refresh_token": refresh,
-            "login": login,
-            "role": role.word,
-        }
+        return Tokens(
+            access_token=jwt.encode(claims, self.key, algorithm="HS256"),
+            token_type="Bearer",  # noqa: S106 - a scheme, not a secret
+            expires_in=int(ACCESS_LIFE.total_seconds()),
+            refresh_token=refresh,
+            login=login,
+            role=role.word,
+        )
 
 
 def identify_token(connection: Connection, token: str) -> Identity:

@@ -210,7 +210,7 @@ def test_openapi_lists_every_route(lasting_api):
     assert order["required"] == ["scenario", "count"]
     assert (
         json.dumps(document["paths"]["/api/v1/buttons/job-cancel"]["post"]["security"])
-        == '[{"grafana": []}]'
+        == '[{"grafana": [], "grafana_proxy": []}]'
     )
 
 

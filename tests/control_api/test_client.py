@@ -86,7 +86,7 @@ def test_nodes_are_listed(fleet):
         ),
         (
             ["jobs", "submit", "--scenario", "mixed", "--count", "0"],
-            "count must be between 1 and 100000, not 0. Submit",
+            "count must be at least 1, not 0. How many conversations to write.",
         ),
         (["jobs", "show", "seven"], "job_id must be a UUID, not 'seven'"),
         (

@@ -96,7 +96,7 @@ def test_button_is_a_route(action, app):
     rules = {rule.rule: rule for rule in app.url_map.iter_rules()}
 
     assert "POST" in rules[f"/api/v1/buttons/{verb(action)}"].methods
-    known = {field.name for field in BUTTONS[verb(action)].fields}
+    known = BUTTONS[verb(action)].arguments.model_fields.keys()
     assert {key for key, _ in action["fetch"]["queryParams"]} <= known
 
 

@@ -6,18 +6,24 @@ Every attempt is in the audit log; those beyond the rate limit are counted there
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, request
 
 from fleet_control_api import audit
-from fleet_control_api.arguments import Field, Kind, parse
 from fleet_control_api.attempts import limit_changes, record_anonymous
-from fleet_control_api.body import read_body
-from fleet_control_api.commands import Arguments, Command, Done
+from fleet_control_api.body import read_arguments
+from fleet_control_api.commands import Command, Done
 from fleet_control_api.context import LOGINS_OF_SOURCE, services, source
-from fleet_control_api.errors import ApiError, InvalidError, TooManyError, UnauthenticatedError
+from fleet_control_api.errors import (
+    ApiError,
+    ConflictError,
+    TooManyError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from fleet_control_api.identity import ANONYMOUS, Identity, Role
+from fleet_control_api.models.auth import Credentials, LoggedOut, Nothing, Renewal, Tokens
 from fleet_control_api.passwords import is_password
 from fleet_control_api.perform import perform
 from fleet_control_api.roles import changes, public
@@ -25,24 +31,20 @@ from fleet_control_api.roles import changes, public
 if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
 
+    from fleet_control_api.arguments import Values
+
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 
-LOGIN = (
-    Field("login", Kind.TEXT, "The name of the user.", is_required=True),
-    Field("password", Kind.SECRET, "The user's password.", is_required=True),
-)
-REFRESH = (
-    Field("refresh_token", Kind.SECRET, "The refresh token of the last answer.", is_required=True),
-)
+REFUSALS = (UnauthenticatedError, TooManyError, UnavailableError)
 
 
 @blueprint.post("/login")
-@public(body=LOGIN)
-def login() -> dict[str, Any]:
+@public(Tokens, body=Credentials, errors=REFUSALS)
+def login() -> Tokens:
     """Begin a session: an access token for 15 minutes, a refresh token for 7 days."""
     _limit_logins("")
-    sent = _read("auth.login", LOGIN)
-    name = sent["login"].lower()
+    sent = _read("auth.login", Credentials)
+    name = sent.login.lower()
     _limit_logins(name)
     with services().database.transaction() as connection:
         user = connection.execute(
@@ -50,7 +52,8 @@ def login() -> dict[str, Any]:
             "WHERE login = %s AND NOT is_disabled",
             [name],
         ).fetchone()
-    if not is_password(sent["password"], user["password_hash"] if user else None) or user is None:
+    password = sent.password.get_secret_value()
+    if not is_password(password, user["password_hash"] if user else None) or user is None:
         # A password typed into the wrong field must not reach the log: only known names do.
         target = name if user else "an unknown user"
         _note_login(target, "refused", "login or password is wrong")
@@ -65,14 +68,14 @@ def login() -> dict[str, Any]:
 
 
 @blueprint.post("/refresh")
-@public(body=REFRESH)
-def refresh() -> dict[str, Any]:
+@public(Tokens, body=Renewal, errors=REFUSALS)
+def refresh() -> Tokens:
     """Swap a refresh token for new tokens; the old one is worth nothing afterwards."""
-    sent = _read("auth.refresh", REFRESH)
+    token = _read("auth.refresh", Renewal).refresh_token.get_secret_value()
     try:
         with services().database.transaction() as connection:
-            name, answer = services().sessions.renew(connection, sent["refresh_token"])
-            who = Identity(name, "login", Role.parse(answer["role"]))
+            name, answer = services().sessions.renew(connection, token)
+            who = Identity(name, "login", Role.parse(answer.role))
             limit_changes(who, "auth.refresh", services().refreshes)
             audit.write(connection, audit.Entry(who, "auth.refresh", name, "done", "", source()))
     except UnauthenticatedError as exc:
@@ -81,32 +84,38 @@ def refresh() -> dict[str, Any]:
     return answer
 
 
-def end_session(connection: Connection, who: Identity, _: Arguments) -> Done:
-    """Revoke the caller's session. Raises InvalidError for tokens, which have none."""
+def end_session(connection: Connection, who: Identity, _: Nothing) -> Done[LoggedOut]:
+    """Revoke the caller's session. Raises ConflictError for tokens, which have none."""
     if who.session_id is None:
-        raise InvalidError(
+        raise ConflictError(
             "an API token has no session to end", remedy="Log out with the access token of a login."
         )
     connection.execute("SELECT control.end_session(%s)", [who.session_id])
-    return Done({"state": "logged out", "login": who.actor}, who.actor, "")
+    return Done(LoggedOut(state="logged out", login=who.actor), who.actor, "")
 
 
 LOGOUT = Command(
-    "auth.logout", Role.VIEWER, "End the caller's session.", (), end_session, lambda _: "session"
+    "auth.logout",
+    Role.VIEWER,
+    "End the caller's session.",
+    Nothing,
+    LoggedOut,
+    end_session,
+    lambda _: "session",
 )
 
 
 @blueprint.post("/logout")
 @changes(LOGOUT)
-def logout() -> dict[str, Any]:
+def logout() -> LoggedOut:
     """End the session: its access and refresh tokens are refused from now on."""
-    return perform(LOGOUT, lambda: parse((), read_body(request)))
+    return perform(LOGOUT, lambda: read_arguments(request, Nothing))
 
 
-def _read(action: str, fields: tuple[Field, ...]) -> Arguments:
-    """Return what was sent. What cannot be read is an attempt of nobody as well."""
+def _read(action: str, model: type[Values]) -> Values:
+    """Return what was sent. A body that cannot be read is recorded as an attempt as well."""
     try:
-        return parse(fields, read_body(request))
+        return read_arguments(request, model)
     except ApiError as exc:
         # The message may repeat a password that stands in the wrong place; the title never does.
         record_anonymous(action, exc.title.lower())

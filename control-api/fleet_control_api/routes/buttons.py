@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, request
 
 from fleet_control_api.arguments import parse_button
+from fleet_control_api.models.documents import Series, Version
 from fleet_control_api.perform import perform_once
 from fleet_control_api.roles import button, public
 from fleet_control_api.routes import fleet, jobs
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 
     from flask.typing import ResponseReturnValue
 
-    from fleet_control_api.commands import Command
+    from fleet_control_api.commands import Arguments, Command, Reply
 
 blueprint = Blueprint("buttons", __name__, url_prefix="/buttons")
 
-BUTTONS = {
+BUTTONS: dict[str, Command[Any, Any]] = {
     "fleet-pause": fleet.PAUSE,
     "fleet-resume": fleet.RESUME,
     "job-submit": jobs.SUBMIT,
@@ -35,10 +36,10 @@ BUTTONS = {
 }
 
 
-def _press(command: Command) -> Callable[..., ResponseReturnValue]:
-    def press() -> dict[str, Any]:
+def _press(command: Command[Arguments, Reply]) -> Callable[..., ResponseReturnValue]:
+    def press() -> Reply:
         pairs = list(request.args.items(multi=True))
-        return perform_once(command, lambda: parse_button(command.fields, pairs), pairs)
+        return perform_once(command, lambda: parse_button(command.arguments, pairs), pairs)
 
     press.__doc__ = command.summary
     return button(command)(press)
@@ -51,21 +52,21 @@ for _verb, _command in BUTTONS.items():
 
 
 @blueprint.post("/render")
-@public()
-def render() -> ResponseReturnValue:
+@public(Series)
+def render() -> Series:
     """Answer Grafana's graphite queries: there are no series here."""
-    return []
+    return Series([])
 
 
 @blueprint.get("/events/get_data")
-@public()
-def show_events() -> ResponseReturnValue:
+@public(Series)
+def show_events() -> Series:
     """Answer Grafana's graphite annotations: there are none here."""
-    return []
+    return Series([])
 
 
 @blueprint.get("/version")
-@public()
-def show_version() -> ResponseReturnValue:
+@public(Version)
+def show_version() -> Version:
     """Answer Grafana's question for the version of graphite."""
-    return {"version": "1.1.10"}
+    return Version(version="1.1.10")

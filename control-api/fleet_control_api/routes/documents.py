@@ -4,25 +4,51 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 from flask import Blueprint, Response, current_app
 
 from fleet_control_api.context import services
-from fleet_control_api.openapi import render_document, render_page
+from fleet_control_api.docs_page import render_page
+from fleet_control_api.models.documents import OpenApi
+from fleet_control_api.openapi import Known, render_document
 from fleet_control_api.roles import public
+from fleet_control_api.routes.runbooks import list_alerts
 
 blueprint = Blueprint("documents", __name__)
 
+WAIT = 0.5  # seconds for a connection; the document is worth reading without the database, too
+
 
 @blueprint.get("/openapi.json")
-@public()
-def show_openapi() -> dict[str, Any]:
-    """Describe every route as OpenAPI 3.1."""
-    return render_document(current_app, services().settings.public_url)
+@public(OpenApi)
+def show_openapi() -> OpenApi:
+    """Describe every route as OpenAPI 3.1, with the scenarios that the database has."""
+    return OpenApi(_render())
 
 
 @blueprint.get("/docs")
-@public(media_type="text/html")
+@public("text/html")
 def show_docs() -> Response:
     """List every route on one page."""
-    document = render_document(current_app, services().settings.public_url)
-    return Response(render_page(document), content_type="text/html; charset=utf-8")
+    return Response(render_page(_render()), content_type="text/html; charset=utf-8")
+
+
+def _render() -> dict[str, Any]:
+    return render_document(current_app, services().settings.public_url, read_known())
+
+
+def read_known() -> Known:
+    """Return the alerts with a runbook, and what the database knows while it answers."""
+    alerts = tuple(list_alerts(services().settings.runbooks))
+    try:
+        with services().database.transaction(WAIT) as connection:
+            scenarios = connection.execute(
+                "SELECT scenario FROM analytics.scenarios ORDER BY 1"
+            ).fetchall()
+            count = connection.execute(
+                "SELECT coalesce(max(value) FILTER (WHERE scope = 'fleet'), max(default_value)) "
+                "AS max FROM analytics.config WHERE key = 'job_count_max'"
+            ).fetchall()
+    except psycopg.Error:
+        return Known(alerts)
+    return Known(alerts, tuple(row["scenario"] for row in scenarios), int(count[0]["max"]))

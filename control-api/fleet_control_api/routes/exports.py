@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import psycopg
 from flask import Blueprint, Response, request
 
-from fleet_control_api.arguments import Field, Kind, parse
+from fleet_control_api.arguments import parse_query
 from fleet_control_api.context import STREAMS_MAX, Services, services
-from fleet_control_api.errors import InvalidError, UnavailableError
+from fleet_control_api.errors import InvalidError, NotFoundError, UnavailableError
 from fleet_control_api.exports.lex import stream_archive
+from fleet_control_api.models.exports import ExportFilter
 from fleet_control_api.roles import reads
 from fleet_control_api.routes.jobs import load_job
 
@@ -27,25 +28,20 @@ log = logging.getLogger(__name__)
 
 blueprint = Blueprint("exports", __name__, url_prefix="/exports")
 
-FILTERS = (
-    Field("job", Kind.UUID, "Only conversations of this job."),
-    Field("scenario", Kind.TEXT, "Only conversations of this scenario."),
-)
-
 
 @blueprint.get("/lex")
-@reads(query=FILTERS, media_type="application/zip")
+@reads("application/zip", query=ExportFilter, errors=(NotFoundError,))
 def export_lex() -> Response:
     """Stream accepted conversations as a zip of Contact Lens / Amazon Lex 1.1.0 files, redacted."""
-    wanted = parse(FILTERS, request.args, is_query=True)
+    wanted = parse_query(ExportFilter, request.args.items(multi=True))
     with services().database.transaction() as connection:
-        _check_filters(connection, wanted["job"], wanted["scenario"])
+        _check_filters(connection, wanted.job, wanted.scenario)
     running = services()
     if not running.streams.acquire(blocking=False):
         raise UnavailableError(
             f"{STREAMS_MAX} streams are running", remedy="Try again later.", retry_seconds=30
         )
-    pieces = _read_pieces(running, wanted["job"], wanted["scenario"])
+    pieces = _read_pieces(running, wanted.job, wanted.scenario)
     try:
         first = next(
             pieces

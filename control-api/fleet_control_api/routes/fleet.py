@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, request
 
-from fleet_control_api.arguments import Field, Kind, parse
-from fleet_control_api.body import read_body
-from fleet_control_api.commands import Arguments, Command, Done
+from fleet_control_api.body import read_arguments
+from fleet_control_api.commands import Command, Done
 from fleet_control_api.context import services
 from fleet_control_api.identity import Identity, Role
+from fleet_control_api.models.fleet import FleetChange, FleetState, Why
 from fleet_control_api.perform import perform
 from fleet_control_api.roles import changes, reads
 
@@ -20,18 +20,16 @@ if TYPE_CHECKING:
 
 blueprint = Blueprint("fleet", __name__, url_prefix="/fleet")
 
-REASON = (Field("reason", Kind.TEXT, "Why, for the audit log."),)
 
-
-def set_state(state: str, connection: Connection, who: Identity, arguments: Arguments) -> Done:
+def set_state(state: str, connection: Connection, who: Identity, why: Why) -> Done[FleetChange]:
     """Pause or resume all nodes; doing it twice is fine."""
-    reason = arguments["reason"] or ""
+    reason = why.reason or ""
     row = connection.execute(
         "SELECT fleet.set_fleet_state(%s, %s, %s) AS is_changed", [state, who.actor, reason]
     ).fetchone()
     assert row is not None  # noqa: S101 - a function call always has a row
     said = reason or ("" if row["is_changed"] else f"was {state} already")
-    answer = {"state": state, "changed": row["is_changed"], "by": who.actor, "reason": reason}
+    answer = FleetChange(state=state, changed=row["is_changed"], by=who.actor, reason=reason)
     return Done(answer, "fleet", said)
 
 
@@ -39,7 +37,8 @@ PAUSE = Command(
     "fleet.pause",
     Role.OPERATOR,
     "Let no node claim work until resume.",
-    REASON,
+    Why,
+    FleetChange,
     partial(set_state, "paused"),
     lambda _: "fleet",
 )
@@ -47,29 +46,30 @@ RESUME = Command(
     "fleet.resume",
     Role.OPERATOR,
     "Let the nodes claim work again.",
-    REASON,
+    Why,
+    FleetChange,
     partial(set_state, "running"),
     lambda _: "fleet",
 )
 
 
 @blueprint.get("")
-@reads()
-def show() -> dict[str, Any]:
+@reads(FleetState)
+def show() -> FleetState:
     """Show whether the fleet runs or is paused, since when and by whom."""
     with services().database.transaction() as connection:
-        return connection.execute("SELECT * FROM analytics.fleet_state").fetchall()[0]
+        return FleetState(**connection.execute("SELECT * FROM analytics.fleet_state").fetchall()[0])
 
 
 @blueprint.post("/pause")
 @changes(PAUSE)
-def pause() -> dict[str, Any]:
+def pause() -> FleetChange:
     """Let no node claim work; running conversations are finished."""
-    return perform(PAUSE, lambda: parse(REASON, read_body(request)))
+    return perform(PAUSE, lambda: read_arguments(request, Why))
 
 
 @blueprint.post("/resume")
 @changes(RESUME)
-def resume() -> dict[str, Any]:
+def resume() -> FleetChange:
     """Let the nodes claim work again."""
-    return perform(RESUME, lambda: parse(REASON, read_body(request)))
+    return perform(RESUME, lambda: read_arguments(request, Why))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint
 
 from fleet_control_api.context import services
+from fleet_control_api.errors import UnavailableError
+from fleet_control_api.models.fleet import Health
 from fleet_control_api.roles import public
 
 blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/healthz")
-@public()
-def health() -> dict[str, Any]:
+@public(Health, errors=(UnavailableError,))
+def health() -> Health:
     """Say that the control API and the database answer; 503 when the database does not."""
     with services().database.transaction() as connection:
         connection.execute("SELECT 1")
-    return {"state": "up", "database": "up"}
+    return Health(state="up", database="up")

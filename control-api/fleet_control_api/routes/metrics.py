@@ -13,7 +13,7 @@ blueprint = Blueprint("metrics", __name__)
 
 
 @blueprint.get("/metrics")
-@reads(Role.ADMIN, scopes=("metrics",), media_type="text/plain")
+@reads("text/plain", Role.ADMIN, scopes=("metrics",))
 def show_metrics() -> Response:
     """Show the control API's metrics in Prometheus' text format."""
     return Response(services().metrics.render(), content_type=CONTENT_TYPE_LATEST)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint
 
 from fleet_control_api.context import services
+from fleet_control_api.models.fleet import Node, Nodes
 from fleet_control_api.roles import reads
 
 blueprint = Blueprint("nodes", __name__, url_prefix="/nodes")
 
 
 @blueprint.get("")
-@reads()
-def list_nodes() -> dict[str, Any]:
+@reads(Nodes)
+def list_nodes() -> Nodes:
     """List the enrolled nodes."""
     with services().database.transaction() as connection:
         rows = connection.execute("SELECT * FROM analytics.nodes ORDER BY node").fetchall()
-    return {"nodes": rows}
+    return Nodes(nodes=[Node(**row) for row in rows])

@@ -8,12 +8,17 @@ data.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response
 
 from fleet_control_api.context import services
 from fleet_control_api.errors import NotFoundError
+from fleet_control_api.models.documents import Alert
 from fleet_control_api.roles import public
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 blueprint = Blueprint("runbooks", __name__, url_prefix="/runbooks")
 
@@ -21,12 +26,16 @@ NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,60}")  # alert names; nothing that could 
 
 
 @blueprint.get("/<alert>")
-@public(media_type="text/plain")
+@public("text/plain", path=Alert)
 def show_runbook(alert: str) -> Response:
     """Show the runbook of an alert."""
     path = services().settings.runbooks / f"{alert}.md"
     if not NAME.fullmatch(alert) or not path.is_file():
-        known = sorted(file.stem for file in services().settings.runbooks.glob("*.md"))
-        listed = ", ".join(known) or "none"
+        listed = ", ".join(list_alerts(services().settings.runbooks)) or "none"
         raise NotFoundError(f"there is no runbook {alert}", remedy=f"Known: {listed}.")
     return Response(path.read_text(), content_type="text/plain; charset=utf-8")
+
+
+def list_alerts(runbooks: Path) -> list[str]:
+    """Return the names of the alerts that have a runbook."""
+    return sorted(file.stem for file in runbooks.glob("*.md"))
