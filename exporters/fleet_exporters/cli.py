@@ -96,7 +96,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     counters = Counters(settings.runtime_dir, exposition.publish_counters)
     # Daemons: a database that hangs must not keep the program from ending.
     storing = threading.Thread(target=ingest.run, args=(wake, stop), name="ingest", daemon=True)
-    serving = threading.Thread(target=server.serve_forever, name="http", daemon=True)
+    serving = threading.Thread(target=server.serve, name="http", daemon=True)
     storing.start()
     serving.start()
     logger.info("exporter runs", extra={"node": settings.node, "port": server.server_port})
@@ -107,8 +107,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     finally:
         stop.set()
         wake.set()
-        server.shutdown()
-        server.server_close()
+        server.end()
         storing.join(END_SECONDS)
         spool.settle(is_end=True)  # also when the thread still waits for the database
     logger.info("exporter ends", extra={"rows_waiting": spool.rows})

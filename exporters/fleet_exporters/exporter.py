@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-COUNTERS_SECONDS = 1.0  # how stale the worker's counters may be at a scrape
+AFTER_READERS = 0.1  # seconds; background readers wake on the same grid and have answered by then
 
 Sink = Callable[[Tick], None]
 
@@ -82,13 +82,12 @@ class Exporter:
     def run(
         self, period: float, refresh_counters: Callable[[], object], stop: threading.Event
     ) -> None:
-        """Tick on a fixed grid until `stop`; look for new counters in between."""
-        due = self._clock()
+        """Tick at once, then on a fixed grid until `stop`; the worker's counters come first."""
+        late, due = 0.0, self._clock() // period * period + AFTER_READERS
         while not stop.is_set():
-            refresh_counters()  # first, so that no page is without them
-            late = self._clock() - due
-            if late >= 0:
-                self.tick(late, datetime.now(UTC))
-                due, missed = next_due(due, period, self._clock())
-                self._missed += missed
-            stop.wait(max(0.0, min(COUNTERS_SECONDS, due - self._clock())))
+            refresh_counters()
+            self.tick(late, datetime.now(UTC))
+            due, missed = next_due(due, period, self._clock())
+            self._missed += missed
+            stop.wait(max(0.0, due - self._clock()))
+            late = max(0.0, self._clock() - due)

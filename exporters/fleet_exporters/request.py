@@ -6,6 +6,7 @@ The standard library's server takes three times as long for one that asks for re
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -59,7 +60,7 @@ def render_answer(
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
         "Server: fleet-exporter",
-        f"Date: {formatdate(usegmt=True)}",
+        f"Date: {_render_date(int(time.time()))}",
         f"Content-Type: {content_type}",
         f"Content-Length: {len(body)}",
     ]
@@ -68,3 +69,8 @@ def render_answer(
     if not keeps_open:
         lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@lru_cache(maxsize=1)  # the same for a second, however many ask
+def _render_date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from contextlib import suppress
 from http import HTTPStatus
-from socket import AF_INET, AF_INET6
+from socket import AF_INET, AF_INET6, SHUT_RDWR
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING
 
 from fleet_exporters.errors import ExporterError
 from fleet_exporters.request import HEAD_END, HEAD_MAX, Request, parse, render_answer
-from fleet_exporters.sinks.prometheus import CONTENT_TYPE, Exposition, Page
+from fleet_exporters.sinks.text_format import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from fleet_exporters.sinks.prometheus import Exposition, Page
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +105,7 @@ class Server(ThreadingTCPServer):
         self._exposition = exposition
         self._stale_after = STALE_TICKS * tick_seconds
         self._clock = clock
+        self._is_ended = False
         try:
             super().__init__(address, Handler)
         except OSError as exc:
@@ -109,6 +113,18 @@ class Server(ThreadingTCPServer):
                 f"FLEET_LISTEN {address[0]}:{address[1]} cannot be used: {exc.strerror}; "
                 "choose another port or stop what holds it"
             ) from exc
+
+    def serve(self) -> None:
+        """Answer until `end`, without waking up in between."""
+        while not self._is_ended:
+            self.handle_request()
+
+    def end(self) -> None:
+        """Take no more connections."""
+        self._is_ended = True
+        with suppress(OSError):
+            self.socket.shutdown(SHUT_RDWR)  # wakes who waits for the next connection
+        self.server_close()
 
     @property
     def server_port(self) -> int:

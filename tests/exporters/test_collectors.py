@@ -84,6 +84,23 @@ def test_memory_used_is_what_is_not_available():
     assert found["fleet_swap_total_bytes",] == 10
 
 
+def test_memory_is_what_the_kernel_says():
+    """Its kB are of 1024 bytes; swap in use is what is not free."""
+    text = (
+        b"MemTotal:  100 kB\nMemFree:  5 kB\nMemAvailable:  60 kB\n"
+        b"SwapTotal:  10 kB\nSwapFree:  7 kB\n"
+    )
+
+    assert memory.parse_meminfo(text) == Memory(102400, 61440, 10240, 3072)
+
+
+def test_memory_of_this_machine():
+    """What is available is a part of all."""
+    found = memory.read_memory()
+
+    assert 0 < found.available <= found.total
+
+
 def test_no_swap_is_absent():
     """A machine without swap has no swap metric."""
     found = values(memory.parse(Memory(total=100, available=60, swap_total=0, swap_used=0)))

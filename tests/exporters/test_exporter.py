@@ -17,7 +17,7 @@ import pytest
 from fleet_exporters.activity import Signals
 from fleet_exporters.catalogue import CATALOGUE
 from fleet_exporters.collectors import make_families
-from fleet_exporters.exporter import Exporter, next_due
+from fleet_exporters.exporter import AFTER_READERS, Exporter, next_due
 from fleet_exporters.sample import Sample
 from fleet_exporters.sampler import Sampler
 from fleet_exporters.settings import from_env, parse_address
@@ -48,6 +48,45 @@ def make_exporter(sinks):
 def test_ticks_stay_on_the_grid(now, expected):
     """A late tick does not shift the next ones; ticks whose time went by are missed."""
     assert next_due(100.0, 5.0, now) == expected
+
+
+def test_ticks_come_just_after_the_background_readers():
+    """The first at once, the next on the grid that the readers wake on, and a little later."""
+    clock = Clock(100.0, stop_after=3)
+    exporter = Exporter(Sampler({}), {"page": clock.note}, list, clock.now)
+
+    exporter.run(5.0, list, clock)
+
+    assert clock.noted == [100.0, 105.0 + AFTER_READERS, 110.0 + AFTER_READERS]
+
+
+def test_counters_are_read_before_each_tick():
+    """No page is without what the worker has counted so far."""
+    order, clock = [], Clock(0.0, stop_after=2)
+    exporter = Exporter(Sampler({}), {"page": lambda _: order.append("page")}, list, clock.now)
+
+    exporter.run(5.0, lambda: order.append("counters"), clock)
+
+    assert order == ["counters", "page"] * 2
+
+
+class Clock:
+    """A clock that waiting moves on, and the event that ends the loop after some waits."""
+
+    def __init__(self, start, stop_after):
+        self.time, self.waits_left, self.noted = start, stop_after, []
+
+    def now(self):
+        return self.time
+
+    def note(self, _):
+        self.noted.append(self.time)
+
+    def wait(self, seconds):
+        self.time, self.waits_left = self.time + seconds, self.waits_left - 1
+
+    def is_set(self):
+        return self.waits_left == 0
 
 
 def test_tick_says_how_late_it_is():

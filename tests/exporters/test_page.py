@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import math
 import socket
 import subprocess
+import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +18,9 @@ from fleet_exporters.catalogue import CATALOGUE, HISTOGRAM_SUFFIXES
 from fleet_exporters.errors import ExporterError
 from fleet_exporters.sample import Sample, Tick, Verdict
 from fleet_exporters.server import Server
-from fleet_exporters.sinks.prometheus import Exposition, render
+from fleet_exporters.sinks.prometheus import Exposition
+from fleet_exporters.sinks.text_format import render, render_value
+from prometheus_client.parser import text_string_to_metric_families
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TICK_SECONDS = 5
@@ -67,6 +71,46 @@ def test_golden_page():
     golden = Path(__file__).parent / "golden_metrics.txt"
 
     assert golden.read_text() == render(whole_catalogue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1, "1.0"), (0.1, "0.1"), (-3.5, "-3.5"), (1e16, "1e+16"),
+        (2**53 - 1, "9007199254740991.0"),
+        (math.inf, "+Inf"), (-math.inf, "-Inf"), (math.nan, "NaN"),
+    ],
+)  # fmt: skip
+def test_value_is_the_shortest_text_that_means_it(value, text):
+    """As Prometheus' own libraries write it."""
+    assert render_value(value) == text
+
+
+def test_page_is_read_as_it_was_meant():
+    """Names, labels and values come back from Prometheus' own parser, whatever is in a label."""
+    hostile = 'a"b\\c\nd{e}=,ü'
+    samples = [
+        Sample("fleet_disk_free_bytes", {"mount": hostile}, 1.5),
+        Sample("fleet_disk_free_bytes", {"mount": "/"}, 2e18),
+        Sample("fleet_llm_requests_total", {"model": "m", "outcome": "ok"}, 3),
+        Sample("fleet_load_1m", {}, 0.25),
+    ]
+    families = text_string_to_metric_families(render(samples).decode())
+    found = [(s.name, s.labels, s.value) for family in families for s in family.samples]
+
+    assert found == [(s.name, s.labels, s.value) for s in samples]
+
+
+def test_server_ends_though_nobody_comes():
+    """It waits for connections without waking up, and ends at once when it is told to."""
+    server = Server(("127.0.0.1", 0), Exposition(), TICK_SECONDS)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+
+    server.end()
+    thread.join(10)
+
+    assert not thread.is_alive()
 
 
 def test_page_passes_promtool(promtool):

@@ -226,21 +226,21 @@ def test_xwayland_is_left_out():
     wayland = Process(9, 1, 0, ("/usr/bin/Xwayland", ":0", "-rootless"))
 
     with pytest.raises(NoDevice, match="Xwayland"):
-        x11.read(lambda: [":0"], lambda: [wayland], answer({}))
+        x11.read(lambda: [wayland], lambda: [":0"], answer({}))
 
 
 def test_shortest_idle_time_of_all_displays():
     """Somebody who types at one of two screens is there."""
     ask = answer({":0": "90000\n", ":1": "1500\n"})
 
-    assert x11.read(lambda: [":0", ":1"], list, ask) == Signals(input_idle_seconds=1.5)
+    assert x11.read(list, lambda: [":0", ":1"], ask) == Signals(input_idle_seconds=1.5)
 
 
 def test_display_that_is_gone_leaves_the_others():
     """A server that crashed leaves its socket behind."""
     ask = fail_at(":0", {":1": "1500\n"})
 
-    assert x11.read(lambda: [":0", ":1"], list, ask) == Signals(input_idle_seconds=1.5)
+    assert x11.read(list, lambda: [":0", ":1"], ask) == Signals(input_idle_seconds=1.5)
 
 
 def test_displays_are_the_sockets(tmp_path):

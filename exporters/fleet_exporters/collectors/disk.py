@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ from fleet_exporters.sample import Dropped, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+
+LIST_SECONDS = 60.0  # how often we look for what was mounted since
 
 
 @dataclass(frozen=True)
@@ -89,15 +93,22 @@ class Disk:
         watched: Sequence[Path],
         partitions: Callable[[], list[str]] = read_partitions,
         mount: Callable[[str], Mount | None] = read_mount,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watched = [find_mount(path) for path in watched]
         self._partitions = partitions
         self._mount = mount
+        self._clock = clock
+        self._paths: list[str] = []
+        self._list_due = float("-inf")
 
     def read(self) -> Iterator[Sample | Dropped]:
         """Yield the space of every file system; the watched ones name the device."""
-        paths = dict.fromkeys([*self._watched, *self._partitions()])
-        return parse(read_each(paths, self._read_path))
+        if self._clock() >= self._list_due:
+            self._list_due = self._clock() + LIST_SECONDS
+            self._paths = list(dict.fromkeys([*self._watched, *self._partitions()]))
+        # What was unmounted since is a folder of another mount, and counts once with it.
+        return parse(read_each(self._paths, self._read_path))
 
     def _read_path(self, path: str) -> Iterator[Mount]:
         mount = self._mount(path)

@@ -7,6 +7,7 @@ By hand: `free --bytes` (used here is total minus available).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -15,6 +16,10 @@ from fleet_exporters.sample import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+MEMINFO = Path("/proc/meminfo")
+KIBI = 1024  # the kernel's kB
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,24 @@ class Memory:
     swap_used: int
 
 
+def parse_meminfo(text: bytes) -> Memory:
+    """Return the state that /proc/meminfo tells. Raises KeyError if a line is missing."""
+    lines = (line.partition(b":") for line in text.splitlines())
+    kilobytes = {name: rest.split()[0] for name, _, rest in lines}
+    total, available, swap_total, swap_free = (
+        int(kilobytes[name]) * KIBI
+        for name in (b"MemTotal", b"MemAvailable", b"SwapTotal", b"SwapFree")
+    )
+    return Memory(total, available, swap_total, swap_total - swap_free)
+
+
 def read_memory() -> Memory:
-    """Ask the kernel."""
-    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-    return Memory(memory.total, memory.available, swap.total, swap.used)
+    """Ask the kernel; psutil where it does not say how much is available."""
+    try:
+        return parse_meminfo(MEMINFO.read_bytes())
+    except (FileNotFoundError, KeyError):
+        memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+        return Memory(memory.total, memory.available, swap.total, swap.used)
 
 
 def parse(memory: Memory) -> Iterator[Sample]:

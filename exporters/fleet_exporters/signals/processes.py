@@ -10,13 +10,18 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
 from fleet_exporters.errors import NoDevice
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
 PROC = "/proc"
 READ_BYTES = 65536  # more arguments or environment than this is not looked at
+SCANS_APART = 6  # at the latest after so many a process is looked at again: a minute
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
@@ -44,10 +49,23 @@ def read_file(path: str) -> bytes:
         os.close(handle)
 
 
-def parse_stat(text: bytes) -> tuple[int, float]:
-    """Return parent and CPU seconds of /proc/<pid>/stat; a name may hold spaces and brackets."""
-    fields = text[text.rindex(b")") + 2 :].split()
-    return int(fields[1]), sum(int(field) for field in fields[11:15]) / TICKS_PER_SECOND
+class Stat(NamedTuple):
+    """What /proc/<pid>/stat says; `program` differs after an exec, and for another process."""
+
+    parent: int
+    cpu_seconds: float
+    program: tuple[bytes, ...]
+
+
+def parse_stat(text: bytes) -> Stat:
+    """Return the fields that we need (proc(5)); a name may hold spaces and brackets."""
+    end = text.rindex(b")")
+    fields = text[end + 2 :].split(None, 26)
+    seconds = sum(map(int, fields[11:15])) / TICKS_PER_SECOND
+    # Name, state "zombie", start of the process, place of its stack: where the last is hidden (0),
+    # the name tells of an exec.
+    program = (text[:end], b"Z" if fields[0] == b"Z" else b"", fields[19], fields[25])
+    return Stat(int(fields[1]), seconds, program)
 
 
 def parse_arguments(text: bytes) -> tuple[str, ...]:
@@ -55,24 +73,65 @@ def parse_arguments(text: bytes) -> tuple[str, ...]:
     return tuple(part.decode(errors="replace") for part in text.rstrip(b"\0").split(b"\0") if part)
 
 
-def read_proc(proc: str = PROC) -> list[Process]:
-    """
-    Return all processes of /proc; one that ends meanwhile is left out.
+@dataclass(slots=True)
+class _Known:
+    """A process as it was at the last look."""
 
-    Raises NoDevice where those of other people are hidden (mount option hidepid).
+    inode: int  # of its folder: another one belongs to another process of the same number
+    looks: int
+    program: tuple[bytes, ...]
+    process: Process
+
+
+class ProcFolder:
     """
-    names = [name for name in os.listdir(proc) if name.isdecimal()]  # noqa: PTH208 - quicker
-    if "1" not in names:
-        raise NoDevice(f"{proc} hides the processes of others")
-    found = []
-    for name in names:
+    Reads /proc in one pass, and looks only where something may be new.
+
+    A new process is looked at in this scan and the next, then less and less often: what was started
+    as a shell may become a game. Its arguments are read when it runs another program.
+    """
+
+    def __init__(self, proc: str = PROC) -> None:
+        self._proc = proc
+        self._scans = 0
+        self._known: dict[int, _Known] = {}
+
+    def read(self, fresh: Collection[int] = ()) -> list[Process]:
+        """
+        Return all processes, with the CPU time of now for `fresh` ones.
+
+        One that ends meanwhile is left out. Raises NoDevice where those of other people are hidden
+        (mount option hidepid).
+        """
+        with os.scandir(self._proc) as entries:
+            inodes = {int(each.name): each.inode() for each in entries if each.name.isdecimal()}
+        if 1 not in inodes:
+            raise NoDevice(f"{self._proc} hides the processes of others")
+        self._scans += 1
+        before, self._known = self._known, {}
+        for pid, inode in inodes.items():
+            known = before.get(pid)
+            if known is None or known.inode != inode:
+                known = self._look(pid, inode, None)
+            elif pid in fresh or (self._scans + pid) % min(known.looks, SCANS_APART) == 0:
+                known = self._look(pid, inode, known)
+            if known is not None:
+                self._known[pid] = known
+        return [known.process for known in self._known.values()]
+
+    def _look(self, pid: int, inode: int, before: _Known | None) -> _Known | None:
+        """Return what is known now; None if the process has ended."""
         try:
-            parent, seconds = parse_stat(read_file(f"{proc}/{name}/stat"))
-            arguments = parse_arguments(read_file(f"{proc}/{name}/cmdline"))
+            stat = parse_stat(read_file(f"{self._proc}/{pid}/stat"))
+            if before is not None and before.program == stat.program:
+                arguments = before.process.arguments
+            else:
+                arguments = parse_arguments(read_file(f"{self._proc}/{pid}/cmdline"))
         except (OSError, ValueError):
-            continue  # it has ended
-        found.append(Process(int(name), parent, seconds, arguments))
-    return found
+            return None
+        looks = 1 if before is None else before.looks + 1
+        process = Process(pid, stat.parent, stat.cpu_seconds, arguments)
+        return _Known(inode, looks, stat.program, process)
 
 
 def read_psutil() -> list[Process]:
@@ -86,9 +145,9 @@ def read_psutil() -> list[Process]:
     return found
 
 
-def read_processes() -> list[Process]:
-    """Return all processes in the way of this system."""
-    return read_proc() if sys.platform == "linux" else read_psutil()
+def make_reader() -> Callable[[Collection[int]], list[Process]]:
+    """Return what reads all processes of this system, the second time at less cost."""
+    return ProcFolder().read if sys.platform == "linux" else lambda _: read_psutil()
 
 
 def find_tree(processes: list[Process], roots: set[int]) -> set[int]:

@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from fleet_exporters.activity import Signals
-from fleet_exporters.signals import executables, steam
+from fleet_exporters.signals import executables
 from fleet_exporters.signals.foreign_cpu import ForeignCpu
-from fleet_exporters.signals.processes import find_tree, read_processes
+from fleet_exporters.signals.processes import find_tree, make_reader
+from fleet_exporters.signals.steam import Steam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -23,18 +24,24 @@ class Scan:
         self,
         listed: frozenset[str],
         read_own_ids: Callable[[], Collection[int]],
-        processes: Callable[[], list[Process]] = read_processes,
+        processes: Callable[[Collection[int]], list[Process]] | None = None,
         cpu: ForeignCpu | None = None,
     ) -> None:
         self._listed = listed
         self._read_own_ids = read_own_ids
-        self._processes = processes
+        self._processes = processes or make_reader()
+        self._steam = Steam()
+        self._last: list[Process] = []
         self._cpu = cpu or ForeignCpu()
         self._ours: set[int] = set()
 
     def is_ours(self, pid: int) -> bool:
         """Tell whether a process was ours at the last scan."""
         return pid in self._ours
+
+    def latest(self) -> list[Process]:
+        """Return the processes of the last scan; of one of now while there was none."""
+        return self._last or make_reader()(())
 
     def read(self) -> Signals:
         """
@@ -43,11 +50,13 @@ class Scan:
         Foreign CPU is unknown while nobody says which processes are ours; listed games are while
         none are listed.
         """
-        found, named = self._processes(), set(self._read_own_ids())
-        self._ours = find_tree(found, named | {os.getpid()})
+        named = set(self._read_own_ids())
+        roots = named | {os.getpid()}
+        self._last = found = self._processes(self._ours | roots)
+        self._ours = find_tree(found, roots)
         share = self._cpu.read(found, self._ours)
         return Signals(
-            steam_game=steam.find_game(found),
+            steam_game=self._steam.find_game(found),
             listed_game=executables.find_listed(found, self._listed) if self._listed else None,
             foreign_cpu_ratio=share if named else None,
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fleet_exporters.activity import Signals, merge
-from fleet_exporters.aside import Aside
+from fleet_exporters.aside import ABSENT_SECONDS, Aside
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.signals import battery, windows
 from fleet_exporters.signals.graphics import Graphics
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 FAST_SECONDS = 5.0  # what must be noticed at the next tick
 SLOW_SECONDS = 10.0  # what costs milliseconds each time
+LOGIN_SECONDS = 15.0  # how often we look for somebody who has logged in: nobody plays at once
 DEADLINE_SECONDS = 8.0
 
 
@@ -33,6 +35,8 @@ class Source:
     read: Callable[[], Signals]
     period: float
     by_hand: str
+    #: how often what is absent is looked for, if that is not `period`: no device logs in
+    absent_period: float | None = None
 
 
 def make_sources(
@@ -42,9 +46,11 @@ def make_sources(
     scan = Scan(listed, read_own_ids)
     everywhere = (
         Source("processes", scan.read, SLOW_SECONDS, "ps -eo pid,ppid,time,args"),
-        Source("graphics", Graphics(scan.is_ours).read, FAST_SECONDS, "nvidia-smi pmon -c 1"),
-        Source("battery", battery.read, FAST_SECONDS, "grep . /sys/class/power_supply/*/online"),
-    )
+        Source("graphics", Graphics(scan.is_ours).read, FAST_SECONDS, "nvidia-smi pmon -c 1",
+               ABSENT_SECONDS),
+        Source("battery", battery.read, FAST_SECONDS, "grep . /sys/class/power_supply/*/online",
+               ABSENT_SECONDS),
+    )  # fmt: skip
     if sys.platform == "win32":
         return (*everywhere, Source("windows", windows.read, FAST_SECONDS, "query user"))
     # Not at the top: there is neither a D-Bus nor a password file on Windows.
@@ -52,11 +58,13 @@ def make_sources(
 
     return (
         *everywhere,
-        Source("gamemode", gamemode.read, FAST_SECONDS, f"busctl --user status {gamemode.SERVICE}"),
-        Source("mutter", mutter.read, FAST_SECONDS, f"busctl --user status {mutter.SERVICE}"),
-        Source("logind", logind.read, SLOW_SECONDS, "loginctl list-sessions"),
-        Source("x11", x11.read, SLOW_SECONDS, "xprintidle"),
-    )
+        Source("gamemode", gamemode.read, FAST_SECONDS,
+               f"busctl --user status {gamemode.SERVICE}", LOGIN_SECONDS),
+        Source("mutter", mutter.read, FAST_SECONDS,
+               f"busctl --user status {mutter.SERVICE}", LOGIN_SECONDS),
+        Source("logind", logind.read, SLOW_SECONDS, "loginctl list-sessions", ABSENT_SECONDS),
+        Source("x11", partial(x11.read, scan.latest), SLOW_SECONDS, "xprintidle", LOGIN_SECONDS),
+    )  # fmt: skip
 
 
 class Watch:
@@ -64,7 +72,12 @@ class Watch:
 
     def __init__(self, sources: tuple[Source, ...]) -> None:
         self._asides = {
-            source: Aside(source.read, source.period, DEADLINE_SECONDS, absent_period=source.period)
+            source: Aside(
+                source.read,
+                source.period,
+                DEADLINE_SECONDS,
+                absent_period=source.absent_period or source.period,
+            )
             for source in sources
         }
         self._told: dict[str, str] = {}

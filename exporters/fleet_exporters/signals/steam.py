@@ -44,15 +44,27 @@ def parse_wrapper(process: Process) -> str:
     return named[0].removeprefix("AppId=") if named else "unknown"
 
 
-def find_game(
-    processes: Iterable[Process], read_environ: Callable[[int], bytes] = read_environ
-) -> str:
-    """Return what Steam runs, such as `app 440`; empty when it runs nothing."""
-    for process in processes:
-        # Kernel threads have no arguments and no environment.
-        app = parse_wrapper(process) or (
-            parse_environ(read_environ(process.pid)) if process.arguments else ""
-        )
-        if app:
-            return f"app {app}"
-    return ""
+class Steam:
+    """Looks at each program once: neither its arguments nor its environment change afterwards."""
+
+    def __init__(self, read_environ: Callable[[int], bytes] = read_environ) -> None:
+        self._read_environ = read_environ
+        self._apps: dict[int, tuple[tuple[str, ...], str]] = {}
+
+    def find_game(self, processes: Iterable[Process]) -> str:
+        """Return what Steam runs, such as `app 440`; empty when it runs nothing."""
+        before, self._apps = self._apps, {}
+        game = ""
+        for process in processes:
+            if not process.arguments:
+                continue  # kernel threads have no arguments and no environment
+            arguments, app = before.get(process.pid, ((), ""))
+            # The same object, not an equal one: a new process may be called with the same words.
+            if arguments is not process.arguments:
+                app = self._look(process)
+            self._apps[process.pid] = process.arguments, app
+            game = game or app
+        return f"app {game}" if game else ""
+
+    def _look(self, process: Process) -> str:
+        return parse_wrapper(process) or parse_environ(self._read_environ(process.pid))

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from fleet_exporters.activity import Signals
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.signals import command
-from fleet_exporters.signals.processes import read_processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,8 +57,8 @@ def parse_idle(text: str) -> float:
 
 
 def read(
+    processes: Callable[[], list[Process]],
     displays: Callable[[], list[str]] = find_displays,
-    processes: Callable[[], list[Process]] = read_processes,
     ask: Callable[..., str] = command.ask,
 ) -> Signals:
     """Return the shortest idle time of all displays. Raises NoDevice without one."""

@@ -13,21 +13,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prometheus_client import generate_latest
-from prometheus_client.core import Metric
-
-from fleet_exporters.catalogue import SPEC_BY_SERIES, MetricSpec
 from fleet_exporters.sample import Sample
 from fleet_exporters.sinks.budget import SERIES_MAX, WORKER_RESERVE, Values, cut, cut_counters
+from fleet_exporters.sinks.text_format import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from fleet_exporters.sample import Tick
 
 logger = logging.getLogger(__name__)
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GZIP_LEVEL = 1  # a third larger than level 9, at a fifth of its price
 
 
@@ -38,34 +34,6 @@ class Page:
     body: bytes
     gzipped: bytes
     read_at: float
-
-
-@dataclass(frozen=True)
-class _Families:
-    """What generate_latest() asks of a registry."""
-
-    metrics: Iterable[Metric]
-
-    def collect(self) -> Iterator[Metric]:
-        return iter(self.metrics)
-
-
-def _make_family(spec: MetricSpec) -> Metric:
-    # prometheus_client adds _total to the name of a counter itself.
-    name = spec.name.removesuffix("_total") if spec.kind == "counter" else spec.name
-    return Metric(name, spec.help, spec.kind)
-
-
-def render(samples: Iterable[Sample]) -> bytes:
-    """Return the samples in the text format, one HELP and TYPE a metric."""
-    families: dict[str, Metric] = {}
-    for sample in samples:
-        spec = SPEC_BY_SERIES[sample.name]
-        family = families.get(spec.name)
-        if family is None:
-            family = families[spec.name] = _make_family(spec)
-        family.add_sample(sample.name, dict(sample.labels), sample.value)
-    return generate_latest(_Families(families.values()))
 
 
 class Exposition:

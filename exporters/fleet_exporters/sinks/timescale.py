@@ -11,6 +11,7 @@ import logging
 import random
 import time
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -43,11 +44,17 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _copy(connection: Connection, target: sql.Identifier, table: Table, rows: list[Row]) -> None:
+@cache
+def _render_copy(target: tuple[str, ...], columns: tuple[str, ...]) -> bytes:
+    """Return the statement; composing it costs more than the row that it stores."""
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
+    return statement.format(sql.Identifier(*target), names).as_bytes()
+
+
+def _copy(connection: Connection, target: tuple[str, ...], table: Table, rows: list[Row]) -> None:
     types = table.column_types
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
-        target, sql.SQL(", ").join(map(sql.Identifier, types))
-    )
+    statement = _render_copy(target, tuple(types))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(list(types.values()))
         for row in rows:
@@ -55,23 +62,25 @@ def _copy(connection: Connection, target: sql.Identifier, table: Table, rows: li
 
 
 def _copy_missing(
-    connection: Connection, target: sql.Identifier, table: Table, rows: list[Row]
+    connection: Connection, target: tuple[str, ...], table: Table, rows: list[Row]
 ) -> None:
     """Store those rows that are not there yet."""
     types = table.column_types
-    draft = sql.Identifier(f"resent_{table.name}")
+    draft = f"resent_{table.name}"
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
         for name, type_ in types.items()
     )
     connection.execute(
-        sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(draft, columns)
+        sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(
+            sql.Identifier(draft), columns
+        )
     )
-    _copy(connection, draft, table, rows)
+    _copy(connection, (draft,), table, rows)
     names = sql.SQL(", ").join(map(sql.Identifier, types))
     connection.execute(
         sql.SQL("INSERT INTO {} ({names}) SELECT {names} FROM {} ON CONFLICT DO NOTHING").format(
-            target, draft, names=names
+            sql.Identifier(*target), sql.Identifier(draft), names=names
         )
     )
 
@@ -84,7 +93,7 @@ def store(connection: Connection, batches: Sequence[Batch]) -> None:
                 for table in TABLES:
                     rows = [row for batch in batches for row in batch.rows.get(table.name, ())]
                     if rows:
-                        copy(connection, sql.Identifier("telemetry", table.name), table, rows)
+                        copy(connection, ("telemetry", table.name), table, rows)
         except psycopg.errors.UniqueViolation:
             if copy is _copy_missing:
                 raise
