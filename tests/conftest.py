@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import skips
 from fix_postgres import Database, Server, copy_database, make_database
 
 if TYPE_CHECKING:
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 
 SLOWEST = ("acceptance", "faults")  # folders
 ROLES = ("fleet_control", "fleet_master", "fleet_grafana", "fleet_analyst")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a skipped test fail the run in CI."""
+    if os.environ.get("CI") == "true":
+        config.pluginmanager.register(skips)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

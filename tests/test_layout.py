@@ -21,6 +21,9 @@ PACKAGES = {
 EXTRA = {"fleet_twin": {"fleet_exporters", "fleet_orchestrator"}}
 COMPONENTS = {"exporters", "orchestrator", "control-api", "grafana", "prometheus", "alertmanager",
               "timescale"}  # fmt: skip
+# The rooms of the launcher, from the top; `servers` stands beside them and imports none.
+ROOMS = ("commands", "run", "parts", "fetch", "home")
+ROOM_FILES_MAX = 12
 LINES_MAX = 500
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc"}
 
@@ -85,6 +88,73 @@ def test_imports_point_down_to_the_database(package):
 def test_imports_are_found(source, names):
     """Also within functions and for types; a name in a string is none."""
     assert find_imports(source) == names
+
+
+def find_door(room):
+    """Return the names that the front door of a room lists."""
+    door = ast.parse((ROOT / "orchestrator/fleet_stack" / room / "__init__.py").read_text())
+    lists = [node.value for node in door.body if isinstance(node, ast.Assign)]
+    return set(ast.literal_eval(lists[0])) if lists else set()
+
+
+def find_trespasses(room, source):
+    """Return what a module of a room imports from other rooms, but may not."""
+    below = ROOMS[ROOMS.index(room) + 1 :] if room in ROOMS else ()
+    allowed = {(f"fleet_stack.{other}", name) for other in below for name in find_door(other)}
+    imported = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            imported += [(node.module, alias.name) for alias in node.names]
+        if isinstance(node, ast.Import):
+            imported += [(alias.name, "all") for alias in node.names]
+    return [
+        f"{name} from {module}"
+        for module, name in imported
+        if module.split(".")[0] == "fleet_stack"
+        and not f"{module}.".startswith(f"fleet_stack.{room}.")
+        and (module, name) not in allowed
+    ]
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "servers"])
+def test_rooms_of_the_launcher_enter_those_below_by_the_front_door(room):
+    """What a door does not name can be changed without looking outside of its room."""
+    files = sorted((ROOT / "orchestrator/fleet_stack" / room).glob("*.py"))
+
+    wrong = [
+        f"{path.relative_to(ROOT)}: {trespass}"
+        for path in files
+        for trespass in find_trespasses(room, path.read_text())
+    ]
+
+    assert wrong == []
+    assert len(files) <= ROOM_FILES_MAX
+
+
+@pytest.mark.parametrize(
+    ("room", "source", "wrong"),
+    [
+        ("run", "from fleet_stack.home import Home", []),
+        ("run", "from fleet_stack.run.health import plan", []),
+        ("run", "from fleet_stack.home.homes import Home", ["Home from fleet_stack.home.homes"]),
+        ("run", "from fleet_stack.home import files", ["files from fleet_stack.home"]),
+        ("run", "from fleet_stack.commands import up", ["up from fleet_stack.commands"]),
+        ("home", "from fleet_stack import cli", ["cli from fleet_stack"]),
+        ("run", "import fleet_stack.home", ["all from fleet_stack.home"]),
+        ("servers", "from fleet_stack.home import Home", ["Home from fleet_stack.home"]),
+    ],
+)
+def test_ways_around_a_front_door_are_found(room, source, wrong):
+    """Into a room's module, to a name that its door does not list, upwards."""
+    assert find_trespasses(room, source) == wrong
+
+
+def test_the_launcher_consists_of_its_rooms():
+    """Nothing but the table of subcommands stands outside of them."""
+    root = ROOT / "orchestrator/fleet_stack"
+
+    assert {path.parent.name for path in root.glob("*/*.py")} == {*ROOMS, "servers"}
+    assert {path.name for path in root.glob("*.py")} == {"__init__.py", "__main__.py", "cli.py"}
 
 
 def test_every_package_is_known():

@@ -1,1 +1,1 @@
-"""The subcommands of `fleet`, one module each, loaded by dotted name."""
+"""The subcommands of `fleet`, one module each; only `cli` loads them, by dotted name."""

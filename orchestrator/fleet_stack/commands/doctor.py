@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fleet_stack.home import homes, stack
-from fleet_stack.home.homes import NEEDED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_stack.home.homes import Home
+    from fleet_stack.home import Home
 
 DOCTOR = "fleet_exporters.doctor"
 OK, WARNING = "ok", "warning"
@@ -62,8 +61,8 @@ def find_existing(path: Path) -> Path:
 def describe_space(root: Path, free_bytes: int, total_bytes: int) -> Fact:
     """Return whether the home's disk can take what a start writes; name, state and text."""
     text = f"{free_bytes / GIBI:.1f} of {total_bytes / GIBI:.1f} GiB free for {root}"
-    if free_bytes < NEEDED_BYTES:
-        return "home disk", WARNING, f"{text}; a start needs {NEEDED_BYTES / GIBI:.1f}"
+    if free_bytes < homes.NEEDED_BYTES:
+        return "home disk", WARNING, f"{text}; a start needs {homes.NEEDED_BYTES / GIBI:.1f}"
     return "home disk", OK, text
 
 

@@ -16,7 +16,7 @@ from fleet_stack.home import homes, placement, runtime, stack
 from fleet_stack.run import shutdown
 
 if TYPE_CHECKING:
-    from fleet_stack.home.homes import Home
+    from fleet_stack.home import Home
 
 
 def main(argv: list[str]) -> int:

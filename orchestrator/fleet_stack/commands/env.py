@@ -16,13 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import homes, placement, ports, stack
-from fleet_stack.home.errors import HomeError
-from fleet_stack.home.secrets import Secrets
-from fleet_stack.home.stack import Decision, render_url
+from fleet_stack.home import Decision, HomeError, Secrets, homes, placement, ports, stack
 
 if TYPE_CHECKING:
-    from fleet_stack.home.homes import Home
+    from fleet_stack.home import Home
 
 CLIENT = "fleet_control_api.client"
 
@@ -75,5 +72,5 @@ def call_client(argv: list[str]) -> int:
     home = homes.locate(os.environ)
     homes.load(home)
     token = Secrets(home.path("secrets")).read("admin_token")
-    url = render_url("control-api", ports.load(home)["control-api"])
+    url = stack.render_url("control-api", ports.load(home)["control-api"])
     return int(importlib.import_module(CLIENT).main(argv, url=url, token=token))

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from fleet_timescale.connection import connect
 
-from fleet_stack.home.errors import StartError
-from fleet_stack.parts.enrolment import explained
+from fleet_stack.home import StartError
+from fleet_stack.parts import enrolment
 
 if TYPE_CHECKING:
     from fleet_stack.commands.progress import Progress
-    from fleet_stack.run.assembly import Stack
+    from fleet_stack.run import assembly
 
 SCENARIO, COUNT = "mixed", 20
 KEY = "first-job"  # an interrupted first start does not order twice
@@ -30,7 +30,7 @@ POLL_SECONDS = 0.25
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def submit(whole: Stack) -> None:
+def submit(whole: assembly.Stack) -> None:
     """Order the first job. Raises StartError when the control API refuses."""
     request = urllib.request.Request(  # noqa: S310 - our own loopback address
         f"{whole.url('control-api')}/jobs",
@@ -55,10 +55,13 @@ def submit(whole: Stack) -> None:
         ) from exc
 
 
-def wait(whole: Stack, progress: Progress) -> None:
+def wait(whole: assembly.Stack, progress: Progress) -> None:
     """Report the first stored conversation; a slow machine is no failure of the start."""
     deadline = time.monotonic() + WAIT_SECONDS
-    with explained(), connect(whole.base.secrets.read("owner.dsn"), "fleet up") as connection:
+    with (
+        enrolment.explained(),
+        connect(whole.base.secrets.read("owner.dsn"), "fleet up") as connection,
+    ):
         while time.monotonic() < deadline:
             if connection.execute("SELECT FROM fleet.conversations LIMIT 1").fetchone() is not None:
                 progress(f"first conversation after {progress.seconds:.0f} s")

@@ -10,9 +10,7 @@ import argparse
 import os
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import homes
-from fleet_stack.home.secrets import Secrets
-from fleet_stack.parts.enrolment import USERS
+from fleet_stack.home import USERS, Secrets, homes
 
 REMARKS = {"admin": "does everything", "operator": "steers jobs and nodes", "viewer": "reads"}
 

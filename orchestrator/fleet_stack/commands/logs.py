@@ -7,14 +7,12 @@ import os
 from typing import TYPE_CHECKING
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import homes
-from fleet_stack.home.errors import StackError
-from fleet_stack.home.files import read_tail
+from fleet_stack.home import StackError, homes, read_tail
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fleet_stack.home.homes import Home
+    from fleet_stack.home import Home
 
 SHOWN_LINES = 40
 

@@ -6,9 +6,8 @@ import argparse
 import os
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import homes
-from fleet_stack.home.secrets import Secrets
-from fleet_stack.parts.enrolment import migrate_database
+from fleet_stack.home import Secrets, homes
+from fleet_stack.parts import enrolment
 
 
 def main(argv: list[str]) -> int:
@@ -18,6 +17,6 @@ def main(argv: list[str]) -> int:
     ).parse_args(argv)
     home = homes.locate(os.environ)
     homes.load(home)
-    applied = migrate_database(Secrets(home.path("secrets")).read("owner.dsn"))
+    applied = enrolment.migrate_database(Secrets(home.path("secrets")).read("owner.dsn"))
     say("\n".join(f"applied {name}" for name in applied) or "the database is up to date")
     return 0

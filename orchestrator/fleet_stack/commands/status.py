@@ -17,18 +17,25 @@ from typing import TYPE_CHECKING
 import psutil
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import homes, ports, runtime, stack
-from fleet_stack.home.errors import HomeError
-from fleet_stack.home.secrets import Secrets
-from fleet_stack.home.stack import MANAGED, NAMES, Decision, Part
+from fleet_stack.home import (
+    MANAGED,
+    NAMES,
+    Decision,
+    HomeError,
+    Part,
+    Secrets,
+    homes,
+    ports,
+    runtime,
+    stack,
+)
 from fleet_stack.parts import endpoints
 from fleet_stack.run import health, supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_stack.home.homes import Home
-    from fleet_stack.run.supervisor import Process
+    from fleet_stack.home import Home
 
 UP, DOWN, FAILED = "up", "down", "failed"
 START = "`./fleet up` starts it"
@@ -110,7 +117,7 @@ def read(home: Home, decision: Decision) -> dict[str, ServiceStatus]:
     }
 
 
-def find_worker(processes: Mapping[str, Process]) -> int | None:
+def find_worker(processes: Mapping[str, supervisor.Process]) -> int | None:
     """Return the process number of the worker, a child of the agent."""
     agent = processes.get("node")
     if agent is None or agent.pid is None:
@@ -123,7 +130,11 @@ def find_worker(processes: Mapping[str, Process]) -> int | None:
 
 
 def decide(
-    name: str, part: Part, processes: Mapping[str, Process] | None, problem: str, worker: int | None
+    name: str,
+    part: Part,
+    processes: Mapping[str, supervisor.Process] | None,
+    problem: str,
+    worker: int | None,
 ) -> ServiceStatus:
     """
     Return the state of one part out of what supervisor and its health check say.

@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.commands.progress import Progress, begin
-from fleet_stack.home.errors import CheckError
-from fleet_stack.home.homes import CHECKOUT
-from fleet_stack.home.placement import find_package
-from fleet_stack.parts.programs import find_tools
+from fleet_stack.home import CHECKOUT, CheckError, placement
+from fleet_stack.parts import programs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +45,7 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="fleet-tools-") as folder:
         if not argv:
             run_checks(plan_checks(sys.executable), environment, progress)
-        tools = find_tools(environment, progress)
+        tools = programs.find_tools(environment, progress)
         environment["PATH"] = link_tools(tools, Path(folder), environment.get("PATH", os.defpath))
         run_pytest(plan_pytest(argv, os.cpu_count() or 1), environment)
     progress("every test passed")
@@ -109,13 +107,12 @@ def link_tools(tools: Mapping[str, Path], folder: Path, path: str) -> str:
     """Return a PATH on which programs have their plain names, whatever Debian calls them."""
     for name, target in tools.items():
         (folder / name).symlink_to(target)
-    return os.pathsep.join([str(folder), str(find_package() / "pginstall" / "bin"), path])
+    return os.pathsep.join([str(folder), str(placement.find_package() / "pginstall" / "bin"), path])
 
 
 def run_pytest(arguments: list[str], environment: Mapping[str, str]) -> None:
     """Run pytest with its output as it comes. Raises CheckError when a test failed."""
-    plugins = ("-p", "fleet_stack.commands.skips") if environment.get("CI") == "true" else ()
-    command = (sys.executable, "-m", "pytest", *plugins, *arguments)
+    command = (sys.executable, "-m", "pytest", *arguments)
     code = subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode
     if code != 0:
         raise CheckError(f"pytest ended with exit code {code}; what failed stands above")

@@ -15,20 +15,25 @@ from typing import TYPE_CHECKING
 
 from fleet_stack.commands import first_job, status
 from fleet_stack.commands.progress import Progress, begin
-from fleet_stack.fetch.tasks import Tasks
-from fleet_stack.home import homes, placement, ports, runtime, settings, stack
-from fleet_stack.home.errors import HomeError, StartError
-from fleet_stack.home.secrets import Secrets
-from fleet_stack.parts.model import check_own_model, find_model
-from fleet_stack.parts.programs import NAMES, can_be_had, find_programs
+from fleet_stack.fetch import Tasks
+from fleet_stack.home import (
+    HomeError,
+    Secrets,
+    StartError,
+    homes,
+    placement,
+    ports,
+    runtime,
+    settings,
+    stack,
+)
+from fleet_stack.parts import models, programs
 from fleet_stack.run import assembly, checksums, database, launch, preflight, shutdown, supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from fleet_stack.home.stack import Decision
-    from fleet_stack.run.assembly import Stack
-    from fleet_stack.run.preflight import Preflight
+    from fleet_stack.home import Decision
 
 # What people open, in the order in which they would.
 TITLES = {
@@ -87,7 +92,7 @@ def is_complete(
     home: homes.Home,
     decision: Decision,
     environ: Mapping[str, str],
-    can_be_had: Callable[[Iterable[str], Mapping[str, str]], bool] = can_be_had,
+    can_be_had: Callable[[Iterable[str], Mapping[str, str]], bool] = programs.can_be_had,
 ) -> bool:
     """True when a start would change nothing: same settings, same checkout, all there and well."""
     if decision.inputs != stack.digest_inputs(environ, checksums.digest(checksums.ALL)):
@@ -96,7 +101,7 @@ def is_complete(
         is_healthy = status.is_healthy(home, decision)
     except HomeError:
         return False  # what it takes to look is damaged or gone: the start mends it, or says so
-    lacking = [name for name in NAMES if decision.parts[name].state == stack.ABSENT]
+    lacking = [name for name in programs.NAMES if decision.parts[name].state == stack.ABSENT]
     return is_healthy and not (lacking and can_be_had(lacking, environ))
 
 
@@ -110,14 +115,14 @@ def leave_lost_ports(home: homes.Home, decision: Decision | None, progress: Prog
         shutdown.stop(home, base)
 
 
-def check_ports(base: Preflight, decision: Decision | None) -> None:
+def check_ports(base: preflight.Preflight, decision: Decision | None) -> None:
     """Raise PortError before anything is fetched, when a port is taken while nothing of us runs."""
     if supervisor.read_pid(base.places.socket) is None:
         wanted = decision.managed if decision and decision.node else [*ports.SERVICES]
         ports.check(base.ports, [name for name in wanted if name not in base.externals])
 
 
-def start_or_undo(base: Preflight) -> Stack:
+def start_or_undo(base: preflight.Preflight) -> assembly.Stack:
     """
     Start what is missing; when that cannot even begin, end what this start has begun.
 
@@ -134,18 +139,18 @@ def start_or_undo(base: Preflight) -> Stack:
         raise
 
 
-def start(base: Preflight) -> Stack:
+def start(base: preflight.Preflight) -> assembly.Stack:
     """Start what is missing: programs, model and database at the same time, then all services."""
     externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
     environ = {**base.environ, **externals}
-    check_own_model(environ)
+    models.check_own_model(environ)
     placement.check_access(base.placement.programs, list_own_places(environ))
     with Tasks() as tasks:
-        programs = tasks.begin(find_programs, environ, base.progress, stop=tasks.stop)
-        model = tasks.begin(find_model, environ, base.progress, stop=tasks.stop)
+        found = tasks.begin(programs.find_programs, environ, base.progress, stop=tasks.stop)
+        model = tasks.begin(models.find_model, environ, base.progress, stop=tasks.stop)
         node = database.start(base)
         tasks.finish()
-    whole = assembly.assemble(base, node, programs.result(), model.result())
+    whole = assembly.assemble(base, node, found.result(), model.result())
     settings.store(base.home, base.environ, base.secrets)
     launch.launch(whole)
     return whole
@@ -153,11 +158,11 @@ def start(base: Preflight) -> Stack:
 
 def list_own_places(environ: Mapping[str, str]) -> dict[str, Path | None]:
     """Return the places that the user named, by the variable that names each."""
-    variables = ("FLEET_MODEL", *(f"FLEET_{name.upper()}_HOME" for name in NAMES))
+    variables = ("FLEET_MODEL", *(f"FLEET_{name.upper()}_HOME" for name in programs.NAMES))
     return {name: Path(environ[name]) for name in variables if environ.get(name)}
 
 
-def finish_first_start(whole: Stack, progress: Progress, *, wants_first_job: bool) -> None:
+def finish_first_start(whole: assembly.Stack, progress: Progress, *, wants_first_job: bool) -> None:
     """
     Order the first conversations of a new home, on our own model only, and wait for one.
     """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.home.errors import StackError
+from fleet_stack.home import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from fleet_stack.fetch.relocate import relocate
 from fleet_stack.fetch.tasks import CalledOff
-from fleet_stack.home.errors import StackError
+from fleet_stack.home import StackError
 
 if TYPE_CHECKING:
     import threading

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from fleet_stack.home.errors import StackError
+from fleet_stack.home import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def download(
+def download_file(
     source: Source,
     target: Path,
     progress: DownloadProgress,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_stack.home.errors import StackError
+from fleet_stack.home import StackError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.fetch.download import Source, download
-from fleet_stack.home.errors import StackError
+from fleet_stack.fetch.download import Source, download_file
+from fleet_stack.home import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,7 +72,7 @@ def fetch(cache: Cache, name: str, pin: Pin, architecture: str, progress: Downlo
         source = Source(
             f"{name} {pin.version}", pin.url.format(arch=architecture), pin.sha256[architecture]
         )
-        archive = download(source, cache.path(f"{folder}.tar.gz"), progress)
+        archive = download_file(source, cache.path(f"{folder}.tar.gz"), progress)
         with cache.scratch(folder) as scratch:
             made = unpack(archive, scratch)
             installed = cache.install(made, folder)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fleet_stack.home.account import Account
 
 SECRET_BYTES = 24  # 192 bits, 32 characters
+USERS = ("admin", "operator", "viewer")  # the first people; each login is named after its role
 
 
 @dataclass(frozen=True)

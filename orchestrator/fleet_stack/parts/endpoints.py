@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import requests
 
-from fleet_stack.home.addresses import hide_login, parse_llm
-from fleet_stack.home.errors import StackError
+from fleet_stack.home import StackError, addresses
 
 KNOWN_PORTS = {"LM Studio": 1234, "Ollama": 11434, "llama.cpp": 8080, "vLLM": 8000}
 LOCAL_SECONDS = 1.0
@@ -51,8 +50,8 @@ def parse_models(answer: object) -> tuple[str, ...] | None:
 
 def reach(url: str, ask: Ask = ask_json) -> Endpoint:
     """Return the model server that the user named. Raises EndpointError when it is none."""
-    base = parse_llm("FLEET_LLM", url)
-    shown, asked = hide_login(url), f"{hide_login(base)}/models"
+    base = addresses.parse_llm("FLEET_LLM", url)
+    shown, asked = addresses.hide_login(url), f"{addresses.hide_login(base)}/models"
     try:
         models = parse_models(ask(f"{base}/models", NAMED_SECONDS))
     except requests.RequestException as exc:

@@ -21,14 +21,14 @@ from fleet_timescale.errors import DatabaseError
 from fleet_timescale.migrate import migrate
 from psycopg import sql
 
-from fleet_stack.home.files import store_text
+from fleet_stack.home import USERS, store_text
 from fleet_stack.parts.postgres import first_line, replace_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fleet_stack.home.secrets import Secrets
+    from fleet_stack.home import Secrets
 
 ROLES = ("control", "master", "grafana", "analyst")
 CATALOGUE = "fleet_orchestrator.generation.catalogue"
@@ -38,7 +38,6 @@ TOKENS = (
     ("prometheus-sd", "sd", "sd_token"),
     ("prometheus-metrics", "metrics", "metrics_token"),
 )
-USERS = ("admin", "operator", "viewer")  # the first people; each login is named after its role
 NODE_ROLES = ["generate", "quality"]
 
 

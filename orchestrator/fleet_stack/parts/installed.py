@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.fetch import vendor
-from fleet_stack.fetch.debian import Bundle
+from fleet_stack.fetch import Bundle, vendor
 from fleet_stack.parts.program import Program, ProgramError, ask_version, from_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fleet_stack.fetch.cache import Cache
-    from fleet_stack.fetch.vendor import Pin
+    from fleet_stack.fetch import Cache, Pin
 
 ON_PATH = {
     "grafana": ("grafana",),

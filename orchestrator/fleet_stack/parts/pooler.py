@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.fetch import debian
-from fleet_stack.fetch.cache import Cache, decide_cache_root
+from fleet_stack.fetch import Cache, debian, decide_cache_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

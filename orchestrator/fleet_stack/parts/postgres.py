@@ -19,14 +19,12 @@ import psycopg
 from fleet_timescale.connection import Connection, connect
 from psycopg import sql
 
-from fleet_stack.home.errors import HomeError, StackError
-from fleet_stack.home.files import make_folder, store_text
+from fleet_stack.home import HomeError, StackError, make_folder, store_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fleet_stack.home.account import Account
-    from fleet_stack.home.placement import Placement
+    from fleet_stack.home import Account, Placement
 
 OWNER, DATABASE = "fleet_owner", "fleet"
 POLL_SECONDS = 0.05

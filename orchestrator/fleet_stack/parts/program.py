@@ -9,14 +9,13 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet_stack.home.addresses import hide_login
-from fleet_stack.home.errors import StackError
+from fleet_stack.home import StackError, addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fleet_stack.fetch.vendor import Pin
+    from fleet_stack.fetch import Pin
 
 # Where the executable lies below a release's folder; Debian's name and place differ.
 BINARIES = {
@@ -65,7 +64,7 @@ class Program:
 def render_program(program: Program) -> str:
     """Return one line for people: which version comes from where."""
     if program.origin == "external":
-        return f"{program.name} at {hide_login(program.url)} (yours)"
+        return f"{program.name} at {addresses.hide_login(program.url)} (yours)"
     if program.origin == "absent":
         return f"{program.name} is absent: {program.reason}"
     return f"{program.name} {program.version} {ORIGINS[program.origin]} ({program.path})"

@@ -16,19 +16,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.fetch import debian, hosts, vendor
-from fleet_stack.fetch.cache import Cache, decide_cache_root
-from fleet_stack.fetch.download_progress import DownloadProgress
-from fleet_stack.fetch.tasks import begin
-from fleet_stack.fetch.vendor import Pin, load_pins, read_architecture
-from fleet_stack.home.errors import StackError
+from fleet_stack.fetch import (
+    Cache,
+    DownloadProgress,
+    Pin,
+    debian,
+    decide_cache_root,
+    hosts,
+    tasks,
+    vendor,
+)
+from fleet_stack.home import StackError
 from fleet_stack.parts.installed import DEBIAN, DEBIAN_HAS, Machine, find_here, older_release
 from fleet_stack.parts.program import Program, ask_version, from_folder, render_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-__all__ = ["NAMES", "Program", "Sources", "find_programs", "find_tools"]
 
 NAMES = ("grafana", "prometheus", "alertmanager")
 GLANCE_SECONDS = 1.0  # a start with nothing to do must stay one
@@ -78,7 +81,7 @@ def find_programs(
     CalledOff some time after `stop` was set.
     """
     sources = sources or default_sources(environ, report, stop)
-    pins = {name: pin for name, pin in load_pins().items() if name in names}
+    pins = {name: pin for name, pin in vendor.load_pins().items() if name in names}
     machine = Machine(environ, sources.cache, report, sources.ask)
     here = {name: find_here(name, pins[name], machine) for name in names}
     findings = Findings({name: found for name, found in here.items() if found}, {})
@@ -123,7 +126,7 @@ def take_from_vendors(findings: Findings, pins: Mapping[str, Pin], sources: Sour
         else:
             findings.programs[name] = found
 
-    for fetching in [begin(fetch, name) for name in missing]:
+    for fetching in [tasks.begin(fetch, name) for name in missing]:
         fetching.result()
 
 
@@ -175,12 +178,12 @@ def can_be_had(
     probe: Callable[[Iterable[str]], frozenset[str]] = glance,
 ) -> bool:
     """True when a start would find one of these by now; asks the network for a moment only."""
-    pins = {name: pin for name, pin in load_pins().items() if name in set(names)}
+    pins = {name: pin for name, pin in vendor.load_pins().items() if name in set(names)}
     cache = cache or Cache(decide_cache_root(environ, os.geteuid()))
     machine = Machine(environ, cache, lambda _line: None)
     if any(find_here(name, pin, machine) for name, pin in pins.items()):
         return True
-    architecture = read_architecture()
+    architecture = vendor.read_architecture()
     if environ.get("FLEET_OFFLINE") == "1" or architecture is None:
         return False
     return bool(probe([pin.url.format(arch=architecture) for pin in pins.values()]))
@@ -199,7 +202,7 @@ def default_sources(
 
     return Sources(
         cache=cache,
-        architecture=read_architecture(),
+        architecture=vendor.read_architecture(),
         probe=hosts.probe,
         fetch_vendor=lambda name, pin, arch: vendor.fetch(cache, name, pin, arch, progress),
         fetch_debian=fetch_debian if debian.is_possible() else None,

@@ -19,13 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.fetch.download import Source, download
-from fleet_stack.home.errors import StackError
-from fleet_stack.home.homes import CHECKOUT
+from fleet_stack.fetch import Source, download_file
+from fleet_stack.home import CHECKOUT, StackError
 
 if TYPE_CHECKING:
-    from fleet_stack.fetch.cache import Cache
-    from fleet_stack.fetch.download_progress import DownloadProgress
+    from fleet_stack.fetch import Cache, DownloadProgress
 
 MAGIC = b"GGUF"
 CHUNK_BYTES = 1 << 22
@@ -111,7 +109,7 @@ def fetch_from_hub(weights: Weights, cache: Cache, progress: DownloadProgress) -
         cache.need(weights.size_bytes + MARGIN_BYTES, f"the model {weights.name}")
         source = Source(weights.name, weights.url, weights.sha256)
         scratch = cache.path(f".{weights.file_name}")
-        download(source, scratch, progress)
+        download_file(source, scratch, progress)
         return cache.install(scratch, weights.file_name)
 
 

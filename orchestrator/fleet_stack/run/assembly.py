@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.home import stack
-from fleet_stack.home.addresses import hide_login
-from fleet_stack.home.stack import ABSENT, EXTERNAL, MANAGED, NAMES, Decision, Part
+from fleet_stack.home import ABSENT, EXTERNAL, MANAGED, NAMES, Decision, Part, addresses, stack
 from fleet_stack.run import checksums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_stack.parts.model import Model
-    from fleet_stack.parts.program import Program
+    from fleet_stack.parts import models, program
     from fleet_stack.run.preflight import Preflight
 
 
@@ -25,8 +22,8 @@ class Stack:
 
     base: Preflight
     decision: Decision
-    programs: Mapping[str, Program]
-    model: Model
+    programs: Mapping[str, program.Program]
+    model: models.Model
 
     @property
     def user(self) -> str:
@@ -51,7 +48,9 @@ class Stack:
         return self.decision.parts[name].url
 
 
-def assemble(base: Preflight, node: str, programs: Mapping[str, Program], model: Model) -> Stack:
+def assemble(
+    base: Preflight, node: str, programs: Mapping[str, program.Program], model: models.Model
+) -> Stack:
     """Return the stack that these findings make."""
     parts = decide_parts(base.ports, base.externals, programs, model)
     decision = Decision(
@@ -77,22 +76,22 @@ def _grafana_public_url(base: Preflight, part: Part) -> str:
 def decide_parts(
     ports: Mapping[str, int],
     externals: Mapping[str, str],
-    programs: Mapping[str, Program],
-    model: Model,
+    programs: Mapping[str, program.Program],
+    model: models.Model,
 ) -> dict[str, Part]:
     """Return every part of NAMES, each with its state and address."""
     parts: dict[str, Part] = {}
     for name in NAMES:
         url = stack.render_url(name, ports[name]) if name in ports else ""
-        program = programs.get(name)
+        found = programs.get(name)
         if name in externals:
-            parts[name] = Part(EXTERNAL, hide_login(externals[name]))
-        elif program is not None and program.path is None:
-            parts[name] = Part(ABSENT, reason=program.reason)
+            parts[name] = Part(EXTERNAL, addresses.hide_login(externals[name]))
+        elif found is not None and found.path is None:
+            parts[name] = Part(ABSENT, reason=found.reason)
         else:
             parts[name] = Part(MANAGED, url)
     if model.url:
-        parts["llm"] = Part(EXTERNAL, hide_login(model.url), model.origin)
+        parts["llm"] = Part(EXTERNAL, addresses.hide_login(model.url), model.origin)
     elif model.path is not None:
         parts["llm"] = Part(MANAGED, parts["llm"].url, model.name)
     return parts

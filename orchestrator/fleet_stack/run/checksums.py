@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from fleet_stack.home.homes import CHECKOUT
+from fleet_stack.home import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

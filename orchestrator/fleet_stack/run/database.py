@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_stack.home import placement, ports, stack
-from fleet_stack.home.files import store_text
+from fleet_stack.home import placement, ports, stack, store_text
 from fleet_stack.parts import enrolment, postgres
 from fleet_stack.run import services, supervisor
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_stack.home.addresses import parse_place
-from fleet_stack.home.errors import StartError
-from fleet_stack.home.homes import CHECKOUT
+from fleet_stack.home import CHECKOUT, StartError, addresses
 from fleet_stack.run.supervisor import Service
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ def render_environment(stack: Stack) -> dict[str, str]:
         "SECURITY_SECRET_KEY": _file(stack.base.secrets.path("grafana_secret_key")),
         "SECURITY_ACTIONS_ALLOW_POST_URL": ACTIONS,
         "SECURITY_DATA_SOURCE_PROXY_WHITELIST": " ".join(
-            [stack.address("control-api"), parse_place(stack.url("prometheus"))]
+            [stack.address("control-api"), addresses.parse_place(stack.url("prometheus"))]
         ),
         "DASHBOARDS_MIN_REFRESH_INTERVAL": "5s",
         "DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(DASHBOARDS / "fleet-overview.json"),

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import psycopg
 from fleet_timescale.connection import connect
 
-from fleet_stack.home.stack import NAMES, Decision
-from fleet_stack.parts.postgres import first_line
+from fleet_stack.home import NAMES, Decision
+from fleet_stack.parts import postgres
 
 if TYPE_CHECKING:
     from fleet_stack.run.supervisor import Process
@@ -73,7 +73,7 @@ def check_database(dsn: str) -> str:
         with connect(dsn, "fleet status") as connection:
             connection.execute("SELECT FROM fleet.migrations LIMIT 1")
     except psycopg.Error as exc:
-        return f"does not answer ({first_line(exc)})"
+        return f"does not answer ({postgres.first_line(exc)})"
     return ""
 
 
@@ -87,7 +87,7 @@ def check_agent(dsn: str, node: str, started_at: float) -> str:
                 [started_at, HEARTBEAT_SECONDS, node],
             ).fetchone()
     except psycopg.Error as exc:
-        return f"cannot be asked: the database does not answer ({first_line(exc)})"
+        return f"cannot be asked: the database does not answer ({postgres.first_line(exc)})"
     return "" if row and row["is_fresh"] else "sends no heartbeat"
 
 
@@ -99,7 +99,7 @@ def check_worker(dsn: str, node: str) -> str:
                 "SELECT worker_state FROM fleet.nodes WHERE node = %s", [node]
             ).fetchone()
     except psycopg.Error as exc:
-        return f"cannot be asked: the database does not answer ({first_line(exc)})"
+        return f"cannot be asked: the database does not answer ({postgres.first_line(exc)})"
     state = row["worker_state"] if row else "unknown"
     return "" if state == "running" else f"is {state}"
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fleet_stack.home import placement, ports, stack
-from fleet_stack.home.errors import StartError
-from fleet_stack.home.files import make_folder, store_text
-from fleet_stack.home.stack import MANAGED
+from fleet_stack.home import MANAGED, StartError, make_folder, placement, ports, stack, store_text
 from fleet_stack.run import checksums, grafana, health, render, services, supervisor
 
 if TYPE_CHECKING:

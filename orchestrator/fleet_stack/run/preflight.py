@@ -6,18 +6,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.home import addresses, homes, placement, ports, runtime, stack
-from fleet_stack.home.errors import HomeError
-from fleet_stack.home.files import make_folder
-from fleet_stack.home.secrets import Secrets
-from fleet_stack.home.stack import EXTERNALS
+from fleet_stack.home import (
+    HomeError,
+    Secrets,
+    addresses,
+    homes,
+    make_folder,
+    placement,
+    ports,
+    runtime,
+    stack,
+)
 from fleet_stack.run.supervisor import Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fleet_stack.home.homes import Home, Record
-    from fleet_stack.home.placement import Placement
+    from fleet_stack.home import Home, Placement
 
 SECRETS = ("jwt_key", "proxy_secret", "grafana_secret_key")
 
@@ -52,12 +57,11 @@ def parse_externals(environ: Mapping[str, str]) -> dict[str, str]:
     """
     Return the addresses of parts that are the user's own. Raises StackError for what is no address.
     """
-    found = {
-        name: environ[variable] for name, variable in EXTERNALS.items() if environ.get(variable)
-    }
+    variables = stack.EXTERNALS
+    found = {name: environ[variables[name]] for name in variables if environ.get(variables[name])}
     for name, url in found.items():
         check = addresses.check_database if name == "postgres" else addresses.split
-        check(EXTERNALS[name], url)
+        check(variables[name], url)
     return found
 
 
@@ -97,7 +101,9 @@ def prepare(
     )
 
 
-def keep_externals(record: Record, given: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
+def keep_externals(
+    record: homes.Record, given: Mapping[str, str], secrets: Secrets
+) -> dict[str, str]:
     """
     Return the external addresses of the first start; they are secrets, since they may hold a login.
 
@@ -107,7 +113,7 @@ def keep_externals(record: Record, given: Mapping[str, str], secrets: Secrets) -
         secret = f"external_{name}_url"
         if name not in record.externals or (secrets.has(secret) and secrets.read(secret) != url):
             raise HomeError(
-                f"{EXTERNALS[name]} differs from the first start of this home; "
+                f"{stack.EXTERNALS[name]} differs from the first start of this home; "
                 "unset it, or use another FLEET_HOME"
             )
         secrets.put(secret, url)

@@ -11,18 +11,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from jinja2 import Environment, StrictUndefined, TemplateError
 
-from fleet_stack.home.addresses import parse_place
-from fleet_stack.home.errors import StackError
-from fleet_stack.home.files import make_folder, store_text
-from fleet_stack.home.homes import CHECKOUT
-from fleet_stack.home.stack import MANAGED
+from fleet_stack.home import CHECKOUT, MANAGED, StackError, addresses, make_folder, store_text
 from fleet_stack.run import grafana
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_stack.home.account import Account
-    from fleet_stack.home.homes import Home
+    from fleet_stack.home import Account, Home
     from fleet_stack.run.assembly import Stack
 
 MAIL_FROM, MAIL_TO = "fleet@localhost", "operator@localhost"
@@ -52,8 +47,8 @@ def collect_values(stack: Stack) -> dict[str, str]:
         "control_address": stack.address("control-api"),
         "master_address": stack.address("master"),
         "llm_address": stack.address("llm") if is_llm_ours else "",
-        "alertmanager_address": parse_place(stack.url("alertmanager")),
-        "prometheus_address": parse_place(stack.url("prometheus")),
+        "alertmanager_address": addresses.parse_place(stack.url("alertmanager")),
+        "prometheus_address": addresses.parse_place(stack.url("prometheus")),
         "smtp_address": stack.address("mail"),
         "mail_from": MAIL_FROM,
         "mail_to": MAIL_TO,
@@ -61,7 +56,7 @@ def collect_values(stack: Stack) -> dict[str, str]:
         "dashboard_url": stack.decision.grafana_public_url,
         "runbook_url": f"{stack.decision.public_url}/api/v1/runbooks",
         "prometheus_url": stack.url("prometheus"),
-        "postgres_address": parse_place(stack.url("postgres")),
+        "postgres_address": addresses.parse_place(stack.url("postgres")),
         "postgres_database": stack.url("postgres").rpartition("/")[2].partition("?")[0],
         "postgres_sslmode": decide_sslmode(stack.base.secrets.read("owner.dsn")),
         "postgres_password_file": str(stack.base.secrets.path("grafana_password")),

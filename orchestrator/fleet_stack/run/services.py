@@ -14,11 +14,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleet_stack.home.account import load_current
-from fleet_stack.home.addresses import has_login
-from fleet_stack.home.homes import CHECKOUT
-from fleet_stack.home.settings import LLM_SECRET
-from fleet_stack.home.stack import MANAGED
+from fleet_stack.home import CHECKOUT, MANAGED, addresses, load_current, settings
 from fleet_stack.run import grafana
 from fleet_stack.run.shutdown import MARK
 from fleet_stack.run.supervisor import Service
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from fleet_stack.home.placement import Placement
+    from fleet_stack.home import Placement
     from fleet_stack.run.assembly import Stack
 
 # What our programs may need from the shell that called `up`; everything else stays outside.
@@ -168,12 +164,12 @@ def node(stack: Stack) -> Service:
 def _model_address(stack: Stack) -> dict[str, str]:
     """Return where models answer; an address with a login as a file, as any secret."""
     url = stack.model.url or f"{stack.url('llm')}/v1"
-    if not has_login(url):
+    if not addresses.has_login(url):
         return {"FLEET_LLM_URL": url}
-    file = stack.base.secrets.path(LLM_SECRET)
+    file = stack.base.secrets.path(settings.LLM_SECRET)
     return {
         "FLEET_LLM_URL_FILE": str(file),
-        "FLEET_LLM_URL_TIME": stack.base.secrets.stamp(LLM_SECRET),
+        "FLEET_LLM_URL_TIME": stack.base.secrets.stamp(settings.LLM_SECRET),
     }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fleet_stack.home.homes import Home
+    from fleet_stack.home import Home
 
 MARK = "FLEET_STACK_HOME"  # in the environment of everything that supervisord starts
 GRACE_SECONDS = 6.0

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from fleet_stack.home.errors import StartError
-from fleet_stack.home.files import read_tail
+from fleet_stack.home import StartError, read_tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

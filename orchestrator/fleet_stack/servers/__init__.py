@@ -1,1 +1,1 @@
-"""Small servers of ours that the supervisor runs: the model server and the mail catcher."""
+"""Small servers of ours, run by the supervisor as `python -m`; they import no other room."""

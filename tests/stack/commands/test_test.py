@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from fleet_stack.commands import test
 from fleet_stack.commands.progress import Progress
-from fleet_stack.commands.skips import is_good
 from fleet_stack.commands.test import Check
 from fleet_stack.home.errors import CheckError
+from skips import is_good
 
+TESTS = Path(__file__).parents[2]
 SKIPPING = "import pytest\n@pytest.mark.skip(reason={reason!r})\ndef test_skips():\n    pass\n"
 SKIPPING_MODULE = "import pytest\npytest.skip('no database', allow_module_level=True)\n"
 
@@ -89,7 +92,7 @@ def test_whole_folders_are_shared_out(arguments, cores, workers):
     ],
 )
 def test_reasons_that_ci_accepts(reason, expected):
-    """Everything else is a test that silently stopped test."""
+    """Everything else is a test that silently stopped testing."""
     assert expected == is_good(reason)
 
 
@@ -108,10 +111,11 @@ def test_bad_skip_fails_a_run(tmp_path, text, workers, code):
     """pytest itself would call it a success."""
     (tmp_path / "test_passing.py").write_text("def test_runs():\n    assert True\n")
     (tmp_path / "test_skipping.py").write_text(text)
-    plugins = ["-p", "fleet_stack.commands.skips", "-p", "xdist", "-p", "no:cacheprovider"]
+    plugins = ["-p", "skips", "-p", "xdist", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--disable-plugin-autoload", *plugins, "-n", workers, "."],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
         check=False,

@@ -16,7 +16,7 @@ from fleet_stack.home.placement import Placement
 from fleet_stack.home.ports import SERVICES
 from fleet_stack.home.secrets import Secrets
 from fleet_stack.home.stack import ABSENT, EXTERNAL, NAMES, Decision, Part
-from fleet_stack.parts.model import ModelError, check_own_model
+from fleet_stack.parts.models import ModelError, check_own_model
 from fleet_stack.run import checksums
 from fleet_stack.run.preflight import Preflight
 

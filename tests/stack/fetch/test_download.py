@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from fix_http import QuietHandler, listen, serving
-from fleet_stack.fetch.download import DownloadError, Patience, Source, download
+from fleet_stack.fetch.download import DownloadError, Patience, Source, download_file
 from fleet_stack.fetch.download_progress import DownloadProgress
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -62,7 +62,7 @@ def vendor():
 
 def test_good_file_is_kept(vendor, tmp_path, progress):
     """A file with the expected sha256 lies at its target, and nothing beside it."""
-    download(
+    download_file(
         Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
     )
 
@@ -73,7 +73,7 @@ def test_good_file_is_kept(vendor, tmp_path, progress):
 def test_wrong_sha256_is_refused_and_deleted(vendor, tmp_path, progress):
     """Another file than the pinned one is deleted; the error names both sums."""
     with pytest.raises(DownloadError) as caught:
-        download(
+        download_file(
             Source("it", f"{vendor.url}/file", "0" * 64),
             tmp_path / "it",
             progress,
@@ -89,7 +89,7 @@ def test_cut_connection_is_resumed(vendor, tmp_path, progress):
     """After a cut the next attempt asks for the rest only."""
     vendor.cut_after = [300_000]
 
-    download(
+    download_file(
         Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
     )
 
@@ -102,7 +102,7 @@ def test_part_of_a_killed_run_is_used(vendor, tmp_path, progress):
     """What an earlier run left is not fetched again."""
     (tmp_path / "it.part").write_bytes(CONTENT[:500_000])
 
-    download(
+    download_file(
         Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
     )
 
@@ -114,7 +114,7 @@ def test_complete_part_needs_no_more_bytes(vendor, tmp_path, progress):
     """A run killed just before the check finds all bytes there."""
     (tmp_path / "it.part").write_bytes(CONTENT)
 
-    download(
+    download_file(
         Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
     )
 
@@ -126,7 +126,7 @@ def test_server_without_ranges_starts_again(vendor, tmp_path, progress):
     vendor.knows_ranges = False
     (tmp_path / "it.part").write_bytes(b"old")
 
-    download(
+    download_file(
         Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
     )
 
@@ -138,7 +138,7 @@ def test_connection_that_is_always_cut_gives_up(vendor, tmp_path, progress):
     vendor.cut_after = [1000, 1000, 1000]
 
     with pytest.raises(DownloadError, match="cut"):
-        download(
+        download_file(
             Source("it", f"{vendor.url}/file", SHA256),
             tmp_path / "it",
             progress,
@@ -151,7 +151,7 @@ def test_connection_that_is_always_cut_gives_up(vendor, tmp_path, progress):
 def test_missing_file_is_not_asked_for_again(vendor, tmp_path, progress):
     """HTTP 404 is final."""
     with pytest.raises(DownloadError, match="HTTP 404"):
-        download(
+        download_file(
             Source("it", f"{vendor.url}/other", SHA256),
             tmp_path / "it",
             progress,
@@ -167,7 +167,7 @@ def test_silent_server_is_given_up_in_time(tmp_path, progress):
         source = Source("it", f"http://127.0.0.1:{silent.getsockname()[1]}/file", SHA256)
 
         with pytest.raises(DownloadError, match="no answer in time"):
-            download(source, tmp_path / "it", progress, patience=IMPATIENT)
+            download_file(source, tmp_path / "it", progress, patience=IMPATIENT)
 
 
 def test_slow_download_ends_at_the_total_limit(vendor, tmp_path, progress):
@@ -176,7 +176,7 @@ def test_slow_download_ends_at_the_total_limit(vendor, tmp_path, progress):
     slow = Patience(total_seconds=2.0, pause=lambda seconds: None, clock=lambda: float(next(clock)))
 
     with pytest.raises(DownloadError, match="too slow"):
-        download(
+        download_file(
             Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=slow
         )
 

@@ -9,7 +9,7 @@ from fleet_stack.home import stack
 from fleet_stack.home.homes import Home
 from fleet_stack.home.stack import ABSENT, EXTERNAL, MANAGED, NAMES, Decision, Part
 from fleet_stack.parts.endpoints import Endpoint
-from fleet_stack.parts.model import Model, Sources, find_model
+from fleet_stack.parts.models import Model, Sources, find_model
 from fleet_stack.parts.program import Program
 from fleet_stack.run.assembly import decide_parts
 

@@ -13,7 +13,7 @@ from fleet_stack.home.homes import Home
 from fleet_stack.home.placement import Placement
 from fleet_stack.home.ports import SERVICES
 from fleet_stack.home.secrets import Secrets
-from fleet_stack.parts.model import Model
+from fleet_stack.parts.models import Model
 from fleet_stack.parts.program import Program
 from fleet_stack.run import services
 from fleet_stack.run.assembly import assemble

@@ -60,4 +60,4 @@ class SkipPolicy:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take part in the run."""
-    config.pluginmanager.register(SkipPolicy(), "fleet-skips")
+    config.pluginmanager.register(SkipPolicy())

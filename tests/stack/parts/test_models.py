@@ -21,7 +21,7 @@ from fleet_stack.parts.endpoints import (
     reach,
     render_offer,
 )
-from fleet_stack.parts.model import ModelError, Sources, decide_size, find_model
+from fleet_stack.parts.models import ModelError, Sources, decide_size, find_model
 from fleet_stack.parts.weights import LARGE, MIRRORED, SMALL, Weights, WeightsError
 
 OLLAMA = Endpoint("Ollama", "http://127.0.0.1:11434/v1", ("llama3:8b", "other"))

@@ -16,11 +16,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from fleet_stack.fetch import hosts
-from fleet_stack.fetch.cache import Cache, CacheError, decide_cache_root
-from fleet_stack.fetch.download_progress import DownloadProgress
-from fleet_stack.home.addresses import hide_login
-from fleet_stack.home.errors import StackError
+from fleet_stack.fetch import Cache, CacheError, DownloadProgress, decide_cache_root, hosts
+from fleet_stack.home import StackError, addresses
 from fleet_stack.parts import endpoints, weights
 
 if TYPE_CHECKING:
@@ -109,7 +106,7 @@ def check_own_model(environ: Mapping[str, str]) -> None:
 
 
 def _from_endpoint(endpoint: Endpoint) -> Model:
-    origin = f"of {endpoint.label} at {hide_login(endpoint.url)}"
+    origin = f"of {endpoint.label} at {addresses.hide_login(endpoint.url)}"
     return Model(None, endpoint.models[0], endpoint.url, origin)
 
 
