@@ -37,6 +37,11 @@ MODES = words(
     gaming=("gaming", "purple"),
     throttling=("throttling", "orange"),
 )
+CONTINUATIONS = words(
+    continues=("continues it", "text"),
+    starts_over=("starts over", "text"),
+    refuses=("refuses it", "text"),
+) + absent("not asked")
 JOB_STATES = words(
     pending=("pending", "blue"),
     running=("running", "green"),
@@ -45,6 +50,13 @@ JOB_STATES = words(
     failed=("failed", "red"),
     cancelled=("cancelled", "text"),
 )
+SHARE = {
+    "unit": "percentunit",
+    "decimals": 0,
+    "min": 0,
+    "max": 1,
+    "mappings": absent("no reading"),
+}
 
 
 def tasks() -> Json:
@@ -106,7 +118,7 @@ def nodes() -> Json:
           jobs_done AS "Conversations", cpu_utilization_ratio AS "CPU",
           cpu_temperature_celsius AS "CPU temp.", gpu_temperature_celsius AS "GPU temp.",
           memory_used_bytes::double precision / memory_total_bytes AS "Memory",
-          worker_state AS "Worker",
+          worker_state AS "Worker", continuation AS "Begun answer",
           round(extract(epoch FROM now() - last_heartbeat_at)) AS "Heartbeat"
         FROM analytics.nodes ORDER BY node
         """)
@@ -118,13 +130,6 @@ def nodes() -> Json:
         "custom__cellOptions": COLOURED,
         "custom__width": 95,
     }
-    share = {
-        "unit": "percentunit",
-        "decimals": 0,
-        "min": 0,
-        "max": 1,
-        "mappings": absent("no reading"),
-    }
     overrides = [
         override("State", mappings=NODE_STATES, custom__cellOptions=FILLED, custom__width=120),
         override(
@@ -133,19 +138,20 @@ def nodes() -> Json:
             custom__cellOptions=COLOURED,
             custom__width=100,
         ),
-        override("Throttle", **share, custom__width=90),
+        override("Throttle", **SHARE, custom__width=90),
         override("Tokens/s", unit="suffix:tok/s", decimals=1, custom__width=110),
         override("Conversations", unit="locale", custom__width=120),
-        override("CPU", **share, custom__cellOptions=GAUGE, thresholds=thresholds("blue")),
+        override("CPU", **SHARE, custom__cellOptions=GAUGE, thresholds=thresholds("blue")),
         override("CPU temp.", **heat),
         override("GPU temp.", **heat),
         override(
             "Memory",
-            **share,
+            **SHARE,
             custom__cellOptions=GAUGE,
             thresholds=thresholds("green", (0.85, "yellow"), (0.95, "red")),
         ),
         override("Worker", custom__width=90),
+        override("Begun answer", mappings=CONTINUATIONS, custom__width=110),
         override("Heartbeat", unit="s", decimals=0, mappings=absent("never"), custom__width=95),
     ]
     return table(head, query, overrides=overrides)

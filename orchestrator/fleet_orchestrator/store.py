@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fleet_timescale.connection import Connect, Connection
 
-    from fleet_orchestrator.generation.endpoint import Call
+    from fleet_orchestrator.generation.endpoint import Call, Continuation
     from fleet_orchestrator.quality.verdict import Verdict
 
 logger = logging.getLogger(__name__)
@@ -215,6 +215,10 @@ class Store:
             call.prompt_tokens, call.completion_tokens,
             call.duration, call.time_to_first_token, call.outcome, call.cached_prompt_tokens,
         )  # fmt: skip
+
+    def set_continuation(self, model: str, continuation: Continuation) -> None:
+        """Store what this node's model server does with a begun answer."""
+        self.rows("SELECT fleet.set_continuation(%s, %s)", model, continuation)
 
     def claim_judgements(self, limit: int) -> list[Unjudged]:
         """Lease conversations that wait for a verdict."""

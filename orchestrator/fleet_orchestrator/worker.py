@@ -31,9 +31,9 @@ from fleet_orchestrator import runtime
 from fleet_orchestrator.blame import decide_failure
 from fleet_orchestrator.circuit import Circuit
 from fleet_orchestrator.errors import OrchestratorError
-from fleet_orchestrator.generation import canary
+from fleet_orchestrator.generation import canary, continuation
 from fleet_orchestrator.generation.conversation import Limits, Writer
-from fleet_orchestrator.generation.endpoint import Call, Endpoint, connect
+from fleet_orchestrator.generation.endpoint import Call, Endpoint, EndpointError, connect
 from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.owner import Owner
@@ -109,9 +109,28 @@ class Worker:
                 self.pause(self.wake, POLL_SECONDS)
             return
         started = time.monotonic()
+        if self.endpoint.known.continuation is None:
+            self.ask_continuation(store, task, limits)
         self.write(store, task, limits)
         self.publish_counters(store)
         self.stop.wait(decide_rest(time.monotonic() - started, self.throttle_factor()))
+
+    def ask_continuation(self, store: Store, task: Task, limits: Limits) -> None:
+        """Find out, while holding a task, whether the model server continues a begun answer."""
+        call = Call(self.endpoint.model)
+        with Lease(self.store(), task, limits.lease_seconds) as lease:
+            try:
+                found = continuation.ask(
+                    self.endpoint, call, lambda: lease.is_held and not self.stop.is_set()
+                )
+            except EndpointError as exc:
+                found = None  # the conversation will fail too, or the next one asks again
+                logger.warning("Failed to ask for a continuation.", extra={"error": str(exc)})
+        store.record(call, None)
+        if found:
+            self.endpoint.known.continuation = found
+            store.set_continuation(self.endpoint.model, found)
+            logger.info("Asked for a continuation.", extra={"model_server": found})
 
     def write(self, store: Store, task: Task, limits: Limits) -> None:
         """Write one task's conversation, or give the task back."""
@@ -180,6 +199,7 @@ class Worker:
         self.circuit = self.circuit.after_canary(has_answered=has_answered)
         store.decide_failures(can_write=has_answered)
         if was_open != self.circuit.is_open:
+            self.endpoint.known.continuation = None  # the server may have come back as another
             self.tell_circuit(store, reason)
         self.publish_counters(store)
 
@@ -235,7 +255,9 @@ class Worker:
         with self.publishing:
             circuit = {"name": CIRCUIT_METRIC, "labels": {}, "value": int(self.circuit.is_open)}
             counters = [*store.counters(), circuit]
-            runtime.write(self.runtime_folder / "counters.json", {"counters": counters})
+            known = {"model": self.endpoint.model, "does": self.endpoint.known.continuation}
+            content = {"counters": counters, "begun_answer": known}
+            runtime.write(self.runtime_folder / "counters.json", content)
 
     def throttle_factor(self) -> float:
         """

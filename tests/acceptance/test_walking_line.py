@@ -67,6 +67,13 @@ def test_model_writes_conversations(fleet):
     assert counted == pytest.approx(tokens_of_server(fleet) - before, rel=0.01)
 
 
+def test_model_server_continues_a_begun_answer(fleet):
+    """llama.cpp was asked before the first conversation; the node page and the doctor tell it."""
+    (node,) = fleet.sql("SELECT continuation FROM analytics.nodes")
+    assert node["continuation"] == "continues"
+    assert "continues a begun answer" in fleet.run("doctor", check=False).stdout
+
+
 def test_prometheus_counts_what_sql_counts(fleet):
     """The judged conversations and the tokens in Prometheus are those of the database."""
     pairs = {

@@ -1,7 +1,9 @@
 """
 A small OpenAI-compatible server that speaks the outline it is given, and misbehaves when told to.
 
-Each request takes the next behaviour of `plan`; when that is empty, the answer is good.
+Each request takes the next behaviour of `plan`; when that is empty, the answer is good. When a
+worker asks whether it continues a begun answer, `manner` is what it does: continues, starts_over or
+refuses.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 from fix_http import QuietHandler, serving
+from fleet_orchestrator.generation import continuation
 
 PIECE = 16  # characters a chunk
 
@@ -40,7 +43,9 @@ class ModelServer:
     plan: collections.deque[Answer] = field(default_factory=collections.deque)
     always: Answer | None = None
     poison: str = ""
+    manner: str = "continues"
     requests: list[dict[str, Any]] = field(default_factory=list)
+    probes: list[dict[str, Any]] = field(default_factory=list)
     prompt_tokens: int = 0
     completion_tokens: int = 0
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -70,6 +75,11 @@ def is_continuation(request: dict[str, Any]) -> bool:
     return request["messages"][-1]["role"] == "assistant"
 
 
+def is_probe(request: dict[str, Any]) -> bool:
+    """True for the call that finds out our manner."""
+    return request["messages"][-1]["content"] == continuation.BEGINNING
+
+
 def speak(request: dict[str, Any]) -> list[dict[str, str]]:
     """Turns that do what the schema's positions want, in words that quality accepts."""
     schema = request["response_format"]["json_schema"]["schema"]
@@ -94,17 +104,32 @@ class Handler(QuietHandler):
         server = self.model_server
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with server.lock:
-            server.requests.append(request)
-            answer = server.choose(request)
+            if is_probe(request):
+                server.probes.append(request)
+                answer = server.always or Answer(server.manner)
+            else:
+                server.requests.append(request)
+                answer = server.choose(request)
         getattr(self, answer.kind)(request, answer)
+
+    def continues(self, request, answer):
+        """Go on behind the last character of the beginning."""
+        rest = continuation.ANSWER.removeprefix(continuation.BEGINNING)
+        self.send_whole(request, rest)
+
+    def starts_over(self, request, answer):
+        """Take the beginning for a whole answer, and give another one."""
+        self.send_whole(request, continuation.ANSWER)
+
+    def refuses(self, request, answer):
+        """Take no chat that ends with the assistant, as hosted services do."""
+        self.refuse(request, 400)
 
     def good(self, request, answer):
         if is_continuation(request):
-            self.begin()
-            self.end(request, self.send_text(", how are you?"))
+            self.send_whole(request, ", how are you?")
         elif is_canary(request):
-            self.begin()
-            self.end(request, self.send_text('{"text": "Hello, how are you?"}'))
+            self.send_whole(request, '{"text": "Hello, how are you?"}')
         else:
             self.send_turns(request, speak(request))
 
@@ -207,9 +232,11 @@ class Handler(QuietHandler):
         return text[: start + 30]
 
     def send_turns(self, request, turns):
+        self.send_whole(request, json.dumps({"turns": turns}))
+
+    def send_whole(self, request, text):
         self.begin()
-        pieces = self.send_text(json.dumps({"turns": turns}))
-        self.end(request, pieces)
+        self.end(request, self.send_text(text))
 
     def begin(self):
         self.send_response(200)

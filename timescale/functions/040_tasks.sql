@@ -226,6 +226,23 @@ END $$;
 COMMENT ON FUNCTION fleet.set_circuit(boolean, text) IS
   'The worker stops using its model server, or uses it again; a change is an event, a repeated call is none.';
 
+CREATE OR REPLACE FUNCTION fleet.set_continuation(p_model text, p_continuation text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_node text := fleet.current_node();
+  v_before text;
+BEGIN
+  SELECT m.continuation INTO v_before FROM fleet.node_models m WHERE m.node = v_node AND m.model = p_model FOR UPDATE;
+  INSERT INTO fleet.node_models (node, model, continuation) VALUES (v_node, p_model, p_continuation)
+  ON CONFLICT (node, model) DO UPDATE SET continuation = excluded.continuation, asked_at = clock_timestamp();
+  IF v_before <> p_continuation THEN
+    INSERT INTO telemetry.events (node, severity, kind, message) VALUES (v_node, 'warning', 'llm_continuation_changed',
+      format('The model server was asked to continue an answer of %s: %s before, %s now.', p_model, v_before, p_continuation));
+  END IF;
+END $$;
+COMMENT ON FUNCTION fleet.set_continuation(text, text) IS
+  'What the calling node''s model server does with the beginning of an answer: continues, starts_over or refuses. A change is an event.';
+
 DROP FUNCTION IF EXISTS fleet.record_llm_request(
   uuid, uuid, text, bigint, bigint, double precision, double precision, text);
 CREATE OR REPLACE FUNCTION fleet.record_llm_request(

@@ -20,11 +20,13 @@ SELECT n.node,
   (SELECT coalesce(sum(r.completion_tokens), 0) / 60.0 FROM telemetry.llm_requests r
    WHERE r.node = n.node AND r.time > now() - interval '60 seconds')::double precision AS tokens_per_second,
   (SELECT count(*) FROM fleet.conversations c WHERE c.node = n.node) AS jobs_done,
-  n.worker_state, n.llm_circuit_opened_at, n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
+  n.worker_state, n.llm_circuit_opened_at, m.model, m.continuation, n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
 FROM fleet.nodes n
 LEFT JOIN LATERAL (
   SELECT * FROM telemetry.hardware t WHERE t.node = n.node AND t.time BETWEEN now() - interval '1 minute' AND now() + interval '10 seconds'
   ORDER BY t.time DESC LIMIT 1) h ON true
+LEFT JOIN LATERAL (
+  SELECT * FROM fleet.node_models k WHERE k.node = n.node ORDER BY k.asked_at DESC LIMIT 1) m ON true
 WHERE n.removed_at IS NULL;
 
 CREATE VIEW analytics.jobs AS

@@ -37,7 +37,7 @@ GRANT EXECUTE ON FUNCTION
   fleet.claim_tasks(uuid, integer), fleet.start_task(uuid, uuid, integer, bigint, jsonb),
   fleet.store_turn(uuid, uuid, integer, integer, text, text), fleet.extend_lease(uuid, uuid[]),
   fleet.finish_task(uuid, uuid, integer, text), fleet.release_task(uuid, uuid, integer, text, text),
-  fleet.decide_failures(boolean), fleet.has_open_failures(), fleet.set_circuit(boolean, text),
+  fleet.decide_failures(boolean), fleet.has_open_failures(), fleet.set_circuit(boolean, text), fleet.set_continuation(text, text),
   fleet.return_own_tasks(uuid),
   fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text, bigint),
   fleet.claim_judgements(uuid, integer),

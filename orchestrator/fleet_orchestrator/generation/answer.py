@@ -45,7 +45,14 @@ class End:
     reason: str
 
 
-Event = Piece | Usage | End
+@dataclass(frozen=True)
+class Model:
+    """The name that the server gives to its model; told once, and again if it changes."""
+
+    name: str
+
+
+Event = Piece | Usage | End | Model
 
 
 @dataclass
@@ -54,6 +61,7 @@ class Answer:
 
     _stream: EventStream = field(default_factory=EventStream)
     _thoughts: ThoughtFilter = field(default_factory=ThoughtFilter)
+    _model: str = ""
     _half: str = ""  # of a character that two pieces share
     _has_choices: bool = False
     _has_text: bool = False
@@ -92,6 +100,10 @@ class Answer:
             return
         if error := value.get("error") or (value.get("object") == "error" and value):
             raise EndpointError("error_event", render_said(error))
+        name = value.get("model")
+        if isinstance(name, str) and name not in {"", self._model}:
+            self._model = name
+            yield Model(name)
         choices = value.get("choices")
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict) and choice.get("index") in (0, None):

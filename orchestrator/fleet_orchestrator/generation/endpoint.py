@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx2
 import openai
 
-from fleet_orchestrator.generation.answer import Answer, Event, Piece, Usage, render_said
+from fleet_orchestrator.generation.answer import Answer, Event, Model, Piece, Usage, render_said
 from fleet_orchestrator.generation.background_reader import read_in_background
 from fleet_orchestrator.generation.endpoint_error import EndpointError, Kind
 from fleet_orchestrator.generation.quoting import hide_prompt
@@ -26,10 +26,20 @@ from fleet_orchestrator.generation.quoting import hide_prompt
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["Call", "Endpoint", "EndpointError", "Kind", "Outcome", "Request", "connect"]
+__all__ = [
+    "Call",
+    "Continuation",
+    "Endpoint",
+    "EndpointError",
+    "Kind",
+    "Outcome",
+    "Request",
+    "connect",
+]
 
 logger = logging.getLogger(__name__)
 Outcome = Literal["ok", "invalid", "aborted", "error"]
+Continuation = Literal["continues", "starts_over", "refuses"]
 CONNECT_SECONDS = 3.0
 LOOK_SECONDS = 0.5  # how often we ask whether to go on while the server says nothing
 FIRST_TOKEN_SECONDS = 120.0  # a cold server loads its model first
@@ -80,12 +90,31 @@ class Request:
     continues: bool = False
 
 
+@dataclass
+class Known:
+    """
+    What calls have shown of a server: its model's own name, and what it does with a begun answer.
+
+    None is not known, or not any more: another model may come with another chat template.
+    """
+
+    model: str | None = None
+    continuation: Continuation | None = None
+
+    def see_model(self, name: str) -> None:
+        """Take in the name that an answer has."""
+        if self.model not in {None, name}:
+            self.continuation = None
+        self.model = name
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """A server and the model to ask it for."""
+    """A server, the model to ask it for, and what is known of both."""
 
     client: openai.OpenAI
     model: str
+    known: Known = field(default_factory=Known)
 
     def stream(
         self, request: Request, call: Call, keep_going: Callable[[], bool]
@@ -99,6 +128,8 @@ class Endpoint:
         try:
             with closing(self._read(request)) as events:
                 for event in events:
+                    if isinstance(event, Model):
+                        self.known.see_model(event.name)
                     if text := _count(event, call):
                         yield text
                     if not keep_going() or time.monotonic() - call.started > request.seconds_max:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import ipaddress
+import json
 import os
 import shutil
 from pathlib import Path
@@ -26,6 +27,12 @@ OK, WARNING = "ok", "warning"
 GIBI = 2**30
 
 Fact = tuple[str, str, str]
+
+BEGUN_ANSWER = {
+    "continues": "continues a begun answer: conversations can be written line by line",
+    "starts_over": "starts a begun answer over: conversations are written in one call",
+    "refuses": "refuses a begun answer: conversations are written in one call",
+}
 
 
 def main(argv: list[str]) -> int:
@@ -48,6 +55,7 @@ def collect_facts(home: Home, environ: Mapping[str, str]) -> list[Fact]:
     return [
         describe_space(home.root, space.free, space.total),
         describe_links(find_public_url(home, environ)),
+        describe_model_server(read_begun_answer(find_runtime(home))),
     ]
 
 
@@ -91,6 +99,29 @@ def describe_links(url: str) -> Fact:
         "set FLEET_PUBLIC_URL=http://HOST:PORT and run `./fleet up`"
     )
     return "mail links", WARNING, text
+
+
+def read_begun_answer(runtime: Path | None) -> tuple[str, str] | None:
+    """Return the model and what its server does with a begun answer, as the worker last said it."""
+    if runtime is None:
+        return None
+    try:
+        told = json.loads((runtime / "counters.json").read_text())["begun_answer"]
+        return str(told["model"]), str(told["does"] or "")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # before the first task, or written by an older worker
+
+
+def describe_model_server(told: tuple[str, str] | None) -> Fact:
+    """Return whether the model server continues what we begin; name, state and text."""
+    model, does = told or ("", "")
+    if does not in BEGUN_ANSWER:
+        return (
+            "model server",
+            OK,
+            "not asked yet whether it continues a begun answer; a job asks it",
+        )
+    return "model server", OK, f"{BEGUN_ANSWER[does]} ({model})"
 
 
 def is_loopback(url: str) -> bool:

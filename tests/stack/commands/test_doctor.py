@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -91,5 +93,31 @@ def test_a_home_that_is_none_yet_is_looked_at(tmp_path):
     """Before anything is started; and nothing is made by looking."""
     facts = doctor.collect_facts(Home(tmp_path / "none"), {})
 
-    assert [name for name, _, _ in facts] == ["home disk", "mail links"]
+    assert [name for name, _, _ in facts] == ["home disk", "mail links", "model server"]
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({"model": "qwen", "does": "continues"}, "continues a begun answer: .* by line (qwen)"),
+        ({"model": "qwen", "does": "starts_over"}, "starts a begun answer over: .* call (qwen)"),
+        ({"model": "qwen", "does": "refuses"}, "refuses a begun answer: .* call (qwen)"),
+        ({"model": "qwen", "does": None}, "not asked yet"),
+        (None, "not asked yet"),
+    ],
+)
+def test_what_the_model_server_does_is_told(tmp_path, told, text):
+    """Whether conversations can be written line by line, as the worker last found it."""
+    (tmp_path / "counters.json").write_text(json.dumps({"begun_answer": told}))
+
+    name, state, said = doctor.describe_model_server(doctor.read_begun_answer(tmp_path))
+
+    assert (name, state) == ("model server", "ok")
+    assert re.match(text.replace("(", r"\(").replace(")", r"\)"), said)
+
+
+def test_model_server_before_the_first_start(tmp_path):
+    """Without a home, and without a worker that has said anything, nothing is known."""
+    assert doctor.read_begun_answer(None) is None
+    assert doctor.read_begun_answer(tmp_path) is None
