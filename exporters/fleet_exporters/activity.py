@@ -1,8 +1,8 @@
 """
-What the owner of this machine is doing: idle, work or gaming. Pure: no clock, no sensor, no file.
+Decide what the owner of this machine is doing: idle, work or gaming. Pure: no clock, no file.
 
-What names a game acts at the first sample; graphics load and foreign CPU must last, so that a video
-or a short build stops nobody. Leaving takes longer than entering.
+A signal that names a game acts at once; graphics load and foreign CPU must last, so that a video or
+a short build does not stop the worker. A mode is left more slowly than it is entered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Mode = Literal["idle", "work", "gaming"]
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What the sources say now. None is unknown, and never counts as yes or no."""
+    """Present activity signals. None means unknown, and counts neither as yes nor as no."""
 
     #: games registered with Feral's gamemode
     gamemode_games: int | None = None
@@ -49,7 +49,7 @@ class Signals:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """Names of the signals that nobody can tell on this machine now."""
+        """Names of the signals that are unknown on this machine now."""
         return tuple(field.name for field in fields(self) if getattr(self, field.name) is None)
 
 
@@ -70,7 +70,7 @@ class Activity:
 
 
 def merge(parts: list[Signals]) -> Signals:
-    """Return what several sources know together; of two idle times the shorter is true."""
+    """Merge the signals of several sources; of two idle times the shorter one counts."""
     known: dict[str, object] = {}
     for field in fields(Signals):
         values = [v for part in parts if (v := getattr(part, field.name)) is not None]
@@ -80,7 +80,7 @@ def merge(parts: list[Signals]) -> Signals:
 
 
 def name_game(signals: Signals) -> str:
-    """Return what says that a game runs; empty when nothing does."""
+    """Return the signal that names a game; empty if none does."""
     if signals.gamemode_games:
         return f"gamemode has {signals.gamemode_games} game(s)"
     if signals.steam_game:
@@ -91,7 +91,7 @@ def name_game(signals: Signals) -> str:
 
 
 def decide_activity(before: Activity, signals: Signals, now: float) -> Activity:
-    """Return what the owner is doing at `now`, given what was decided before."""
+    """Return the activity at `now`, given the previous decision."""
     seen = _remember(before, signals, now)
     seen = _decide_battery(seen, signals, now)
     mode, reason = _decide_mode(seen, signals, now)
@@ -105,12 +105,12 @@ def _decide_mode(seen: Activity, signals: Signals, now: float) -> tuple[Mode, st
     if reason := _decide_work(seen, signals, now):
         return "work", reason
     if len(signals.unknown) == len(fields(signals)):
-        return "idle", "no signal of an owner is known here"
+        return "idle", "no activity signal is known on this machine"
     return "idle", "nobody needs the machine"
 
 
 def _remember(before: Activity, signals: Signals, now: float) -> Activity:
-    """Move the moments on: since when, or when last, each condition holds."""
+    """Update since when, or when last, each condition held."""
     is_drawing = (signals.graphics_ratio or 0.0) >= GRAPHICS_RATIO
     cpu = signals.foreign_cpu_ratio if signals.is_interactive else None
     is_busy = cpu is not None and cpu > CPU_BUSY_RATIO
@@ -136,7 +136,7 @@ def _remember(before: Activity, signals: Signals, now: float) -> Activity:
 
 
 def _since(before: float | None, now: float, *, is_true: bool) -> float | None:
-    """Return since when something holds; None while it does not."""
+    """Return since when a condition holds; None while it does not."""
     if not is_true:
         return None
     return now if before is None else before
@@ -175,7 +175,7 @@ def _decide_work(seen: Activity, signals: Signals, now: float) -> str:
 
 
 def _decide_battery(seen: Activity, signals: Signals, now: float) -> Activity:
-    """On battery at once; off it when that has lasted, or nobody can tell any more."""
+    """Enter battery operation at once; leave it after a delay, also if it becomes unknown."""
     if signals.is_on_battery:
         return replace(seen, is_on_battery=True, battery_at=now)
     if seen.battery_at is None or now - seen.battery_at >= BATTERY_LEAVE_SECONDS:

@@ -1,4 +1,4 @@
-"""The `fleet exporter` program: puts the parts together and runs until it is told to end."""
+"""The `fleet exporter` program: wires the parts together and runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from fleet_exporters.collectors import SLOW_PERIODS, make_families
 from fleet_exporters.collectors.clock import Clock
 from fleet_exporters.counters import Counters
 from fleet_exporters.exporter import Exporter
-from fleet_exporters.judge import Judge
 from fleet_exporters.lock import hold_lock
 from fleet_exporters.rules import RulesFile
 from fleet_exporters.sampler import Sampler
@@ -31,6 +30,7 @@ from fleet_exporters.sinks.rows import make_batch
 from fleet_exporters.sinks.state import StateFile
 from fleet_exporters.sinks.timescale import Ingest
 from fleet_exporters.spool import Spool
+from fleet_exporters.verdict import Decider
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 1.0  # so long the first tick waits for families that are read aside
-END_SECONDS = 3.0  # what the last batch may take when the program ends
+PATIENCE_SECONDS = 1.0  # how long the first tick waits for background readers
+END_SECONDS = 3.0  # time limit for the last batch when the program ends
 
 
 class _ToDatabase:
@@ -53,7 +53,7 @@ class _ToDatabase:
         self._wake = wake
 
     def publish(self, tick: Tick) -> None:
-        """Queue the rows; what a full spool loses is said once a tick."""
+        """Queue the rows; log what a full spool loses, once a tick."""
         dropped = self._spool.put(make_batch(tick, self._node))
         if dropped:
             logger.warning("spool is full; oldest rows are dropped", extra={"rows": dropped})
@@ -91,7 +91,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
             "database": _ToDatabase(settings.node, spool, ingest, wake).publish,
         },
         ingest.read_status,
-        judge=Judge(watch.read, rules.read),
+        decider=Decider(watch.read, rules.read),
     )
     counters = Counters(settings.runtime_dir, exposition.publish_counters)
     # Daemons: a database that hangs must not keep the program from ending.

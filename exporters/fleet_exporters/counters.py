@@ -52,7 +52,7 @@ def _parse_row(row: Mapping[str, Any]) -> Sample:
     name, labels, value = row["name"], row["labels"], float(row["value"])
     spec = SPEC_BY_SERIES.get(name)
     if spec is None or spec.name not in WORKER_METRICS:
-        raise CountersError(f"{FILE} has {name}, which is no counter of a worker")
+        raise CountersError(f"{FILE} has {name}, which is not a counter of the worker")
     expected = {*spec.labels, "le"} if name.endswith("_bucket") else {*spec.labels}
     if labels.keys() != expected:
         raise CountersError(f"{name} has labels {sorted(labels)}, not {sorted(expected)}")
@@ -71,7 +71,7 @@ def _bucket_order(sample: Sample) -> tuple[Any, ...]:
 
 
 class Counters:
-    """Looks once a second whether the file has changed, and hands on what it says."""
+    """Checks at each tick whether the file has changed, and publishes its content."""
 
     def __init__(self, directory: Path, publish: Callable[[list[Sample]], None]) -> None:
         self._path = directory / FILE
@@ -91,6 +91,9 @@ class Counters:
         except FileNotFoundError:
             return False  # no worker has run on this node yet
         except (OSError, CountersError) as exc:
-            logger.warning("worker counters keep their last values", extra={"error": str(exc)})
+            logger.warning(
+                "counters.json cannot be used; the previous counters stay",
+                extra={"error": str(exc)},
+            )
             return False
         return True

@@ -1,7 +1,7 @@
 """
-The tick: read everything, decide, hand the readings to every sink. Runs in the main thread.
+The tick: read everything, decide the verdict, publish to every sink. Runs in the main thread.
 
-A sink that fails is logged and skipped; the others get the readings all the same.
+A sink that fails is logged and skipped; the others are not affected.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fleet_exporters.judge import Judge, describe
 from fleet_exporters.sample import Sample, Tick
+from fleet_exporters.verdict import Decider, describe
 
 if TYPE_CHECKING:
     import threading
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AFTER_READERS = 0.1  # seconds; background readers wake on the same grid and have answered by then
+AFTER_READERS = 0.1  # seconds; background readers wake on the same grid, so much earlier
 
 Sink = Callable[[Tick], None]
 
@@ -35,7 +35,7 @@ def next_due(due: float, period: float, now: float) -> tuple[float, int]:
 
 
 class Exporter:
-    """Holds what one tick needs to know of the one before."""
+    """Runs the ticks and keeps the state between them."""
 
     def __init__(
         self,
@@ -43,20 +43,20 @@ class Exporter:
         sinks: Mapping[str, Sink],
         read_status: Callable[[], list[Sample]],
         clock: Callable[[], float] = time.monotonic,
-        judge: Judge | None = None,
+        decider: Decider | None = None,
     ) -> None:
         self._sampler = sampler
         self._sinks = sinks
         self._read_status = read_status
         self._clock = clock
-        self._judge = judge or Judge(clock=clock)
+        self._decider = decider or Decider(clock=clock)
         self._missed = 0
         self._failing: set[str] = set()
 
     def tick(self, late_seconds: float, at: datetime) -> Tick:
         """Read and publish once; return what was published."""
         readings = self._sampler.sample()
-        verdict = self._judge.decide(readings)
+        verdict = self._decider.decide(readings)
         own = [
             Sample("fleet_tick_late_seconds", {}, late_seconds),
             Sample("fleet_ticks_missed_total", {}, self._missed),

@@ -69,7 +69,7 @@ def unpack(header: Header, payload: bytes) -> Batch:
             if name in COLUMNS
         }
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, IndexError) as exc:
-        raise FrameError(f"a spooled tick is of no version that we know: {exc!r}") from exc
+        raise FrameError(f"a spooled tick has an unknown version: {exc!r}") from exc
     return Batch(time, rows)
 
 

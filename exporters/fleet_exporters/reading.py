@@ -1,7 +1,7 @@
 """
-One look at a sensor family: here and now, or aside when its device may hang.
+Read a sensor family once: at once, or in the background if its device may hang.
 
-Used by the sampler; knows no metric.
+Called by the sampler; knows no metric.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fleet_exporters.aside import Aside
+from fleet_exporters.background import BackgroundReader
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import UNREADABLE, Dropped, Sample
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from fleet_exporters.sample import Read
 
-DEADLINE_SECONDS = 2.0  # a family that takes longer is told as broken until it answers
-STALE_SECONDS = 30.0  # so long the last values of a hung family are served
+DEADLINE_SECONDS = 2.0  # a family that takes longer is down until it answers
+STALE_SECONDS = 30.0  # how long the last values of a hung family are served
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a family gave, why it stopped if it did, how long it took and when it ended."""
+    """The result of reading a family: samples, error if any, duration and end."""
 
     samples: tuple[Sample, ...]
     problem: Exception | None
@@ -34,12 +34,12 @@ class Reading:
     dropped: tuple[Dropped, ...] = ()
 
     def is_same(self, other: Reading) -> bool:
-        """Tell whether this is the other one, served again."""
+        """True if this is the other reading, served again."""
         return self.samples is other.samples and self.dropped is other.dropped
 
 
 def take(read: Read, clock: Callable[[], float]) -> Reading:
-    """Read once. What a family gave before it failed is kept; it fails if no member answered."""
+    """Read a family once; samples before an error are kept. It fails if no member answered."""
     started = clock()
     found: list[Sample] = []
     dropped: list[Dropped] = []
@@ -60,14 +60,14 @@ def take(read: Read, clock: Callable[[], float]) -> Reading:
 
 
 class Slow:
-    """A family in a thread of its own. While it hangs, it is broken and its last values age."""
+    """A family read in the background. While it hangs it is down, and its last values age."""
 
     def __init__(self, read: Read, period_seconds: float, clock: Callable[[], float]) -> None:
         self._read = read
         self._clock = clock
         self._last: Reading | None = None
         self._answered = threading.Event()
-        self._aside = Aside(self._take, period_seconds, DEADLINE_SECONDS, clock)
+        self._reader = BackgroundReader(self._take, period_seconds, DEADLINE_SECONDS, clock)
 
     def _take(self) -> Reading:
         reading = self._last = take(self._read, self._clock)
@@ -77,16 +77,16 @@ class Slow:
         return reading
 
     def start(self, name: str, stop: threading.Event) -> None:
-        """Begin reading, until `stop`."""
-        self._aside.start(name, stop)
+        """Start reading, until `stop`."""
+        self._reader.start(name, stop)
 
     def wait(self, timeout_seconds: float) -> bool:
-        """True once the first answer is there; waits for it at most so long."""
+        """Wait for the first result, up to the time-out; True if there is one."""
         return self._answered.wait(timeout_seconds)
 
     def latest(self) -> Reading | None:
-        """Return the last reading, or that it is overdue; None before the first. Never waits."""
-        outcome, last = self._aside.latest(), self._last
+        """Return the last reading, marked if the present one is overdue; None before the first."""
+        outcome, last = self._reader.latest(), self._last
         if outcome.error is None:
             return outcome.value
         if last is not None and outcome.error is last.problem:

@@ -90,7 +90,7 @@ def _parse_bands(settings: Mapping[str, Any], kind: str) -> Bands:
 
 
 class RulesFile:
-    """Looks at each tick whether the file has changed; what cannot be read changes nothing."""
+    """Checks at each tick whether the file has changed; an unreadable file changes nothing."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
@@ -109,5 +109,8 @@ class RulesFile:
         except FileNotFoundError:
             pass  # no agent has run on this node yet
         except (OSError, RulesError) as exc:
-            logger.warning("settings keep their last values", extra={"error": str(exc)})
+            logger.warning(
+                "settings.json cannot be used; the previous settings stay in force",
+                extra={"error": str(exc)},
+            )
         return self.last

@@ -26,7 +26,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One reading that was not taken: a mount, a file, a function of a card; the others were."""
+    """A reading that is missing: a mount, a file, a function of a card; the others are there."""
 
     what: str
     why: str
@@ -44,7 +44,7 @@ class Verdict:
     mode: str
     throttle_factor: float
     reason: str
-    #: celsius by sensor, as judged
+    #: celsius by sensor, as the verdict used them
     temperatures: Mapping[str, float] = field(default_factory=dict)
     #: which of LIMITS hold the worker back, the strongest first
     limits: tuple[str, ...] = ()

@@ -1,9 +1,9 @@
 """
-Takes the readings of every sensor family once a tick, and drops what cannot be true.
+Collect the readings of every sensor family once a tick; drop impossible values.
 
-Families that may hang are read aside (see reading.py), the others here and now. One broken family
-never stops the others: what it gave before it failed is kept, and its fleet_collector_up is 0. A
-family without a device has no fleet_collector_up at all.
+Families that may hang are read in the background (see reading.py), the others at once. A family
+that fails does not affect the others: what it yielded before is kept, and its fleet_collector_up is
+0. A family without a device has no fleet_collector_up at all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LABEL_LENGTH_MAX = 200  # characters; mount points and device names of hostile l
 
 
 class Sampler:
-    """Knows the families and what became of each at the last tick."""
+    """Holds the sensor families and the state of each at the last tick."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Sampler:
         clock: Callable[[], float] = time.perf_counter,
         slow: Mapping[str, float] | None = None,
     ) -> None:
-        """Take each family of `slow` aside; its value is the time between two readings, seconds."""
+        """Read the families of `slow` in the background, each at its period in seconds."""
         periods = slow or {}
         self._slow = {
             family: Slow(read, periods[family], clock)
@@ -60,7 +60,7 @@ class Sampler:
         self._counted: dict[str, Reading] = {}
 
     def start(self, stop: threading.Event, patience_seconds: float) -> None:
-        """Begin to read aside until `stop`; wait for first answers, so long and no longer."""
+        """Start the background readers; wait for their first results, up to a limit."""
         for family, slow in self._slow.items():
             slow.start(family, stop)
         until = self._clock() + patience_seconds
@@ -68,7 +68,7 @@ class Sampler:
             slow.wait(max(0.0, until - self._clock()))
 
     def sample(self) -> list[Sample]:
-        """Return the readings of all families, then what there is to say about the families."""
+        """Return the readings of all families, followed by the metrics about the families."""
         readings: list[Sample] = []
         about: list[Sample] = []
         seen: set[tuple[str, ...]] = set()
@@ -86,7 +86,7 @@ class Sampler:
         return readings + about
 
     def _count_dropped(self, family: str, reading: Reading, kept: int) -> None:
-        """Count once what is served for several ticks."""
+        """Count a reading once, even if it is served for several ticks."""
         before = self._counted.get(family)
         if before is None or not reading.is_same(before):
             self._dropped[family, IMPOSSIBLE] += len(reading.samples) - kept
@@ -98,7 +98,7 @@ class Sampler:
         is_up: bool | None = problem is None
         if isinstance(problem, NoDevice) and self._state.get(family) is None:
             is_up = None
-        # Else a device that was there a moment ago has not become "none": it was lost.
+        # A device that was there before has been lost; it is not absent.
         self._note(family, is_up, problem)
         return is_up
 
@@ -137,7 +137,7 @@ class Sampler:
 
 
 def clean(sample: Sample) -> Sample:
-    """Return the sample with label values that every sink can store: short UTF-8 without NUL."""
+    """Return the sample with label values that every sink accepts: short UTF-8 without NUL."""
     labels = {
         key: value.encode("utf-8", "replace").decode().replace("\0", "")[:LABEL_LENGTH_MAX]
         for key, value in sample.labels.items()

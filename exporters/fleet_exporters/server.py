@@ -1,4 +1,4 @@
-"""Serve the ready page at /metrics and the state of the tick at /healthz; nothing is read here."""
+"""Serve the rendered page at /metrics and a health check at /healthz; reads no sensor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STALE_TICKS = 4  # so many ticks without a reading, and the page says so instead of lying
+STALE_TICKS = 4  # after so many ticks without a reading the page answers 503
 IDLE_SECONDS = 60  # a silent connection is closed; Prometheus asks every 5 s
 
 
@@ -35,17 +35,19 @@ class Handler(StreamRequestHandler):
     _rest = b""  # what came with a head and belongs to the next one
 
     def handle(self) -> None:
-        """Answer one request after the other, until the client has enough."""
+        """Answer requests until the client closes the connection."""
         while head := self._read_head():
             if len(head) > HEAD_MAX:
-                self._send(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"too long\n")
+                self._send(
+                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"request header too large\n"
+                )
                 return
             request = parse(head)
             if request is None:
-                self._send(HTTPStatus.BAD_REQUEST, b"this is no HTTP/1.1\n")
+                self._send(HTTPStatus.BAD_REQUEST, b"malformed request\n")
                 return
             if request.method != b"GET":
-                self._send(HTTPStatus.NOT_IMPLEMENTED, b"there is only GET\n")
+                self._send(HTTPStatus.NOT_IMPLEMENTED, b"only GET is supported\n")
                 return
             self._answer(request)
             if not request.keeps_open:
@@ -66,12 +68,12 @@ class Handler(StreamRequestHandler):
         """Answer /metrics and /healthz."""
         keeps_open = request.keeps_open
         if request.path not in (b"/metrics", b"/healthz"):
-            text = b"there are /metrics and /healthz\n"
+            text = b"not found; there are /metrics and /healthz\n"
             self._send(HTTPStatus.NOT_FOUND, text, keeps_open=keeps_open)
             return
         page = self.server.fresh_page()
         if page is None:
-            text = b"no fresh reading: the tick hangs\n"
+            text = b"readings are stale: the tick hangs\n"
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, text, keeps_open=keeps_open)
         elif request.path == b"/healthz":
             self._send(HTTPStatus.OK, b"ok\n", keeps_open=keeps_open)
@@ -88,7 +90,7 @@ class Handler(StreamRequestHandler):
 
 
 class Server(ThreadingTCPServer):
-    """A thread a connection; Prometheus needs one."""
+    """One thread per connection; Prometheus needs one."""
 
     daemon_threads = True
     block_on_close = False
@@ -132,7 +134,7 @@ class Server(ThreadingTCPServer):
         return int(self.server_address[1])
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
-        """Log what went wrong with a connection; a client that hangs up is nothing to see."""
+        """Log a failed request; a client that hangs up is logged at debug level only."""
         if isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             logger.debug("client hung up", extra={"client": client_address})
         else:

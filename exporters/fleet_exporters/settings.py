@@ -60,7 +60,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
     runtime_dir = Path(settings.text(environ, "FLEET_RUNTIME_DIR"))
     if not runtime_dir.is_dir():
         raise SettingsError(
-            f"FLEET_RUNTIME_DIR {runtime_dir} is no directory; `./fleet up` makes it"
+            f"FLEET_RUNTIME_DIR {runtime_dir} is not a directory; `./fleet up` creates it"
         )
     node, home = settings.text(environ, "FLEET_NODE"), environ.get("FLEET_HOME", "").strip()
     paths = [environ.get(name, "").strip() for name in ("FLEET_MODEL_PATH", "FLEET_HOME")]

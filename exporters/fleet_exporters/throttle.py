@@ -1,9 +1,9 @@
 """
-How fast the worker may run: the least of what heat, owner, battery and a hand allow.
+Decide the throttle factor: the minimum of the limits by heat, owner, battery and manual setting.
 
-Pure: no clock, no sensor, no file. Heating acts at once; cooling needs the lower threshold and a
-minimum stay. Without that gap a machine near a threshold changes its factor several hundred times
-an hour.
+Pure: no clock, no sensor, no file. A rising temperature acts at once; a falling one must reach the
+lower threshold, and the level must have lasted for a minimum time. Without this hysteresis the
+factor would change several hundred times an hour near a threshold.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 DWELL_SECONDS = 30.0  # a level is left downwards only after this stay
 EMERGENCY_SECONDS = 60.0
 EMERGENCY_MARGIN_CELSIUS = 3.0  # below the temperature at which the hardware slows itself down
-STALE_SECONDS = 30.0  # a silent sensor is believed this long, then counted as warm
+STALE_SECONDS = (
+    30.0  # without a reading the last one holds this long; then the device counts as warm
+)
 
 SLOWDOWN_METRIC = "fleet_gpu_slowdown_temperature_celsius"
 HELD_DOWN_METRIC = "fleet_gpu_throttle_seconds_total"
@@ -41,10 +43,10 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Thermometer:
-    """What one device says of its heat now."""
+    """The present temperature of one device."""
 
     celsius: float
-    #: where the hardware slows itself down, if it tells
+    #: where the hardware slows itself down, if known
     slowdown_celsius: float | None = None
     #: how long the hardware has held itself down for heat so far
     held_down_seconds: float = 0.0
@@ -52,7 +54,7 @@ class Thermometer:
 
 @dataclass(frozen=True)
 class Heat:
-    """The level of one device, since when, and what it said last; times are monotonic seconds."""
+    """Level of one device, since when, and its last reading; times are monotonic seconds."""
 
     level: Level
     since: float
@@ -63,7 +65,7 @@ class Heat:
 
 @dataclass(frozen=True)
 class Limit:
-    """One thing that holds the worker back."""
+    """One limit of the worker's speed."""
 
     kind: str
     factor: float
@@ -78,7 +80,7 @@ def is_gpu(sensor: str) -> bool:
 
 
 def read_thermometers(samples: Iterable[Sample]) -> dict[str, Thermometer]:
-    """Return by sensor what the worker heats: CPU packages and GPUs."""
+    """Return by sensor the devices that the worker heats: CPUs and GPUs."""
     celsius: dict[str, float] = {}
     slowdown: dict[str, float] = {}
     held_down: dict[str, float] = {}
@@ -134,10 +136,10 @@ def decide_heat(
     now: float,
     rules: Rules = DEFAULTS,
 ) -> dict[str, Heat]:
-    """Return the heat of each device, those that have fallen silent included."""
+    """Return the heat of each device, including those without a present reading."""
     after = {}
     for sensor, said in thermometers.items():
-        # What the hardware did before we looked at it first is no emergency of now.
+        # What the hardware did before the first reading is not an emergency now.
         held_down = said.held_down_seconds
         old = before.get(sensor, Heat(Level.OK, now, said.celsius, now, held_down))
         bands = rules.bands["gpu" if is_gpu(sensor) else "cpu"]
@@ -157,7 +159,7 @@ def decide_heat(
 
 
 def limit_by_heat(heat: Mapping[str, Heat], now: float, rules: Rules) -> Limit:
-    """Return what the hottest device allows."""
+    """Return the limit by the hottest device."""
     sensor = max(heat, key=lambda name: (heat[name].level, heat[name].celsius), default=None)
     if sensor is None or heat[sensor].level is Level.OK:
         return Limit("heat", 1.0, "nothing is warm")
@@ -169,7 +171,7 @@ def limit_by_heat(heat: Mapping[str, Heat], now: float, rules: Rules) -> Limit:
 
 
 def limit_by_activity(activity: Activity, rules: Rules) -> Limit:
-    """Return what the owner's doings allow; a factor of 0 for their sake cuts the running call."""
+    """Return the limit by the owner's activity; a factor of 0 also cuts the running call."""
     factor = {"gaming": 0.0, "work": rules.work_factor, "idle": 1.0}[activity.mode]
     return Limit(activity.mode, factor, activity.reason, must_cut=factor <= 0)
 
@@ -178,10 +180,10 @@ def decide(
     heat: Mapping[str, Heat], activity: Activity, signals: Signals, now: float, rules: Rules
 ) -> Verdict:
     """
-    Return the least of what all allow, and why.
+    Return the minimum of all limits, and the reasons.
 
-    The mode says gaming even when it is hot as well: games heat, and who looks wants to know that
-    the owner plays. Otherwise whatever slows a machine that nobody needs is throttling.
+    The mode is gaming even if the machine is hot as well: games heat it, and the owner's game is
+    what people look for. Otherwise any limit but the owner's work makes the mode throttling.
     """
     battery = rules.battery_factor if activity.is_on_battery else 1.0
     owner = limit_by_activity(activity, rules)

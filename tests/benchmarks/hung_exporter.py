@@ -27,7 +27,9 @@ def hang() -> Iterator[Sample]:
 def make_hung_families(watched: Sequence[Path], **options: object) -> dict[str, Read]:
     """Return all families, one of them hung."""
     if FAMILY not in SLOW_PERIODS:
-        raise RuntimeError(f"{FAMILY} is not read aside any more; choose another family")
+        raise RuntimeError(
+            f"{FAMILY} is not read in the background any more; choose another family"
+        )
     return {**make_families(watched, **options), FAMILY: hang}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fleet_exporters.activity import Activity, Signals, decide_activity, merge
-from fleet_exporters.judge import Judge
+from fleet_exporters.verdict import Decider
 
 TRACES = sorted((Path(__file__).parent / "fixtures" / "activity").glob("*.jsonl"))
 TICK = 5
@@ -17,11 +17,11 @@ def replay(path):
     """Return the wanted and the actual (second, mode, factor) of each change."""
     header, *changes = [json.loads(line) for line in path.read_text().splitlines()]
     now, signals, seen = [0], {}, []
-    judge = Judge(lambda: Signals(**signals), clock=lambda: now[0])
+    decider = Decider(lambda: Signals(**signals), clock=lambda: now[0])
     for now[0] in range(0, header["seconds"], TICK):
         while changes and changes[0]["at"] <= now[0]:
             signals |= {key: value for key, value in changes.pop(0).items() if key != "at"}
-        verdict = judge.decide([])
+        verdict = decider.decide([])
         state = [verdict.mode, verdict.throttle_factor]
         if not seen or seen[-1][1:] != state:
             seen.append([now[0], *state])
@@ -51,7 +51,7 @@ def test_there_are_traces():
         (Signals(is_full_screen=True), "a program owns the screen"),
         (Signals(input_idle_seconds=3), "input 3 s ago"),
         (Signals(foreign_cpu_ratio=0.1), "nobody needs the machine"),
-        (Signals(), "no signal of an owner is known here"),
+        (Signals(), "no activity signal is known on this machine"),
     ],
 )
 def test_reason_names_what_decided(signals, reason):

@@ -73,7 +73,7 @@ def test_histogram_is_one_family():
         ("{", "restart the worker"),
         ("[]", "restart the worker"),
         (content(version=2), "version 2"),
-        (content(TOKENS | {"name": "fleet_load_1m", "labels": {}}), "no counter of a worker"),
+        (content(TOKENS | {"name": "fleet_load_1m", "labels": {}}), "not a counter of the worker"),
         (content(TOKENS | {"labels": {"model": "m"}}), "has labels"),
         (content(TOKENS | {"value": -1}), "cannot be -1"),
     ],
@@ -111,4 +111,4 @@ def test_last_values_outlive_a_bad_file(tmp_path, caplog):
 
     assert results == [False, False]
     assert len(published) == 1
-    assert caplog.messages == ["worker counters keep their last values"]
+    assert caplog.messages == ["counters.json cannot be used; the previous counters stay"]

@@ -106,5 +106,5 @@ def test_drives_of_this_machine():
 
 def test_no_drive_is_no_device():
     """A container sees no drive."""
-    with pytest.raises(NoDevice, match="no drive"):
+    with pytest.raises(NoDevice, match="no physical drive"):
         list(parse({"loop0": counters()}, set()))

@@ -171,7 +171,7 @@ def test_settings_are_read_once(environ, tmp_path):
         ({"FLEET_NODE": ""}, "FLEET_NODE is not set"),
         ({"FLEET_LISTEN": "9100"}, "must be HOST:PORT, not '9100'"),
         ({"FLEET_TICK_SECONDS": "0"}, "must be from 0.1 to 60, not 0"),
-        ({"FLEET_RUNTIME_DIR": "/nowhere"}, "/nowhere is no directory"),
+        ({"FLEET_RUNTIME_DIR": "/nowhere"}, "/nowhere is not a directory"),
         (
             {"FLEET_HARDWARE_MONITOR_URL": "https://x"},
             "must begin with http://, not be 'https://x'",

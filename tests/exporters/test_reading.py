@@ -1,4 +1,4 @@
-"""Families that may hang are read aside: the tick goes on, their last values age and go."""
+"""Families that may hang are read in the background: the tick goes on, old values go."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_dropped_samples_are_counted_once_a_reading(stop):
 
 @pytest.mark.parametrize("problem", [NoDevice("none"), SensorError("bus")])
 def test_problem_keeps_what_came_before(stop, problem):
-    """A family that is read aside is told apart as one that is read at once: absent or broken."""
+    """A background family is told apart as one that is read at once: absent or broken."""
 
     def read():
         yield DISK
@@ -121,7 +121,7 @@ def test_problem_keeps_what_came_before(stop, problem):
 
 
 def test_absent_device_stays_absent(stop):
-    """No device, asked aside, is no failure."""
+    """No device, found in the background, is no failure."""
 
     def read():
         raise NoDevice("none")

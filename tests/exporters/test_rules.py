@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from fleet_exporters.judge import Judge
 from fleet_exporters.rules import DEFAULTS, Bands, RulesError, RulesFile, parse_rules
+from fleet_exporters.verdict import Decider
 
 CATALOGUE = Path(__file__).parents[2] / "timescale" / "data" / "settings.json"
 
@@ -83,11 +83,11 @@ def test_changed_file_is_read_again(tmp_path):
 
 def test_settings_reach_the_verdict(tmp_path):
     """A manual factor of the configuration is in force at the next tick."""
-    judge = Judge(read_rules=RulesFile(tmp_path).read, clock=lambda: 0)
-    before = judge.decide([]).throttle_factor
+    decider = Decider(read_rules=RulesFile(tmp_path).read, clock=lambda: 0)
+    before = decider.decide([]).throttle_factor
     (tmp_path / "settings.json").write_text(content(manual_throttle_factor=0.25))
 
-    after = judge.decide([])
+    after = decider.decide([])
 
     assert (before, after.throttle_factor) == (1.0, 0.25)
     assert after.reason == "held at 25% by a setting"

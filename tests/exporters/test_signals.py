@@ -172,7 +172,7 @@ CONSOLE = GRAPHICAL.replace("Type=wayland", "Type=tty")
 NOW = 1_700_000_300.0
 
 
-def judge(*blocks):
+def decide_now(*blocks):
     """Return the signals of these sessions; every terminal was last read from 20 s ago."""
     sessions = logind.parse_sessions("\n".join(blocks))
     return logind.decide(sessions, NOW, lambda path: NOW - 20)
@@ -194,7 +194,7 @@ def judge(*blocks):
 )
 def test_sessions(blocks, expected):
     """A person at the seat is interactive; only what is told of idleness is believed."""
-    assert judge(*blocks) == expected
+    assert decide_now(*blocks) == expected
 
 
 def test_logind_is_asked_for_all_sessions_at_once(tmp_path):
@@ -398,7 +398,7 @@ def test_watch_merges_what_is_known(watch, caplog):
     settle_log(caplog, made)
     made.read()
 
-    assert caplog.messages == ["activity source is broken"]
+    assert caplog.messages == ["activity source fails"]
 
 
 def settle_log(caplog, watch):

@@ -6,10 +6,10 @@ import pytest
 from fleet_exporters.collectors import temperatures
 from fleet_exporters.collectors.temperatures import LIST_SECONDS, Temperatures
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.judge import Judge
 from fleet_exporters.reading import take
 from fleet_exporters.sample import IMPOSSIBLE, UNREADABLE, Dropped, Sample
 from fleet_exporters.sampler import Sampler
+from fleet_exporters.verdict import Decider
 
 CPU = "fleet_cpu_temperature_celsius"
 
@@ -199,9 +199,9 @@ def test_single_spike_changes_neither_mode_nor_factor(sysfs, spike):
     for calm, expected in ((51600, ("idle", 1.0)), (81500, ("throttling", 0.0))):
         firmware = Firmware(sysfs("raspberry"), *[calm] * 12, spike, *[calm] * 3)
         sampler, clock = Sampler({"temperatures": firmware.read}), iter(range(0, 1000, 5))
-        judge = Judge(clock=lambda: next(clock))  # noqa: B023 - called within the turn
+        decider = Decider(clock=lambda: next(clock))  # noqa: B023 - called within the turn
 
-        verdicts = [judge.decide(sampler.sample()) for _ in range(16)]
+        verdicts = [decider.decide(sampler.sample()) for _ in range(16)]
 
         assert {(verdict.mode, verdict.throttle_factor) for verdict in verdicts} == {expected}
 

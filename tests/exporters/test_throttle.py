@@ -26,7 +26,7 @@ GAMING = Activity("gaming", reason="Steam runs app 440")
 WORK = Activity("work", reason="input 3 s ago")
 
 
-def judge(heat, activity=IDLE, rules=Rules(), now=0):  # noqa: B008 - frozen
+def decide_now(heat, activity=IDLE, rules=Rules(), now=0):  # noqa: B008 - frozen
     """Return the verdict on this heat and activity."""
     return decide(heat, activity, Signals(), now, rules)
 
@@ -39,7 +39,7 @@ def replay(thermometers, rules=Rules()):  # noqa: B008 - frozen
             said = Thermometer(said)  # noqa: PLW2901 - celsius alone is enough for most
         seen = {} if said is None else {"gpu 0": said}
         heat = decide_heat(heat, seen, number * TICK, rules)
-        factors.append(judge(heat, rules=rules, now=number * TICK).throttle_factor)
+        factors.append(decide_now(heat, rules=rules, now=number * TICK).throttle_factor)
     return factors
 
 
@@ -95,7 +95,7 @@ def test_hottest_device_decides():
     """One hot GPU throttles a machine with a cool CPU, and the reason names it."""
     heat = decide_heat({}, {"cpu": Thermometer(50), "gpu 0": Thermometer(85)}, 0)
 
-    verdict = judge(heat)
+    verdict = decide_now(heat)
 
     assert (verdict.mode, verdict.throttle_factor) == ("throttling", 0.0)
     assert verdict.reason == "gpu 0 is hot (85 °C)"
@@ -105,14 +105,14 @@ def test_hottest_device_decides():
 
 def test_silent_sensor_is_told_as_silent():
     """The last value of a sensor that says nothing is no temperature of now."""
-    verdict = judge({"cpu": Heat(Level.WARM, 0, 90, seen_at=0)}, now=40)
+    verdict = decide_now({"cpu": Heat(Level.WARM, 0, 90, seen_at=0)}, now=40)
 
     assert (verdict.reason, verdict.temperatures) == ("cpu is warm (silent)", {})
 
 
 def test_no_sensor_is_no_heat():
     """A machine without sensors runs at full speed."""
-    assert judge({}).throttle_factor == 1.0
+    assert decide_now({}).throttle_factor == 1.0
 
 
 def test_bands_are_of_the_kind_of_device():
@@ -127,7 +127,7 @@ def test_nearness_of_the_slowdown_is_an_emergency():
     near, cool = Thermometer(87, slowdown_celsius=90), Thermometer(60, slowdown_celsius=90)
     rules = Rules(bands={"cpu": Bands(), "gpu": Bands(95, 90, 99, 92)})
 
-    assert judge(decide_heat({}, {"gpu 0": near}, 0, rules), rules=rules).must_cut
+    assert decide_now(decide_heat({}, {"gpu 0": near}, 0, rules), rules=rules).must_cut
     assert replay([near, *[cool] * 14], rules) == [0.0] * 12 + [1.0] * 3
 
 
@@ -155,7 +155,7 @@ def test_hardware_that_slows_itself_is_an_emergency():
 )
 def test_least_factor_counts(activity, rules, expected):
     """The factor is the least of all, what limits it is named, and games hide no other mode."""
-    verdict = judge({}, activity, rules)
+    verdict = decide_now({}, activity, rules)
 
     assert expected == (
         verdict.mode, verdict.throttle_factor, verdict.limits, verdict.must_cut
@@ -166,7 +166,7 @@ def test_all_reasons_are_told():
     """Who wonders why nothing happens reads every reason, the strongest first."""
     heat = decide_heat({}, {"cpu": Thermometer(76)}, 0)
 
-    verdict = judge(heat, GAMING)
+    verdict = decide_now(heat, GAMING)
 
     assert verdict.reason == "Steam runs app 440; cpu is warm (76 °C)"
     assert (verdict.mode, verdict.limits) == ("gaming", ("gaming", "heat"))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fleet_exporters.sample import Read
 
 
-# Seconds between two readings of what may hang: a driver, a bus, a server of files. Heat is what
+# Seconds between two readings of what may hang: a driver, a bus, a file server. Heat is what
 # the worker obeys, so it is read twice a tick.
 SLOW_PERIODS = {
     "disk": 5.0,

@@ -77,7 +77,7 @@ def parse(mounts: Iterable[Mount | Dropped]) -> Iterator[Sample | Dropped]:
         elif mount.total_bytes:
             by_device.setdefault(mount.device, mount)
     if not by_device and not silent:
-        raise NoDevice("no local file system with a size; df --local shows what there is")
+        raise NoDevice("no local file system with a size; df --local lists them")
     yield from silent
     for mount in by_device.values():
         labels = {"mount": mount.path}

@@ -80,7 +80,7 @@ def parse(counters: Mapping[str, Any], drives: set[str] | None) -> Iterator[Samp
     """Yield the counters of each drive, ordered by name; raises NoDevice without one."""
     names = sorted(name for name in counters if drives is None or name in drives)
     if not names:
-        raise NoDevice("no drive of its own; lsblk shows what there is")
+        raise NoDevice("no physical drive; lsblk lists block devices")
     return read_each(names, lambda name: _describe(name, counters[name]))
 
 

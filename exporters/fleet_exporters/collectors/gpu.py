@@ -73,7 +73,7 @@ class Gpu:
             self._failure, self._failures = None, 0
             return
         problem = "; ".join(f"gpu {gpu}: {why}" for gpu, why in lost.items())
-        self._failure = SensorError(f"{problem}; nvidia-smi says more")
+        self._failure = SensorError(f"{problem}; see nvidia-smi")
         if len(lost) == len(self._numbers):
             raise self._failure
         yield from (Dropped(f"gpu {gpu}", why) for gpu, why in lost.items())
@@ -94,7 +94,7 @@ class Gpu:
             self._cards = self._find_cards(nvml)
         except nvml.NVMLError as exc:
             self._close()
-            self._failure = SensorError(f"NVML does not answer: {exc}; nvidia-smi says more")
+            self._failure = SensorError(f"NVML does not answer: {exc}; see nvidia-smi")
             return
         self._failure = None
         if not self._numbers:

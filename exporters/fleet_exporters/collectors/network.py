@@ -77,7 +77,7 @@ def parse(traffic: Mapping[str, Traffic | str]) -> Iterator[Sample | Dropped]:
     """Yield the counters of each real device, ordered by name."""
     real = find_real(traffic)
     if not real:
-        raise NoDevice("no network device but loopback; ip link shows what there is")
+        raise NoDevice("no network device except loopback; ip link lists them")
     return read_each(real, lambda name: _describe(name, traffic[name]))
 
 

@@ -1,8 +1,9 @@
 """
 Say what this machine is: system, CPU model, architecture, version of the fleet.
 
-By hand: `python -m cpuinfo`, `uname -m`. py-cpuinfo needs seconds, so it is asked once, aside, in
-a process of its own; until it has answered the metric is absent, so that its labels never change.
+By hand: `python -m cpuinfo`, `uname -m`. py-cpuinfo needs seconds, so it is asked once, in the
+background, in a process of its own; until it has answered the metric is absent, so that its labels
+never change.
 """
 
 from __future__ import annotations

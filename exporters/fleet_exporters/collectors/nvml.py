@@ -54,7 +54,7 @@ def load_nvml() -> ModuleType:
         absent = (nvml.NVML_ERROR_LIBRARY_NOT_FOUND, nvml.NVML_ERROR_DRIVER_NOT_LOADED)
         if exc.value in absent:
             raise NoDevice(f"the NVIDIA driver is not loaded: {exc}") from exc
-        raise SensorError(f"NVML does not start: {exc}; nvidia-smi says more") from exc
+        raise SensorError(f"NVML does not start: {exc}; see nvidia-smi") from exc
     return nvml
 
 

@@ -103,7 +103,7 @@ def parse(sensors: Mapping[str, list[tuple[str, float]]]) -> Iterator[Sample | D
             else:
                 usable.setdefault(driver, []).append((label, celsius))
     if not is_there:
-        raise NoDevice("the kernel shows no temperature sensor; `sensors` shows what there is")
+        raise NoDevice("the kernel exposes no temperature sensor; check with `sensors`")
     cpu, others = choose_cpu(usable)
     for metric, chosen in ((CPU_METRIC, cpu), (OTHER_METRIC, others)):
         for sensor, celsius in _name_apart(chosen):

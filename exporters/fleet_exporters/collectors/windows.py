@@ -98,9 +98,11 @@ def parse(page: str) -> Iterator[Sample]:
     try:
         values = list(find_values(json.loads(page)))
     except (ValueError, AttributeError, TypeError, RecursionError) as exc:
-        raise SensorError(f"LibreHardwareMonitor's answer is no tree of sensors: {exc!r}") from exc
+        raise SensorError(
+            f"LibreHardwareMonitor's answer is not a tree of sensors: {exc!r}"
+        ) from exc
     if not values:
-        raise SensorError("LibreHardwareMonitor names no sensors; 0.9.4 or newer does")
+        raise SensorError("LibreHardwareMonitor sends no sensor ids; version 0.9.4 or newer does")
     yield from _find_temperatures(values)
     watts = [v.value for v in values if v.part in CPUS and v.kind == "power" and v.text in POWERS]
     if watts:

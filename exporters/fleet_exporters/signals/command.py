@@ -1,4 +1,4 @@
-"""Ask a program of the system, with a deadline; called aside, never in the tick."""
+"""Ask a program of the system, with a deadline; called in the background, never in the tick."""
 
 from __future__ import annotations
 

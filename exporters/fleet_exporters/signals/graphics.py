@@ -81,7 +81,7 @@ class Graphics:
                 raise problems[0]
         except nvml.NVMLError as exc:
             self._nvml = None  # opened anew at the next reading
-            raise SensorError(f"NVML does not tell who draws: {exc}") from exc
+            raise SensorError(f"NVML does not report who draws: {exc}") from exc
         known = [answer for answer in answers if answer is not None]
         share, process = max((pair for answer in known for pair in answer), default=(0.0, ""))
         if not process and len(known) < len(answers):

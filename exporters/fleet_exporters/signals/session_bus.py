@@ -84,5 +84,5 @@ def parse_value(answer: str, kind: str) -> str:
 def require_buses(buses: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Return the buses. Raises NoDevice when there is none that we may enter."""
     if not buses:
-        raise NoDevice("nobody whose session bus we may enter is logged in")
+        raise NoDevice("no logged-in user has a session bus that we may use")
     return buses

@@ -1,4 +1,4 @@
-"""All sources of activity signals, read aside; the tick looks at their last answers."""
+"""All sources of activity signals, read in the background; the tick uses their last results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fleet_exporters.activity import Signals, merge
-from fleet_exporters.aside import ABSENT_SECONDS, Aside
+from fleet_exporters.background import ABSENT_SECONDS, BackgroundReader
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.signals import battery, windows
 from fleet_exporters.signals.graphics import Graphics
@@ -23,19 +23,19 @@ logger = logging.getLogger(__name__)
 
 FAST_SECONDS = 5.0  # what must be noticed at the next tick
 SLOW_SECONDS = 10.0  # what costs milliseconds each time
-LOGIN_SECONDS = 15.0  # how often we look for somebody who has logged in: nobody plays at once
+LOGIN_SECONDS = 15.0  # how often a new login is looked for: nobody plays within seconds of it
 DEADLINE_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where signals come from, how often it is asked, and the command that shows the same."""
+    """A source of signals: how to read it, how often, and the command that shows the same."""
 
     name: str
     read: Callable[[], Signals]
     period: float
     by_hand: str
-    #: how often what is absent is looked for, if that is not `period`: no device logs in
+    #: period while the source is absent; `period` if None
     absent_period: float | None = None
 
 
@@ -68,11 +68,11 @@ def make_sources(
 
 
 class Watch:
-    """Asks every source in a thread of its own; says once when one begins or ceases to tell."""
+    """Reads every source in the background; logs once when one fails or answers again."""
 
     def __init__(self, sources: tuple[Source, ...]) -> None:
-        self._asides = {
-            source: Aside(
+        self._readers = {
+            source: BackgroundReader(
                 source.read,
                 source.period,
                 DEADLINE_SECONDS,
@@ -83,27 +83,27 @@ class Watch:
         self._told: dict[str, str] = {}
 
     def start(self, stop: threading.Event) -> None:
-        """Begin to ask, until `stop`."""
-        for source, aside in self._asides.items():
-            aside.start(f"signal {source.name}", stop)
+        """Start reading, until `stop`."""
+        for source, reader in self._readers.items():
+            reader.start(f"signal {source.name}", stop)
 
     def read(self) -> Signals:
-        """Return what is known now; never waits."""
+        """Return the signals known now; never waits."""
         values = []
-        for source, aside in self._asides.items():
-            outcome = aside.latest()
+        for source, reader in self._readers.items():
+            outcome = reader.latest()
             self._note(source, outcome.error)
             if outcome.value is not None:
                 values.append(outcome.value)
         return merge(values)
 
     def _note(self, source: Source, error: Exception | None) -> None:
-        """Log a change once; absence is no news, and the words of an error may differ each time."""
+        """Log a change once; absence is not logged, and error texts may differ each time."""
         state = "" if error is None or isinstance(error, NoDevice) else type(error).__name__
         if state != self._told.get(source.name, ""):
             if state:
                 extra = {"source": source.name, "error": str(error)}
-                logger.warning("activity source is broken", extra=extra)
+                logger.warning("activity source fails", extra=extra)
             else:
-                logger.info("activity source tells again", extra={"source": source.name})
+                logger.info("activity source answers again", extra={"source": source.name})
         self._told[source.name] = state

@@ -35,7 +35,7 @@ def read_session(libraries: Any) -> int:
     """Return the session of this process; 0 is that of services."""
     session = ctypes.c_uint(0)
     if not libraries.kernel32.ProcessIdToSessionId(os.getpid(), ctypes.byref(session)):
-        raise SensorError("Windows does not tell our session")
+        raise SensorError("Windows does not report our session")
     return session.value
 
 
@@ -67,7 +67,9 @@ def read(load: Any = load_libraries) -> Signals:
     """Return idle time and full screen. Raises NoDevice for a service."""
     libraries = load()
     if read_session(libraries) == 0:
-        raise NoDevice("a service sees neither input nor screen; run the exporter as the owner")
+        raise NoDevice(
+            "a service sees neither input nor screen; run the exporter in the owner's session"
+        )
     return Signals(
         is_interactive=True,
         input_idle_seconds=read_idle(libraries),

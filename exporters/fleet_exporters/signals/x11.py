@@ -52,7 +52,7 @@ def find_authority() -> dict[str, str]:
 def parse_idle(text: str) -> float:
     """Return seconds of the milliseconds that the program prints. Raises SensorError."""
     if not text.strip().isdecimal():
-        raise SensorError(f"{PROGRAM.name} prints {text.strip()!r}, no number")
+        raise SensorError(f"{PROGRAM.name} prints {text.strip()!r}, not a number")
     return int(text) / MILLISECONDS
 
 

@@ -1,4 +1,4 @@
-"""What the machine's state allows the worker, tick by tick: remembers what the rules need."""
+"""Decide at each tick what the worker may do; keeps the state that the decision needs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Judge:
-    """Holds heat and activity of the tick before; a change is one line in the log."""
+class Decider:
+    """Keeps heat and activity of the previous tick; logs changes of the verdict."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Judge:
         self._told: tuple[object, ...] = ()
 
     def decide(self, readings: Iterable[Sample]) -> Verdict:
-        """Return the verdict from these readings, the signals and the settings of now."""
+        """Return the verdict for these readings and the current signals and settings."""
         now, rules, signals = self._clock(), self._read_rules(), self._read_signals()
         self._heat = decide_heat(self._heat, read_thermometers(readings), now, rules)
         self._activity = decide_activity(self._activity, signals, now)
@@ -48,12 +48,12 @@ class Judge:
                 "reason": verdict.reason,
                 "unknown_signals": signals.unknown,
             }
-            logger.info("what the worker may do has changed", extra=extra)
+            logger.info("mode or throttle factor has changed", extra=extra)
         return verdict
 
 
 def describe(verdict: Verdict) -> list[Sample]:
-    """Return mode (one series a mode, one of them 1), factor, what limits it, what is known."""
+    """Return the samples of a verdict: mode, throttle factor, limits and known signals."""
     modes = [
         Sample("fleet_activity_mode", {"mode": mode}, float(mode == verdict.mode)) for mode in MODES
     ]

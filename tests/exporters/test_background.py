@@ -1,11 +1,11 @@
-"""What is slow is read aside: the tick sees the last answer and never waits."""
+"""Slow readings happen in the background: the tick sees the last result and never waits."""
 
 from __future__ import annotations
 
 import threading
 
 import pytest
-from fleet_exporters.aside import Aside
+from fleet_exporters.background import BackgroundReader
 from fleet_exporters.errors import NoDevice
 
 
@@ -20,7 +20,7 @@ def fail(error):
 
 def test_nothing_is_known_before_the_first_answer():
     """Neither value nor error, and nothing was waited for."""
-    outcome = Aside(lambda: 1, period=5, deadline=2).latest()
+    outcome = BackgroundReader(lambda: 1, period=5, deadline=2).latest()
 
     assert (outcome.value, outcome.error) == (None, None)
 
@@ -28,21 +28,21 @@ def test_nothing_is_known_before_the_first_answer():
 def test_last_answer_is_kept():
     """The tick sees what the last reading gave, and how long it took."""
     times = iter([10.0, 10.25])
-    aside = Aside(lambda: 7, period=5, deadline=2, clock=lambda: next(times))
+    reader = BackgroundReader(lambda: 7, period=5, deadline=2, clock=lambda: next(times))
 
-    aside.read_once()
+    reader.read_once()
 
-    assert (aside.latest().value, aside.latest().seconds) == (7, 0.25)
+    assert (reader.latest().value, reader.latest().seconds) == (7, 0.25)
 
 
 @pytest.mark.parametrize("error", [NoDevice("none"), OSError("bus")])
 def test_error_is_told_instead_of_a_value(error):
     """An old value is not shown after a reading has failed."""
-    aside = Aside(fail(error), period=5, deadline=2)
+    reader = BackgroundReader(fail(error), period=5, deadline=2)
 
-    aside.read_once()
+    reader.read_once()
 
-    assert (aside.latest().value, aside.latest().error) == (None, error)
+    assert (reader.latest().value, reader.latest().error) == (None, error)
 
 
 def test_hung_reading_is_an_error_until_it_ends():
@@ -55,12 +55,12 @@ def test_hung_reading_is_an_error_until_it_ends():
         stop.set()
         return 7
 
-    aside = Aside(hang, period=5, deadline=2, clock=lambda: now[0])
-    aside.start("hung", stop)
+    reader = BackgroundReader(hang, period=5, deadline=2, clock=lambda: now[0])
+    reader.start("hung", stop)
     assert asked.wait(10)
 
-    within, now[0] = aside.latest(), 2.5
-    overdue = aside.latest()
+    within, now[0] = reader.latest(), 2.5
+    overdue = reader.latest()
     go_on.set()
     assert stop.wait(10)
 
@@ -77,7 +77,7 @@ def test_reading_goes_on_until_it_is_stopped():
         if count[0] == 3:
             stop.set()
 
-    Aside(read, period=0.001, deadline=2).start("counting", stop)
+    BackgroundReader(read, period=0.001, deadline=2).start("counting", stop)
 
     assert stop.wait(10)
     assert count == [3]

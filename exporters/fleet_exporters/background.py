@@ -1,8 +1,8 @@
 """
-Read what may be slow, or hang, in a thread of its own: the tick only looks at the last answer.
+Read what may be slow or hang in a background thread; the tick uses the last result.
 
-For sensor families and activity signals alike. A reading that hangs keeps its one thread and is
-told as an error once its deadline has passed; no second thread is ever started beside it.
+Serves sensor families and activity signals. A reading that hangs keeps its thread and is reported
+as an error once its deadline has passed; no second thread is started for it.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
-ABSENT_SECONDS = 60.0  # how often we look again for what this machine does not have
+ABSENT_SECONDS = 60.0  # how often we look again for devices that this machine does not have
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[Value]):
-    """What the last reading gave: a value or an error, neither before the first one ended."""
+    """The result of the last reading: a value or an error; neither before the first one ended."""
 
     value: Value | None = None
     error: Exception | None = None
     seconds: float = 0.0
 
 
-class Aside(Generic[Value]):
+class BackgroundReader(Generic[Value]):
     """
     Calls `read` every `period` seconds; `latest()` never waits.
 
-    An answer that is later than `deadline` seconds is an error until it comes. What raises NoDevice
-    is asked again after `absent_period`.
+    A reading that takes longer than `deadline` seconds is an error until it ends. After NoDevice
+    the next one starts after `absent_period`.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class Aside(Generic[Value]):
         self._asked_at: float | None = None
 
     def start(self, name: str, stop: threading.Event) -> None:
-        """Begin reading; ends with `stop`. A daemon: what hangs must not keep the program alive."""
+        """Start reading until `stop`. A daemon: a hung driver must not keep the program alive."""
         threading.Thread(target=self._run, args=(stop,), name=name, daemon=True).start()
 
     def latest(self) -> Outcome[Value]:
-        """Return what the last reading gave, or that the present one is overdue."""
+        """Return the result of the last reading, or an error if the present one is overdue."""
         asked_at = self._asked_at
         waited = 0.0 if asked_at is None else self._clock() - asked_at
         if waited > self._deadline:
@@ -74,7 +74,7 @@ class Aside(Generic[Value]):
         value, error = None, None
         try:
             value = self._read()
-        except Exception as exc:  # noqa: BLE001 - drivers raise what they like; told by latest()
+        except Exception as exc:  # noqa: BLE001 - drivers raise what they like; reported by latest()
             error = exc
         self._outcome = Outcome(value, error, self._clock() - started)
         self._asked_at = None
@@ -84,5 +84,5 @@ class Aside(Generic[Value]):
         while not stop.is_set():
             is_absent = isinstance(self.read_once().error, NoDevice)
             period = self._absent_period if is_absent else self._period
-            # All wake at the same moments: a processor that is awake anyway does it for less.
+            # All readers wake at the same moments: one wake-up of the processor serves them all.
             stop.wait(period - self._clock() % period)
