@@ -194,6 +194,9 @@ _WORKER = (
                "1 while the worker asks its model server for nothing, since it fails (worker)."),
     MetricSpec("fleet_conversations_total", "counter", ("scenario", "outcome"), COUNT,
                "Conversations: accepted and rejected once judged, failed when given up (worker)."),
+    MetricSpec("fleet_turn_tries_total", "counter", ("scenario", "reason"), COUNT,
+               "Turns that a check refused while they were written, by the check's reason "
+               "(worker)."),
 )  # fmt: skip
 
 NODE_METRICS = {spec.name: spec for spec in _NODE}

@@ -57,6 +57,41 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """A version of a prompt template, and the method that it is made for."""
+
+    prompt_id: int
+    method: str
+    template: str
+
+
+@dataclass(frozen=True)
+class Start:
+    """
+    What the first attempt at a task fixed, and what checks have refused so far.
+
+    `turn_tries` counts the next turn alone, `tries` all turns, those before a restart too.
+    """
+
+    prompt_id: int
+    persona: dict[str, Any]
+    restarts: int
+    tries: int
+    turn_tries: int
+
+
+@dataclass(frozen=True)
+class LostTry:
+    """A turn that a check refused: why, and its share of the call that wrote it."""
+
+    request_id: uuid.UUID
+    position: int
+    reason: str
+    completion_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Unjudged:
     """A conversation that waits for its verdict."""
 
@@ -132,31 +167,29 @@ class Store:
         rows = self.rows("SELECT * FROM fleet.claim_tasks(%s, 1)", self.worker_id)
         return Task(**rows[0]) if rows else None
 
-    def start(
-        self, task: Task, prompt_id: int, persona: dict[str, Any]
-    ) -> tuple[int, dict[str, Any]]:
-        """Mark a task as running; return the prompt and persona that its first attempt fixed."""
+    def start(self, task: Task, prompt_id: int, persona: dict[str, Any]) -> Start:
+        """Mark a task as running; return how it stands."""
         row = self.rows(
             "SELECT * FROM fleet.start_task(%s, %s, %s, %s, %s)",
             task.task_id, self.worker_id, task.attempt, prompt_id, Jsonb(persona),
         )[0]  # fmt: skip
-        return row["prompt_id"], row["persona"]
+        return Start(**row)
 
-    def newest_prompt(self, method: str) -> tuple[int, str]:
-        """Return id and template of the prompt in use for a method."""
-        row = self.rows(
-            "SELECT prompt_id, template FROM fleet.prompts WHERE method = %s "
+    def newest_prompt(self, method: str) -> Prompt:
+        """Return the prompt in use for a method."""
+        rows = self.rows(
+            "SELECT prompt_id, method, template FROM fleet.prompts WHERE method = %s "
             "ORDER BY version DESC LIMIT 1",
             method,
-        )[0]
-        return row["prompt_id"], row["template"]
+        )
+        return Prompt(**rows[0])
 
-    def prompt(self, prompt_id: int) -> str:
-        """Return a template."""
-        template: str = self.rows(
-            "SELECT template FROM fleet.prompts WHERE prompt_id = %s", prompt_id
-        )[0]["template"]
-        return template
+    def prompt(self, prompt_id: int) -> Prompt:
+        """Return a prompt."""
+        rows = self.rows(
+            "SELECT prompt_id, method, template FROM fleet.prompts WHERE prompt_id = %s", prompt_id
+        )
+        return Prompt(**rows[0])
 
     def store_turn(self, task: Task, position: int, speaker: str, text: str) -> None:
         """Keep one turn as a checkpoint."""
@@ -164,6 +197,34 @@ class Store:
             "SELECT fleet.store_turn(%s, %s, %s, %s, %s, %s)",
             task.task_id, self.worker_id, task.attempt, position, speaker, text,
         )  # fmt: skip
+
+    def record_try(self, task: Task, lost: LostTry) -> None:
+        """Store that a check refused a turn, and what the turn had cost."""
+        self.rows(
+            "SELECT fleet.record_try(%s, %s, %s, %s, %s, %s, %s, %s)",
+            task.task_id, self.worker_id, task.attempt, lost.request_id, lost.position,
+            lost.reason, lost.completion_tokens, lost.seconds,
+        )  # fmt: skip
+
+    def restart(self, task: Task, restarts: int, persona: dict[str, Any]) -> None:
+        """Drop a task's turns, so that it is written anew with another persona."""
+        self.rows(
+            "SELECT fleet.restart_task(%s, %s, %s, %s, %s)",
+            task.task_id, self.worker_id, task.attempt, restarts, Jsonb(persona),
+        )  # fmt: skip
+
+    def reject(self, task: Task, model: str, verdict: Verdict) -> uuid.UUID:
+        """Store the turns so far as a rejected conversation; return its id."""
+        finding = verdict.finding
+        rows = self.rows(
+            "SELECT fleet.reject_task(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS id",
+            task.task_id, self.worker_id, task.attempt, model,
+            finding and finding.reason, finding and finding.stage, finding and finding.evidence,
+            verdict.content_hash, verdict.scrubbed,
+            verdict.judge, verdict.checks_passed, verdict.checks_total,
+        )  # fmt: skip
+        conversation_id: uuid.UUID = rows[0]["id"]
+        return conversation_id
 
     def finish(self, task: Task, model: str) -> uuid.UUID:
         """Store the conversation; return its id."""

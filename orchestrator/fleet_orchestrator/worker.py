@@ -32,8 +32,9 @@ from fleet_orchestrator.blame import decide_failure
 from fleet_orchestrator.circuit import Circuit
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.generation import canary, continuation
-from fleet_orchestrator.generation.conversation import Limits, Writer
+from fleet_orchestrator.generation.conversation import Writer
 from fleet_orchestrator.generation.endpoint import Call, Endpoint, EndpointError, connect
+from fleet_orchestrator.generation.method import Limits
 from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.owner import Owner
@@ -301,6 +302,11 @@ def read_limits(store: Store) -> Limits:
         turn_characters_max=int(values["turn_characters_max"]),
         request_seconds_max=values["request_seconds_max"],
         lease_seconds=values["lease_seconds"],
+        turn_tokens_max=int(values["turn_tokens_max"]),
+        turn_tries_max=int(values["turn_tries_max"]),
+        last_try_temperature_rise=values["last_try_temperature_rise"],
+        conversation_tries_max=int(values["conversation_tries_max"]),
+        conversation_restarts_max=int(values["conversation_restarts_max"]),
     )
 
 

@@ -25,12 +25,17 @@ PIECE = 16  # characters a chunk
 
 @dataclass(frozen=True)
 class Answer:
-    """One behaviour: what happens, and after how many turns; `raw` sends this body as it is."""
+    """
+    One behaviour: what happens, and after how many turns; `raw` sends this body as it is.
+
+    Where turns are asked for one by one, those before it are good.
+    """
 
     kind: str
     turns: int = 0
     body: bytes = b""
     content_type: str = "text/event-stream"
+    text: str = ""
 
 
 GOOD = Answer("good")
@@ -57,7 +62,9 @@ class ModelServer:
         """Take the next of the plan; a sick server and a poisoned request have theirs always."""
         if self.poison and self.poison in str(request["messages"]):
             return Answer("refused")
-        return self.always or (self.plan.popleft() if self.plan else GOOD)
+        if self.plan and begun(request) >= self.plan[0].turns:
+            return self.always or self.plan.popleft()
+        return self.always or GOOD
 
     def count(self, prompt_tokens: int, completion_tokens: int) -> None:
         with self.lock:
@@ -80,8 +87,27 @@ def is_probe(request: dict[str, Any]) -> bool:
     return request["messages"][-1]["content"] == continuation.BEGINNING
 
 
+def begun(request: dict[str, Any]) -> float:
+    """How many turns the beginning of the answer has; any number when all are asked for at once."""
+    turns = beginning_of(request)
+    return len(turns) - 1 if turns else float("inf")
+
+
+def beginning_of(request: dict[str, Any]) -> list[dict[str, str]]:
+    """The turns of a beginning that ends inside the words of the last one; none of any other."""
+    if not is_continuation(request):
+        return []
+    try:
+        turns = json.loads(request["messages"][-1]["content"] + '"}]}')["turns"]
+    except ValueError:
+        return []
+    return list(turns)
+
+
 def speak(request: dict[str, Any]) -> list[dict[str, str]]:
     """Turns that do what the schema's positions want, in words that quality accepts."""
+    if turns := beginning_of(request):
+        return [turns[-1] | {"text": f"Well, {turns[-1]['does']}."}]
     schema = request["response_format"]["json_schema"]["schema"]
     positions = [item["properties"] for item in schema["properties"]["turns"]["prefixItems"]]
     return [
@@ -126,12 +152,25 @@ class Handler(QuietHandler):
         self.refuse(request, 400)
 
     def good(self, request, answer):
-        if is_continuation(request):
+        if beginning_of(request):
+            self.send_turns(request, speak(request))
+        elif is_continuation(request):
             self.send_whole(request, ", how are you?")
         elif is_canary(request):
             self.send_whole(request, '{"text": "Hello, how are you?"}')
         else:
             self.send_turns(request, speak(request))
+
+    def says(self, request, answer):
+        """Speak these words in the turn after so many, in the place of good ones."""
+        turns = speak(request)
+        turns[0 if beginning_of(request) else answer.turns]["text"] = answer.text
+        self.send_turns(request, turns)
+
+    def writes(self, request, answer):
+        """Answer with this text as it stands."""
+        self.begin()
+        self.end(request, self.send_text(answer.text))
 
     def few(self, request, answer):
         self.send_turns(request, speak(request)[: answer.turns])
@@ -226,13 +265,18 @@ class Handler(QuietHandler):
 
     def beginning(self, request, turns):
         """The answer up to the middle of the turn that follows so many complete ones."""
+        if beginning_of(request):
+            return speak(request)[0]["text"][:12]
         text = json.dumps({"turns": speak(request)})
         ends = [i for i in range(len(text)) if text[i] == "}"]
         start = ends[turns - 1] + 1 if turns else 0
         return text[: start + 30]
 
     def send_turns(self, request, turns):
-        self.send_whole(request, json.dumps({"turns": turns}))
+        text = json.dumps({"turns": turns})
+        if beginning_of(request):
+            text = json.dumps(turns[0]["text"])[1:] + '}, {"speaker": "nobody asked'
+        self.send_whole(request, text)
 
     def send_whole(self, request, text):
         self.begin()

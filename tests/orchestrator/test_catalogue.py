@@ -81,8 +81,9 @@ def test_loading_twice_changes_nothing(fleet):
     """An unchanged prompt keeps its version."""
     catalogue.load(fleet.connection())
 
-    assert fleet.rows("SELECT name, version, method FROM fleet.prompts") == [
-        {"name": "one_shot", "version": 1, "method": "one_shot"}
+    assert fleet.rows("SELECT name, version, method FROM fleet.prompts ORDER BY name") == [
+        {"name": "line_by_line", "version": 1, "method": "line_by_line"},
+        {"name": "one_shot", "version": 1, "method": "one_shot"},
     ]
 
 
@@ -95,7 +96,9 @@ def test_changed_prompt_is_a_new_version(fleet, folder):
         for _ in range(2):
             catalogue.load(fleet.connection(), folder)
 
-        versions = fleet.rows("SELECT version, template FROM fleet.prompts ORDER BY version")
+        versions = fleet.rows(
+            "SELECT version, template FROM fleet.prompts WHERE name = 'one_shot' ORDER BY version"
+        )
         assert [row["version"] for row in versions] == [1, 2]
         assert "changed" in versions[1]["template"]
 

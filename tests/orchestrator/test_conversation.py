@@ -1,4 +1,4 @@
-"""Writing one conversation: real database, a model server that behaves and one that does not."""
+"""Writing a conversation in one call: real database, a model server that behaves or does not."""
 
 from __future__ import annotations
 

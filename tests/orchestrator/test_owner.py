@@ -79,7 +79,7 @@ def test_a_second_is_enough():
 def test_game_cuts_the_running_call(fleet, worker, attempt, model_server, *, beside, kind):
     """Whatever the server does: the call is aborted, the task given back with its turns."""
     turns = 0 if kind == "silent" else 2
-    model_server.plan.append(Answer(kind, 2))
+    model_server.plan.append(Answer(kind, turns))
     fleet.submit(min_turns=6, max_turns=6)
     writing = beside(attempt)
     count = "SELECT count(*) FROM fleet.turns"
@@ -91,7 +91,8 @@ def test_game_cuts_the_running_call(fleet, worker, attempt, model_server, *, bes
     assert fleet.rows(TASKS) == [
         {"state": "pending", "failures": 0, "turns_written": turns, "attempt": 1}
     ]
-    assert fleet.value("SELECT outcome FROM analytics.llm_requests") == "aborted"
+    last = "SELECT outcome FROM analytics.llm_requests ORDER BY time DESC LIMIT 1"
+    assert fleet.value(last) == "aborted"
     if kind == "drip":
         assert model_server.hung_up.wait(10), "the server goes on writing"
 
@@ -107,7 +108,7 @@ def test_nothing_is_claimed_until_the_game_is_over(fleet, worker, model_server, 
     for _ in range(2):  # the second wake-up is taken only after the loop has gone round
         worker.wake.set()
         wait_until(lambda: not worker.wake.is_set(), "the worker looks around")
-    assert len(model_server.requests) == 1
+    assert len(model_server.requests) == 3  # two turns are there, one was cut
 
     tell(worker.runtime_folder, IDLE)
     worker.wake.set()

@@ -12,9 +12,11 @@ from fleet_orchestrator.generation.prompt import (
     Line,
     decide_exchanges,
     decide_turns,
+    render_beginning,
     render_instruction,
     render_messages,
     render_outline,
+    render_rest,
     render_schema,
 )
 
@@ -113,7 +115,7 @@ def test_messages_lead_by_example(definition, template):
     persona = make_persona(definition, 4)
     outline = render_outline(definition, persona["values"], 8)
 
-    system, asked, answered, call = render_messages(template, definition, persona, outline, [])
+    system, asked, answered, call = render_messages(template, definition, persona, outline)
 
     assert [m["role"] for m in (system, asked, answered, call)] == [
         "system",
@@ -132,15 +134,27 @@ def test_messages_lead_by_example(definition, template):
     assert "begun" not in call["content"]
 
 
-def test_continued_call_is_given_its_beginning(billing, template):
-    """Turns that are stored stand in the request, after the outline, with their speakers."""
-    persona = make_persona(billing, 4)
-    outline = render_outline(billing, persona["values"], 6)
+def test_written_turns_stand_behind_the_call():
+    """Turns that are stored are told with their speakers; without any nothing is added."""
     written = [{"speaker": "agent", "text": "Hello there."}, {"speaker": "customer", "text": "Hi."}]
 
-    call = render_messages(template, billing, persona, outline, written)[-1]["content"]
+    assert render_rest(written).endswith("turns that follow:\nagent: Hello there.\ncustomer: Hi.")
+    assert render_rest([]) == ""
 
-    assert call.endswith("only the turns that follow:\nagent: Hello there.\ncustomer: Hi.")
+
+def test_beginnings_grow():
+    """Each is the answer up to the next words, and begins with the one for the turn before."""
+    lines, texts = OUTLINE * 2, ['He said "no".', "It's \\ caf\u00e9.", "Bye."]
+
+    beginnings = [render_beginning(lines, texts[:count]) for count in range(4)]
+
+    for count, beginning in enumerate(beginnings):
+        turns = json.loads(beginning + '"}]}')["turns"]
+        assert [turn["text"] for turn in turns] == [*texts[:count], ""]
+        assert [(turn["speaker"], turn["does"]) for turn in turns] == [
+            (line.speaker, line.does) for line in lines[: count + 1]
+        ]
+        assert beginning.startswith(beginnings[max(0, count - 1)])
 
 
 def test_template_cannot_reach_the_interpreter():

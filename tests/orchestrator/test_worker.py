@@ -35,7 +35,7 @@ def counters_file(worker):
     return {(row["name"], *sorted(row["labels"].items())): row["value"] for row in rows}
 
 
-def test_job_is_written_and_judged(fleet, run, worker, model_server):
+def test_job_is_written_and_judged(fleet, run):
     """One conversation of each scenario is stored, judged, accepted, and no two are equal."""
     fleet.submit("mixed", 10)
 
@@ -48,8 +48,6 @@ def test_job_is_written_and_judged(fleet, run, worker, model_server):
     )
     assert [row for row in rows if row["state"] != "accepted"] == []
     assert len({row["scenario"] for row in rows}) == 10
-    total = fleet.value("SELECT sum(completion_tokens)::int FROM analytics.llm_requests")
-    assert total == model_server.completion_tokens
 
 
 def test_counters_file_equals_the_database(fleet, run, worker):
@@ -125,7 +123,7 @@ def test_worker_goes_on_after_a_failed_call(fleet, run, worker, model_server):
     run()
 
     wait_until(lambda: fleet.value(JUDGED) == 1, "the conversation is judged")
-    assert len(model_server.requests) == 3
+    assert "max_tokens" in model_server.requests[1], "no canary call"
     assert fleet.value("SELECT failures FROM analytics.tasks") == 1
 
 

@@ -50,16 +50,22 @@ COMMENT ON FUNCTION fleet.hold_task(uuid, uuid, integer) IS 'Lock a task for its
 
 CREATE OR REPLACE FUNCTION fleet.start_task(
   p_task uuid, p_worker uuid, p_attempt integer, p_prompt bigint, p_persona jsonb
-) RETURNS TABLE (prompt_id bigint, persona jsonb)
+) RETURNS TABLE (prompt_id bigint, persona jsonb, restarts integer, tries integer, turn_tries integer)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM fleet.hold_task(p_task, p_worker, p_attempt);
-  RETURN QUERY UPDATE fleet.tasks t SET state = 'running', started_at = coalesce(t.started_at, clock_timestamp()),
+  UPDATE fleet.tasks t SET state = 'running', started_at = coalesce(t.started_at, clock_timestamp()),
     prompt_id = coalesce(t.prompt_id, p_prompt), persona = coalesce(t.persona, p_persona)
-  WHERE t.task_id = p_task RETURNING t.prompt_id, t.persona;
+  WHERE t.task_id = p_task;
+  RETURN QUERY
+  SELECT t.prompt_id, t.persona, t.restarts, count(r.try)::integer,
+    count(r.try) FILTER (WHERE r.restart = t.restarts AND r.position = 1 + (
+      SELECT count(*) FROM fleet.turns u WHERE u.task_id = p_task))::integer
+  FROM fleet.tasks t LEFT JOIN fleet.turn_tries r USING (task_id)
+  WHERE t.task_id = p_task GROUP BY t.task_id;
 END $$;
 COMMENT ON FUNCTION fleet.start_task(uuid, uuid, integer, bigint, jsonb) IS
-  'claimed -> running; returns the prompt and persona that the first attempt fixed.';
+  'claimed -> running; returns the prompt and persona that the first attempt fixed, and how often checks refused the next turn and any turn.';
 
 CREATE OR REPLACE FUNCTION fleet.store_turn(
   p_task uuid, p_worker uuid, p_attempt integer, p_position integer, p_speaker text, p_text text
@@ -81,7 +87,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION fleet.extend_lease(uuid, uuid[]) IS 'Renew leases; returns those still held, the rest must be dropped.';
 
-CREATE OR REPLACE FUNCTION fleet.finish_task(p_task uuid, p_worker uuid, p_attempt integer, p_model text) RETURNS uuid
+CREATE OR REPLACE FUNCTION fleet.store_conversation(p_task uuid, p_worker uuid, p_attempt integer, p_model text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_task fleet.tasks;
@@ -95,20 +101,35 @@ BEGIN
   END IF;
   v_task := fleet.hold_task(p_task, p_worker, p_attempt);
   INSERT INTO fleet.conversations
-    (task_id, job_id, node, model, scenario, prompt_id, persona, turns, prompt_tokens, completion_tokens)
+    (task_id, job_id, node, model, scenario, prompt_id, persona, turns, tries, prompt_tokens, completion_tokens,
+     generation_seconds)
   SELECT v_task.task_id, v_task.job_id, v_task.node, p_model, v_task.scenario, v_task.prompt_id, v_task.persona,
     (SELECT count(*) FROM fleet.turns u WHERE u.task_id = p_task),
-    sum(r.prompt_tokens), coalesce(sum(r.completion_tokens), 0)
+    (SELECT count(*) FROM fleet.turn_tries y WHERE y.task_id = p_task),
+    sum(r.prompt_tokens), coalesce(sum(r.completion_tokens), 0), coalesce(sum(r.duration_seconds), 0)
   FROM telemetry.llm_requests r WHERE r.task_id = p_task
   RETURNING conversation_id INTO v_conversation;
   UPDATE fleet.tasks SET state = 'done', lease_until = NULL, finished_at = clock_timestamp() WHERE task_id = p_task;
+  RETURN v_conversation;
+END $$;
+COMMENT ON FUNCTION fleet.store_conversation(uuid, uuid, integer, text) IS
+  'running -> done and the conversation stored as unjudged; its tokens and seconds are those of all calls for the task.';
+
+CREATE OR REPLACE FUNCTION fleet.finish_task(p_task uuid, p_worker uuid, p_attempt integer, p_model text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_conversation uuid := fleet.store_conversation(p_task, p_worker, p_attempt, p_model);
+BEGIN
+  IF NOT EXISTS (SELECT FROM fleet.turns u WHERE u.task_id = p_task) THEN
+    RAISE EXCEPTION 'task % has no turns', p_task USING ERRCODE = 'check_violation', HINT = 'Write some, or reject it.';
+  END IF;
   -- Whatever failed here before: this node can write.
   PERFORM fleet.decide_failures(true);
   PERFORM pg_notify('fleet_judge', v_conversation::text);
   RETURN v_conversation;
 END $$;
 COMMENT ON FUNCTION fleet.finish_task(uuid, uuid, integer, text) IS
-  'running -> done and the conversation stored as unjudged, in one transaction; its tokens are those of all calls for the task.';
+  'running -> done and the conversation stored as unjudged, in one transaction; a repeated call returns the same one.';
 
 -- The forms that took a yes or no for what is now the kind of failure.
 DROP FUNCTION IF EXISTS fleet.release_task(uuid, uuid, integer, boolean, text, double precision);

@@ -76,7 +76,7 @@ FROM fleet.task_failures f JOIN fleet.tasks t USING (task_id);
 CREATE VIEW analytics.conversations AS
 SELECT c.conversation_id, c.job_id, c.task_id, c.node, c.model, c.scenario, c.state::text AS state,
   g.realness, g.coherence, g.naturalness, g.healthcare_valid, g.judge, g.checks_passed, g.checks_total,
-  c.prompt_tokens, c.completion_tokens, c.turns, p.name AS prompt, p.version AS prompt_version,
+  c.prompt_tokens, c.completion_tokens, c.tries, c.generation_seconds, c.turns, p.name AS prompt, p.version AS prompt_version,
   encode(c.content_hash, 'hex') AS content_hash, c.created_at, c.judged_at, c.judged_by
 FROM fleet.conversations c
 JOIN fleet.grades g USING (conversation_id) JOIN fleet.prompts p USING (prompt_id)
@@ -89,6 +89,30 @@ FROM fleet.conversations c JOIN fleet.turns u USING (task_id) WHERE c.state <> '
 CREATE VIEW analytics.rejections AS
 SELECT r.conversation_id, r.reason, r.stage, r.evidence, c.scenario, c.node, c.model, r.created_at
 FROM fleet.rejections r JOIN fleet.conversations c USING (conversation_id);
+
+CREATE VIEW analytics.turn_tries AS
+SELECT y.created_at AS time, y.node, y.task_id, t.scenario, y.restart, y.position, y.try, y.reason, y.completion_tokens,
+  y.duration_seconds
+FROM fleet.turn_tries y JOIN fleet.tasks t USING (task_id);
+
+-- What was paid in an hour against what was kept in it: calls of given-up tasks are paid too.
+CREATE VIEW analytics.yield_1h AS
+SELECT b.time, b.node, b.judged, b.accepted, b.tries, b.completion_tokens, b.generation_seconds,
+  b.accepted / nullif(b.judged, 0)::double precision AS yield_ratio,
+  b.completion_tokens / nullif(b.accepted, 0)::double precision AS completion_tokens_per_accepted,
+  b.generation_seconds / nullif(b.accepted, 0) AS generation_seconds_per_accepted
+FROM (
+  SELECT date_trunc('hour', p.time, 'UTC') AS time, p.node, sum(p.judged)::bigint AS judged,
+    sum(p.accepted)::bigint AS accepted, sum(p.tries)::bigint AS tries,
+    sum(p.completion_tokens)::bigint AS completion_tokens, sum(p.generation_seconds) AS generation_seconds
+  FROM (
+    SELECT c.judged_at AS time, c.node, 1 AS judged, (c.state = 'accepted')::integer AS accepted, 0 AS tries,
+      0 AS completion_tokens, 0 AS generation_seconds
+    FROM fleet.conversations c WHERE c.state <> 'unjudged'
+    UNION ALL SELECT r.time, r.node, 0, 0, 0, r.completion_tokens, r.duration_seconds FROM telemetry.llm_requests r
+    UNION ALL SELECT y.created_at, y.node, 0, 0, 1, 0, 0 FROM fleet.turn_tries y
+  ) p GROUP BY 1, 2
+) b;
 
 CREATE VIEW analytics.scenarios AS
 SELECT s.scenario, s.title, s.is_healthcare, s.weight,

@@ -87,7 +87,9 @@ COMMENT ON COLUMN analytics.conversations.checks_passed IS 'Checks that it passe
 COMMENT ON COLUMN analytics.conversations.checks_total IS 'Checks that were asked.';
 COMMENT ON COLUMN analytics.conversations.prompt_tokens IS 'Prompt tokens of all calls for its task, as far as the server told them; NULL where it told none.';
 COMMENT ON COLUMN analytics.conversations.completion_tokens IS 'Completion tokens of all calls for its task.';
-COMMENT ON COLUMN analytics.conversations.turns IS 'Number of turns.';
+COMMENT ON COLUMN analytics.conversations.tries IS 'Turns that a check refused while it was written; their tokens and seconds are counted in.';
+COMMENT ON COLUMN analytics.conversations.generation_seconds IS 'Seconds of all calls for its task, refused turns and earlier attempts included.';
+COMMENT ON COLUMN analytics.conversations.turns IS 'Number of turns; fewer than ordered, or none, where the checks let no further turn pass.';
 COMMENT ON COLUMN analytics.conversations.prompt IS 'Name of the prompt template.';
 COMMENT ON COLUMN analytics.conversations.prompt_version IS 'Version of the prompt template.';
 COMMENT ON COLUMN analytics.conversations.content_hash IS 'sha256 of its words without names, case and punctuation, hexadecimal.';
@@ -110,6 +112,30 @@ COMMENT ON COLUMN analytics.rejections.scenario IS 'What the conversation is abo
 COMMENT ON COLUMN analytics.rejections.node IS 'Machine that wrote it.';
 COMMENT ON COLUMN analytics.rejections.model IS 'Model that wrote it.';
 COMMENT ON COLUMN analytics.rejections.created_at IS 'When it was rejected.';
+
+COMMENT ON VIEW analytics.turn_tries IS 'Turns that a check refused while they were written; their words are kept nowhere.';
+COMMENT ON COLUMN analytics.turn_tries.time IS 'When it was refused.';
+COMMENT ON COLUMN analytics.turn_tries.node IS 'Machine that wrote it.';
+COMMENT ON COLUMN analytics.turn_tries.task_id IS 'The task that it was written for.';
+COMMENT ON COLUMN analytics.turn_tries.scenario IS 'What the conversation is about.';
+COMMENT ON COLUMN analytics.turn_tries.restart IS 'How often the conversation had started over by then.';
+COMMENT ON COLUMN analytics.turn_tries.position IS 'Which turn of the conversation, from 1.';
+COMMENT ON COLUMN analytics.turn_tries.try IS 'Which refusal of this turn, from 1.';
+COMMENT ON COLUMN analytics.turn_tries.reason IS 'The check that refused it.';
+COMMENT ON COLUMN analytics.turn_tries.completion_tokens IS 'Tokens of this turn alone.';
+COMMENT ON COLUMN analytics.turn_tries.duration_seconds IS 'Seconds that the model server spent on this turn alone.';
+
+COMMENT ON VIEW analytics.yield_1h IS 'What was kept of what was judged in each hour, and what a kept conversation cost; calls of given-up tasks are paid too.';
+COMMENT ON COLUMN analytics.yield_1h.time IS 'Begin of the hour, UTC.';
+COMMENT ON COLUMN analytics.yield_1h.node IS 'Machine that wrote; for all of them divide the sums of the columns.';
+COMMENT ON COLUMN analytics.yield_1h.judged IS 'Conversations judged in this hour.';
+COMMENT ON COLUMN analytics.yield_1h.accepted IS 'Those of them that were accepted.';
+COMMENT ON COLUMN analytics.yield_1h.tries IS 'Turns refused in this hour while they were written.';
+COMMENT ON COLUMN analytics.yield_1h.completion_tokens IS 'Completion tokens of all calls in this hour.';
+COMMENT ON COLUMN analytics.yield_1h.generation_seconds IS 'Seconds of all calls in this hour.';
+COMMENT ON COLUMN analytics.yield_1h.yield_ratio IS 'Accepted of judged, 0 to 1; NULL when none was judged.';
+COMMENT ON COLUMN analytics.yield_1h.completion_tokens_per_accepted IS 'Completion tokens for each accepted conversation; NULL when none was accepted.';
+COMMENT ON COLUMN analytics.yield_1h.generation_seconds_per_accepted IS 'Seconds of calls for each accepted conversation; NULL when none was accepted.';
 
 COMMENT ON VIEW analytics.scenarios IS 'Kinds of calls that can be ordered, and what came of them.';
 COMMENT ON COLUMN analytics.scenarios.scenario IS 'Name of the scenario.';

@@ -39,6 +39,9 @@ GRANT EXECUTE ON FUNCTION
   fleet.finish_task(uuid, uuid, integer, text), fleet.release_task(uuid, uuid, integer, text, text),
   fleet.decide_failures(boolean), fleet.has_open_failures(), fleet.set_circuit(boolean, text), fleet.set_continuation(text, text),
   fleet.return_own_tasks(uuid),
+  fleet.record_try(uuid, uuid, integer, uuid, integer, text, bigint, double precision),
+  fleet.restart_task(uuid, uuid, integer, integer, jsonb),
+  fleet.reject_task(uuid, uuid, integer, text, text, text, text, bytea, text[], text, integer, integer),
   fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text, bigint),
   fleet.claim_judgements(uuid, integer),
   fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer)

@@ -71,6 +71,10 @@ class Call:
     completion_tokens: int = 0
     outcome: Outcome = "error"
 
+    def elapsed(self) -> float:
+        """Return the seconds since the call began."""
+        return time.monotonic() - self.started
+
 
 @dataclass(frozen=True)
 class Request:
@@ -132,7 +136,7 @@ class Endpoint:
                         self.known.see_model(event.name)
                     if text := _count(event, call):
                         yield text
-                    if not keep_going() or time.monotonic() - call.started > request.seconds_max:
+                    if not keep_going() or call.elapsed() > request.seconds_max:
                         call.outcome = "aborted"
                         return
             call.outcome = "ok"
@@ -144,7 +148,7 @@ class Endpoint:
             logger.warning("The model server failed.", extra={"error": str(exc)})
             raise parse_failure(exc, request.messages) from exc
         finally:
-            call.duration = time.monotonic() - call.started
+            call.duration = call.elapsed()
 
     def _read(self, request: Request) -> Generator[Event | None, None, None]:
         """Yield what the server says and costs, and None whenever it is time to look up."""
@@ -197,7 +201,7 @@ def _count(event: Event | None, call: Call) -> str:
     """Write down what an event costs; return what it says."""
     if isinstance(event, Piece):
         if call.time_to_first_token is None:
-            call.time_to_first_token = time.monotonic() - call.started
+            call.time_to_first_token = call.elapsed()
         call.completion_tokens += event.tokens
         return event.text
     if isinstance(event, Usage):

@@ -77,26 +77,13 @@ def render_instruction(template: str) -> str:
 
 
 def render_messages(
-    template: str,
-    definition: dict[str, Any],
-    persona: dict[str, Any],
-    outline: list[Line],
-    written: list[dict[str, str]],
+    template: str, definition: dict[str, Any], persona: dict[str, Any], outline: list[Line]
 ) -> list[dict[str, str]]:
-    """
-    Return the chat: instruction, a worked example of the scenario, the call to write.
-
-    `written` are turns that an earlier attempt stored: they are given as the beginning of the call.
-    """
+    """Return the chat: instruction, a worked example of the scenario, the call to write."""
     parsed = _parse(template)
     example = definition["example"]
     example_outline = render_outline(definition, example["values"], len(example["texts"]))
     about = {"goal": definition["goal"], "agent_role": definition["agent_role"]}
-    call = _render_block(parsed, "call", about | persona["values"], outline)
-    if written:
-        call += "\nThe call has begun; write only the turns that follow:\n" + "\n".join(
-            f"{turn['speaker']}: {turn['text']}" for turn in written
-        )
     return [
         {"role": "system", "content": render_instruction(template)},
         {
@@ -104,8 +91,34 @@ def render_messages(
             "content": _render_block(parsed, "call", about | example["values"], example_outline),
         },
         {"role": "assistant", "content": _render_answer(example_outline, example["texts"])},
-        {"role": "user", "content": call},
+        {
+            "role": "user",
+            "content": _render_block(parsed, "call", about | persona["values"], outline),
+        },
     ]
+
+
+def render_rest(written: list[dict[str, str]]) -> str:
+    """Return what is added to a call of which some turns are written; nothing without any."""
+    if not written:
+        return ""
+    return "\nThe call has begun; write only the turns that follow:\n" + "\n".join(
+        f"{turn['speaker']}: {turn['text']}" for turn in written
+    )
+
+
+def render_beginning(outline: list[Line], texts: list[str]) -> str:
+    """
+    Return the answer up to the words of the turn after these.
+
+    The beginning for one turn begins with the one for the turn before, byte for byte.
+    """
+    written = _render_answer(outline[: len(texts)], texts).removesuffix("]}")
+    line = outline[len(texts)]
+    opened = json.dumps(
+        {"speaker": line.speaker, "does": line.does, "text": ""}, ensure_ascii=False
+    )
+    return written + (", " if texts else "") + opened.removesuffix('"}')
 
 
 def render_schema(outline: list[Line], characters_max: int) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fleet_orchestrator.quality.checks import CHECKS, Conversation, Finding
+from fleet_orchestrator.quality.checks import CHECKS, TURN_CHECKS, Conversation, Finding
 from fleet_orchestrator.quality.scrub import scrub
 
 if TYPE_CHECKING:
@@ -37,14 +37,31 @@ def decide_verdict(conversation: Conversation, persona: dict[str, Any]) -> Verdi
     check here.
     """
     findings = [finding for check in CHECKS if (finding := check(conversation))]
-    scrubbed = [scrub(turn["text"], persona) for turn in conversation.turns]
+    return _make_verdict(conversation.turns, persona, findings)
+
+
+def decide_refusal(conversation: Conversation, persona: dict[str, Any]) -> Verdict:
+    """
+    Return the verdict on a conversation that generation gave up at its newest turn.
+
+    That turn is quoted as evidence and is no part of what is kept.
+    """
+    newest = len(conversation.turns) - 1
+    findings = [finding for check in TURN_CHECKS if (finding := check(conversation, newest))]
+    return _make_verdict(conversation.turns[:newest], persona, findings)
+
+
+def _make_verdict(
+    turns: list[dict[str, str]], persona: dict[str, Any], findings: list[Finding]
+) -> Verdict:
+    scrubbed = [scrub(turn["text"], persona) for turn in turns]
     first = findings[0] if findings else None
     if first:
-        first = Finding(first.reason, first.stage, scrub(first.evidence, persona))
+        first = replace(first, evidence=scrub(first.evidence, persona))
     return Verdict(
         finding=first,
         scrubbed=scrubbed,
-        content_hash=fingerprint(conversation.turns, scrubbed),
+        content_hash=fingerprint(turns, scrubbed),
         checks_passed=len(CHECKS) + 1 - len(findings),
         checks_total=len(CHECKS) + 1,
     )
