@@ -1,7 +1,7 @@
 """
 The command `fleet`: a table of subcommands as dotted names, so that each loads only what it needs.
 
-Errors that people can do something about become one line on standard error and exit code 1.
+An error that the user can act on is one line on standard error and exit code 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "up": ("start everything, or what is missing", "fleet_stack.commands.up:main"),
     "down": ("stop everything; --purge removes its state too", "fleet_stack.commands.down:main"),
-    "status": ("say what runs; --json for programs", "fleet_stack.commands.status:main"),
+    "status": ("show what runs; --json for programs", "fleet_stack.commands.status:main"),
     "logins": ("print the logins of people", "fleet_stack.commands.logins:main"),
     "logs": (
         "print the logs, or those of one PROGRAM; -f follows",
@@ -29,7 +29,7 @@ COMMANDS = {
     ),
     "env": ("print addresses as shell exports", "fleet_stack.commands.env:main"),
     "doctor": (
-        "say what this machine's sensors find; --json too",
+        "show what this machine's sensors find; --json too",
         "fleet_stack.commands.doctor:main",
     ),
     "migrate": ("bring the database up to date", "fleet_stack.commands.migrate:main"),
@@ -67,8 +67,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except OSError as exc:
         if name in PROGRAMS:
-            raise  # nobody sits before it: the log wants the whole story
-        sys.stderr.write(f"fleet: {exc}; free or unlock that place and run the command again\n")
+            raise  # run by the supervisor: the log gets the traceback
+        sys.stderr.write(f"fleet: {exc}; check disk space and permissions, then try again\n")
         return 1
 
 

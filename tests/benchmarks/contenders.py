@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet_stack.fetch import Bundle, Cache, debian
+from fleet_stack.fetch import Cache, debian
 from scrape import Scraper, read_series
 
 START_SECONDS = 60.0
@@ -136,5 +136,5 @@ def fetch_node_exporter(folder: Path) -> Path:
     """Return node_exporter out of Debian's package, unpacked below `folder`, not installed."""
     if not debian.is_possible():
         raise RuntimeError("this is no Debian; name a node_exporter with --node-exporter PATH")
-    bundle = Bundle("node_exporter", (PACKAGE,), (), NEEDED_BYTES)
+    bundle = debian.Bundle("node_exporter", (PACKAGE,), (), NEEDED_BYTES)
     return debian.fetch(Cache(folder), bundle) / "usr/bin" / PACKAGE

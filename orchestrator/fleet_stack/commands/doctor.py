@@ -1,7 +1,7 @@
 """
-`fleet doctor`: the exporter's doctor, told what only the launcher knows of this home.
+`fleet doctor`: the exporter's doctor, given what only the launcher knows about this home.
 
-Runs without a home and without any program of ours; a machine that was never started is no fault.
+Needs neither a home nor a running program; a machine that was never started is no fault.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def find_existing(path: Path) -> Path:
 
 
 def describe_space(root: Path, free_bytes: int, total_bytes: int) -> Fact:
-    """Return whether the home's disk can take what a start writes; name, state and text."""
+    """Return whether the home's disk has room for a start, as name, state and text."""
     text = f"{free_bytes / GIBI:.1f} of {total_bytes / GIBI:.1f} GiB free for {root}"
     if free_bytes < homes.NEEDED_BYTES:
         return "home disk", WARNING, f"{text}; a start needs {homes.NEEDED_BYTES / GIBI:.1f}"
@@ -75,7 +75,7 @@ def describe_space(root: Path, free_bytes: int, total_bytes: int) -> Fact:
 
 
 def find_runtime(home: Home) -> Path | None:
-    """Return where exporter and agent of this node meet; None before the first `up`."""
+    """Return where exporter and agent of this node exchange files; None before the first `up`."""
     decision = stack.load(home) if homes.exists(home) else None
     return Path(decision.runtime) / decision.node if decision and decision.node else None
 
@@ -84,14 +84,14 @@ def find_public_url(home: Home, environ: Mapping[str, str]) -> str:
     """
     Return the address that links in mails begin with.
 
-    The last `up` decided that; before the first one, what it would be told now.
+    Decided by the last `up`; before the first one, what FLEET_PUBLIC_URL says now.
     """
     decision = stack.load(home) if homes.exists(home) else None
     return decision.public_url if decision else environ.get("FLEET_PUBLIC_URL", "")
 
 
 def describe_links(url: str) -> Fact:
-    """Return whether people elsewhere can follow the links in mails; name, state and text."""
+    """Return whether people elsewhere can open the links in mails, as name, state and text."""
     if url and not is_loopback(url):
         return "mail links", OK, f"lead to {url}"
     text = (
@@ -125,7 +125,7 @@ def describe_model_server(told: tuple[str, str] | None) -> Fact:
 
 
 def is_loopback(url: str) -> bool:
-    """True for an address that means the reader's own machine."""
+    """True for an address that reaches only the machine on which it is opened."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         address = ipaddress.ip_address(host)

@@ -1,8 +1,4 @@
-"""
-`fleet down [--purge]`: leave no process and no port behind.
-
-With --purge no state of this home either.
-"""
+"""`fleet down [--purge]`: stop every process of a home; with --purge, remove its state as well."""
 
 from __future__ import annotations
 
@@ -38,7 +34,7 @@ def main(argv: list[str]) -> int:
 
 
 def end_leftover(home: Home, progress: Progress) -> None:
-    """End and remove what lies outside of a home whose folder was deleted by hand."""
+    """Stop and remove what a home that was deleted by hand has left outside of its folder."""
     shutdown.stop(home, runtime.locate(home, os.environ))
     note = placement.purge(home, "")
     if note:

@@ -1,9 +1,7 @@
 """
-`fleet env`: where everything is, as shell exports for people and tools.
+`fleet env`: print addresses and tokens as shell exports, for people and tools.
 
-No program of ours reads them.
-
-The client of the control API gets its address and token from here as well.
+No program of ours reads them. The client of the control API gets its address and token here.
 """
 
 from __future__ import annotations
@@ -37,10 +35,10 @@ def main(argv: list[str]) -> int:
 
 
 def load_decision(home: Home) -> Decision:
-    """Return what the last start decided. Raises HomeError when none got so far."""
+    """Return what the last start decided. Raises HomeError when none got that far."""
     decision = stack.load(home)
     if decision is None or not decision.node:
-        raise HomeError(f"the first start of {home.root} did not get far; run `./fleet up` again")
+        raise HomeError(f"the first start of {home.root} was interrupted; run `./fleet up` again")
     return decision
 
 
@@ -61,7 +59,7 @@ def collect(home: Home, decision: Decision, secrets: Secrets) -> dict[str, str]:
 
 
 def render(values: dict[str, str], programs: Path) -> str:
-    """Return lines for `eval`; psql and its kin come first on PATH."""
+    """Return lines for `eval`; the folder with psql comes first on PATH."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     lines.append(f'export PATH={shlex.quote(str(programs))}:"$PATH"')
     return "\n".join(lines)

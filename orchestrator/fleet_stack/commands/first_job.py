@@ -1,8 +1,4 @@
-"""
-The first conversations of a new home.
-
-They are ordered through the control API like any other job, and waited for.
-"""
+"""The first conversations of a new home: submitted through the control API like any other job."""
 
 from __future__ import annotations
 
@@ -31,7 +27,7 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def submit(whole: assembly.Stack) -> None:
-    """Order the first job. Raises StartError when the control API refuses."""
+    """Submit the first job. Raises StartError when the control API refuses."""
     request = urllib.request.Request(  # noqa: S310 - our own loopback address
         f"{whole.url('control-api')}/jobs",
         data=json.dumps({"scenario": SCENARIO, "count": COUNT, "idempotency_key": KEY}).encode(),
@@ -51,15 +47,15 @@ def submit(whole: assembly.Stack) -> None:
         ) from exc
     except OSError as exc:
         raise StartError(
-            f"the first job cannot be ordered: {exc}; see `./fleet logs control-api`"
+            f"the first job cannot be submitted: {exc}; see `./fleet logs control-api`"
         ) from exc
 
 
 def wait(whole: assembly.Stack, progress: Progress) -> None:
-    """Report the first stored conversation; a slow machine is no failure of the start."""
+    """Wait for the first conversation and report it; a slow machine does not fail the start."""
     deadline = time.monotonic() + WAIT_SECONDS
     with (
-        enrolment.explained(),
+        enrolment.readable_errors(),
         connect(whole.base.secrets.read("owner.dsn"), "fleet up") as connection,
     ):
         while time.monotonic() < deadline:
@@ -67,6 +63,4 @@ def wait(whole: assembly.Stack, progress: Progress) -> None:
                 progress(f"first conversation after {progress.seconds:.0f} s")
                 return
             time.sleep(POLL_SECONDS)
-    progress(
-        f"no conversation within {WAIT_SECONDS:.0f} s; `./fleet logs worker` tells what it does"
-    )
+    progress(f"no conversation within {WAIT_SECONDS:.0f} s; `./fleet logs worker` shows why")

@@ -1,8 +1,4 @@
-"""
-`fleet logins`: the people of a new fleet and their passwords.
-
-They stand in 0600 files of the home.
-"""
+"""`fleet logins`: print the first users of a new fleet and their passwords."""
 
 from __future__ import annotations
 
@@ -30,6 +26,6 @@ def main(argv: list[str]) -> int:
 
 
 def find_password(secrets: Secrets, login: str) -> str:
-    """Return the password as it was made, or who knows it: people outlive a home."""
+    """Return the password as created, or a note: with an external database users outlive a home."""
     name = f"user_{login}_password"
     return secrets.read(name) if secrets.has(name) else "(as set before this home)"

@@ -1,4 +1,4 @@
-"""`fleet logs [PROGRAM] [-f]`: the end of the logs that supervisor keeps, one file a program."""
+"""`fleet logs [PROGRAM] [-f]`: print the end of the log files that supervisor writes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""
-What `up` and `down` say while they work: one line a fact, with the seconds since the command began.
-"""
+"""Print what a command is doing: one line per step, with the seconds since the command started."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ class Progress:
         return time.time() - self.began
 
     def __call__(self, text: str) -> None:
-        """Print one fact."""
+        """Print one step."""
         with self.lock:
             print(f"{self.seconds:6.1f} s  {text}{self._rest()}", file=self.stream, flush=True)
 
@@ -39,19 +37,15 @@ class Progress:
             print(f"{text}{self._rest()}", file=self.stream, flush=True)
 
     def _rest(self) -> str:
-        """Return what clears the rest of a terminal's line, where a bar may have stood."""
+        """Return what clears the rest of a terminal line, where a progress bar may be."""
         return CLEAR_TO_END if self.stream.isatty() else ""
 
 
 def say(text: str) -> None:
-    """Print what was asked for."""
+    """Print the answer of a command."""
     print(text, file=sys.stdout, flush=True)  # noqa: T201 - the one place that does
 
 
 def begin() -> Progress:
-    """
-    Return a Progress that began with this process.
-
-    `./fleet` becomes this process, so its own work counts too.
-    """
+    """Return a Progress that counts from the start of this process, which `./fleet` has become."""
     return Progress(psutil.Process().create_time())

@@ -1,8 +1,4 @@
-"""
-`fleet status [--json]`: what runs, asked of each part itself.
-
-Exit code 0 only when nothing managed is amiss.
-"""
+"""`fleet status [--json]`: ask every part for its state; exit code 1 when a managed one is down."""
 
 from __future__ import annotations
 
@@ -44,7 +40,7 @@ GONE = "its supervisor was killed; `./fleet up` starts it again"
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One line of the answer."""
+    """The state of one part."""
 
     state: str
     url: str | None = None
@@ -61,7 +57,7 @@ def main(argv: list[str]) -> int:
     record = homes.load(home)
     decision = stack.load(home)
     if decision is None:
-        raise HomeError(f"the first start of {home.root} did not get far; run `./fleet up` again")
+        raise HomeError(f"the first start of {home.root} was interrupted; run `./fleet up` again")
     rows = read(home, decision)
     if arguments.json:
         services = {name: asdict(row) for name, row in rows.items()}
@@ -75,11 +71,7 @@ def main(argv: list[str]) -> int:
 
 
 def render(rows: Mapping[str, ServiceStatus]) -> str:
-    """
-    Return the table.
-
-    Name, state, process, address, and the reason when something is amiss.
-    """
+    """Return the table: name, state, process, address, and the reason when something is wrong."""
     lines = []
     for name in NAMES:
         row = rows[name]
@@ -91,7 +83,7 @@ def render(rows: Mapping[str, ServiceStatus]) -> str:
 
 
 def offer_models(decision: Decision) -> str:
-    """Return what model servers of the user's own could be used instead of ours."""
+    """Return a note on model servers of the user that could be used instead of ours."""
     if decision.parts["llm"].state != MANAGED:
         return ""
     return endpoints.render_offer(endpoints.find_local())
@@ -136,11 +128,7 @@ def decide(
     problem: str,
     worker: int | None,
 ) -> ServiceStatus:
-    """
-    Return the state of one part out of what supervisor and its health check say.
-
-    `worker` is its process.
-    """
+    """Return the state of one part from what supervisor and its health check report."""
     url, reason = part.url or None, part.reason or None
     if part.state != MANAGED:
         return ServiceStatus(part.state, url, None, reason)

@@ -1,8 +1,7 @@
 """
-`fleet up`: bring everything up, or what is missing, and say where it is.
+`fleet up`: start everything, or what is missing, and print where it is.
 
-It can be run again at any time, also after an interrupted one: what runs and is healthy stays as it
-is.
+It can be run again at any time, also after an interruption; what is running and healthy is kept.
 """
 
 from __future__ import annotations
@@ -92,9 +91,9 @@ def is_complete(
     home: homes.Home,
     decision: Decision,
     environ: Mapping[str, str],
-    can_be_had: Callable[[Iterable[str], Mapping[str, str]], bool] = programs.can_be_had,
+    is_available: Callable[[Iterable[str], Mapping[str, str]], bool] = programs.is_any_available,
 ) -> bool:
-    """True when a start would change nothing: same settings, same checkout, all there and well."""
+    """True when a start would change nothing: same settings, same checkout, every part healthy."""
     if decision.inputs != stack.digest_inputs(environ, checksums.digest(checksums.ALL)):
         return False
     try:
@@ -102,11 +101,11 @@ def is_complete(
     except HomeError:
         return False  # what it takes to look is damaged or gone: the start mends it, or says so
     lacking = [name for name in programs.NAMES if decision.parts[name].state == stack.ABSENT]
-    return is_healthy and not (lacking and can_be_had(lacking, environ))
+    return is_healthy and not (lacking and is_available(lacking, environ))
 
 
 def leave_lost_ports(home: homes.Home, decision: Decision | None, progress: Progress) -> None:
-    """Stop what runs on ports that the home has forgotten: others are chosen now."""
+    """Stop the programs when ports.json is gone: new ports are about to be chosen."""
     if decision is None or home.path("ports.json").exists():
         return
     base = Path(decision.runtime)
@@ -116,7 +115,7 @@ def leave_lost_ports(home: homes.Home, decision: Decision | None, progress: Prog
 
 
 def check_ports(base: preflight.Preflight, decision: Decision | None) -> None:
-    """Raise PortError before anything is fetched, when a port is taken while nothing of us runs."""
+    """Raise PortError before anything is fetched, when a port is taken by another program."""
     if supervisor.read_pid(base.places.socket) is None:
         wanted = decision.managed if decision and decision.node else [*ports.SERVICES]
         ports.check(base.ports, [name for name in wanted if name not in base.externals])
@@ -124,9 +123,9 @@ def check_ports(base: preflight.Preflight, decision: Decision | None) -> None:
 
 def start_or_undo(base: preflight.Preflight) -> assembly.Stack:
     """
-    Start what is missing; when that cannot even begin, end what this start has begun.
+    Start what is missing; on an error, stop what this start has started.
 
-    A StartError says that a program did not become healthy: the others go on, to be looked at.
+    Not after a StartError (a program did not become healthy): the others keep running, for a look.
     """
     was_running = supervisor.read_pid(base.places.socket) is not None
     try:
@@ -140,7 +139,7 @@ def start_or_undo(base: preflight.Preflight) -> assembly.Stack:
 
 
 def start(base: preflight.Preflight) -> assembly.Stack:
-    """Start what is missing: programs, model and database at the same time, then all services."""
+    """Find programs and model while the database starts, then start all services."""
     externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
     environ = {**base.environ, **externals}
     models.check_own_model(environ)
@@ -157,15 +156,13 @@ def start(base: preflight.Preflight) -> assembly.Stack:
 
 
 def list_own_places(environ: Mapping[str, str]) -> dict[str, Path | None]:
-    """Return the places that the user named, by the variable that names each."""
+    """Return the paths that the user has set, by variable."""
     variables = ("FLEET_MODEL", *(f"FLEET_{name.upper()}_HOME" for name in programs.NAMES))
     return {name: Path(environ[name]) for name in variables if environ.get(name)}
 
 
 def finish_first_start(whole: assembly.Stack, progress: Progress, *, wants_first_job: bool) -> None:
-    """
-    Order the first conversations of a new home, on our own model only, and wait for one.
-    """
+    """Submit the first job of a new home, on our own model only, and wait for a conversation."""
     home = whole.base.home
     record = homes.load(home)
     if record.is_started_once:
@@ -180,7 +177,7 @@ def finish_first_start(whole: assembly.Stack, progress: Progress, *, wants_first
 
 
 def end_orphans(home: homes.Home, decision: Decision | None, progress: Progress) -> None:
-    """End what a killed supervisor left behind: two of each would fight over ports and data."""
+    """End the programs of a killed supervisor: a second set would compete for ports and data."""
     if decision and supervisor.read_pid(Path(decision.runtime) / runtime.SOCKET) is not None:
         return
     left = shutdown.find_processes(home)
@@ -190,7 +187,7 @@ def end_orphans(home: homes.Home, decision: Decision | None, progress: Progress)
 
 
 def render_table(home: homes.Home, decision: Decision) -> str:
-    """Return the closing table: where to look, and how to get in."""
+    """Return the closing table: addresses, and the commands to go on with."""
     lines = [""]
     for name, title in TITLES.items():
         part = decision.parts[name]
@@ -209,5 +206,5 @@ def render_table(home: homes.Home, decision: Decision) -> str:
 
 
 def _configuration(home: homes.Home, name: str) -> str:
-    """Say where the configuration stands that an external program needs from us."""
+    """Return where an external program finds the configuration that we render for it."""
     return f"; its configuration: {home.path(name)}" if name in CONFIGURED else ""

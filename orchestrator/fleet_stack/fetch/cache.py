@@ -1,7 +1,7 @@
 """
 The cache that all homes share: third-party programs and model files.
 
-It is readable by everyone, since servers run as another user; what appears in it is complete.
+Readable by everyone, since servers run as another user; a file appears in it only when complete.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def decide_cache_root(environ: Mapping[str, str], user_id: int) -> Path:
 
 
 def free_bytes(path: Path) -> int:
-    """Return what an unprivileged user may still write there."""
+    """Return how many bytes an unprivileged user can still write there."""
     return shutil.disk_usage(path).free
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A place on disk; `free` says how much room is left in it."""
+    """A folder on disk; `free` returns the bytes that can still be written there."""
 
     root: Path
     free: Callable[[Path], int] = free_bytes
@@ -92,7 +92,7 @@ class Cache:
 
     @contextmanager
     def scratch(self, name: str) -> Iterator[Path]:
-        """Give an empty folder beside `name`, removed afterwards; needs the lock of `name`."""
+        """Yield an empty folder beside `name`, removed afterwards; needs the lock of `name`."""
         folder = self.path(f".{name}.new")
         shutil.rmtree(folder, ignore_errors=True)  # a killed run may have left one
         folder.mkdir(mode=0o755)

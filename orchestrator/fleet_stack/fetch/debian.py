@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.fetch.relocate import relocate
-from fleet_stack.fetch.tasks import CalledOff
+from fleet_stack.fetch.tasks import CancelledError
 from fleet_stack.home import StackError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class DebianError(StackError):
 
 @dataclass(frozen=True)
 class Bundle:
-    """Packages that are unpacked together: all of `packages`, and the `extras` that Debian has."""
+    """Packages that are unpacked together: all of `packages`, and those of `extras` that exist."""
 
     title: str
     packages: tuple[str, ...]
@@ -47,7 +47,7 @@ class Bundle:
 
     @property
     def folder_name(self) -> str:
-        """What the unpacked packages are called in the cache: no two releases of a system mix."""
+        """The folder in the cache; releases and architectures do not share one."""
         try:
             release = platform.freedesktop_os_release()
         except OSError:
@@ -71,7 +71,7 @@ def run(
     """
     Run a command and return its output.
 
-    Raises DebianError with its last line, or when it takes too long, and CalledOff after `stop`.
+    Raises DebianError with its last line or when it takes too long, CancelledError after `stop`.
     """
     title = f"`{command[0]} {command[-1]}`"
     deadline = time.monotonic() + seconds
@@ -86,7 +86,7 @@ def run(
             except subprocess.TimeoutExpired:
                 if stop is not None and stop.is_set():
                     running.kill()
-                    raise CalledOff(f"{title} was called off") from None
+                    raise CancelledError(f"{title} was cancelled") from None
                 if time.monotonic() > deadline:
                     running.kill()
                     raise DebianError(f"{title} took more than {seconds:.0f} s") from None

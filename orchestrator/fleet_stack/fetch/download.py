@@ -1,7 +1,7 @@
 """
-Fetch one file over HTTP: resumable, with a limit in time, and accepted only with its sha256.
+Fetch one file over HTTP: resumable, with a time limit, accepted only with the expected sha256.
 
-What has arrived stays beside the target as NAME.part, so that the next attempt goes on there.
+A partial file stays beside the target as NAME.part; the next attempt continues there.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class DownloadError(StackError):
 
 @dataclass(frozen=True)
 class Source:
-    """A file at a vendor's: where it is and what it must be."""
+    """A file to fetch: its address and its expected checksum."""
 
     label: str
     url: str
@@ -43,8 +43,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to go on; tests are less patient."""
+class RetryPolicy:
+    """Timeouts and retries."""
 
     timeout: tuple[float, float] = TIMEOUT
     attempts: int = ATTEMPTS
@@ -64,7 +64,7 @@ def download_file(
     target: Path,
     progress: DownloadProgress,
     *,
-    patience: Patience = Patience(),
+    policy: RetryPolicy = RetryPolicy(),
 ) -> Path:
     """
     Fetch `source` to `target` and return the target.
@@ -75,8 +75,8 @@ def download_file(
         source,
         target.with_name(f"{target.name}.part"),
         progress,
-        patience,
-        patience.clock() + patience.total_seconds,
+        policy,
+        policy.clock() + policy.total_seconds,
     )
     try:
         _persist(transfer)
@@ -94,7 +94,7 @@ def download_file(
 
 
 def describe(error: requests.RequestException) -> str:
-    """Return what happened in a few words; the exceptions of requests tell half a page."""
+    """Return a short reason; the messages of requests are half a page long."""
     if error.response is not None:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, requests.Timeout):
@@ -118,21 +118,21 @@ class _Transfer:
     source: Source
     part: Path
     progress: DownloadProgress
-    patience: Patience
+    policy: RetryPolicy
     deadline: float
 
 
 def _persist(transfer: _Transfer) -> None:
-    patience = transfer.patience
-    for attempt in range(1, patience.attempts + 1):
+    policy = transfer.policy
+    for attempt in range(1, policy.attempts + 1):
         try:
             _attempt(transfer)
         except requests.RequestException as exc:
-            if attempt == patience.attempts or _is_final(exc):
+            if attempt == policy.attempts or _is_final(exc):
                 raise DownloadError(
                     f"{transfer.source.url} cannot be fetched: {describe(exc)}"
                 ) from exc
-            patience.pause(2.0**attempt / 2)
+            policy.pause(2.0**attempt / 2)
         else:
             return
 
@@ -141,7 +141,7 @@ def _attempt(transfer: _Transfer) -> None:
     have = transfer.part.stat().st_size if transfer.part.exists() else 0
     # identity: a server that marks an archive as gzip-encoded would have it unpacked on the way.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    url, timeout = transfer.source.url, transfer.patience.timeout
+    url, timeout = transfer.source.url, transfer.policy.timeout
     with requests.get(url, headers=headers, stream=True, timeout=timeout) as answer:
         if answer.status_code == 416:  # nothing is left to send, or the part is of another file
             if answer.headers.get("Content-Range") == f"bytes */{have}":
@@ -159,10 +159,10 @@ def _receive(transfer: _Transfer, answer: requests.Response, have: int) -> None:
             file.write(chunk)
             have += len(chunk)
             transfer.progress.show(transfer.source.label, have, total)
-            if transfer.patience.clock() > transfer.deadline:
+            if transfer.policy.clock() > transfer.deadline:
                 raise DownloadError(
                     f"{transfer.source.url} is too slow: {have // MEGABYTE} MB after "
-                    f"{transfer.patience.total_seconds:.0f} s; "
+                    f"{transfer.policy.total_seconds:.0f} s; "
                     "run the same command again to go on from there"
                 )
     if total and have != total:

@@ -1,5 +1,5 @@
 """
-Show how far a download is: bars on a terminal, a line every ten seconds elsewhere.
+Show the progress of downloads: bars on a terminal, elsewhere a line every ten seconds.
 
 Several threads may report; on a terminal they share one line.
 """
@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from fleet_stack.fetch.tasks import CalledOff
+from fleet_stack.fetch.tasks import CancelledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def render_amount(label: str, done: int, total: int) -> str:
 
 
 def render_bar(label: str, done: int, total: int) -> str:
-    """Return the amount with a bar before it, when the total is known."""
+    """Return the amount, after a bar when the total is known."""
     filled = min(BAR_CELLS, BAR_CELLS * done // total) if total else 0
     bar = f"[{'#' * filled}{'.' * (BAR_CELLS - filled)}] " if total else ""
     return bar + render_amount(label, done, total)
@@ -40,7 +40,7 @@ def render_bar(label: str, done: int, total: int) -> str:
 @dataclass
 class DownloadProgress:
     """
-    Where long work says how far it is, and hears that it is called off.
+    Receives the progress of long work, and tells the work that it was cancelled.
 
     `report` prints a line.
     """
@@ -54,9 +54,11 @@ class DownloadProgress:
     _shown_at: dict[str, float] = field(default_factory=dict)
 
     def show(self, label: str, done: int, total: int) -> None:
-        """Tell that `done` of `total` bytes are here. Raises CalledOff when nobody wants more."""
+        """
+        Report that `done` of `total` bytes have arrived. Raises CancelledError once `stop` is set.
+        """
         if self.stop.is_set():
-            raise CalledOff(f"{label} was called off; run the same command again to go on")
+            raise CancelledError(f"{label} was cancelled; run the same command again to go on")
         with self._lock:
             is_new = label not in self._active
             self._active[label] = (done, total)
@@ -69,7 +71,7 @@ class DownloadProgress:
                 self.report(render_amount(label, done, total))
 
     def end(self, label: str) -> None:
-        """Tell that this work is over, well or not."""
+        """Report that this work has ended, successfully or not."""
         with self._lock:
             if self._active.pop(label, None) and self.stream.isatty():
                 self._draw()

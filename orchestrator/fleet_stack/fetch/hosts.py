@@ -1,4 +1,4 @@
-"""Ask which hosts can be reached: each once, all at the same time, with one limit for the lot."""
+"""Probe which hosts can be reached: all at once, within one time limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROBE_SECONDS = 3.0  # a machine without a way out must not wait longer than tha
 
 
 def answers(url: str) -> bool:
-    """True when the server behind the URL says anything that is not a refusal."""
+    """True when the server answers without an error status."""
     try:
         reply = requests.head(url, timeout=PROBE_SECONDS, allow_redirects=False)
     except requests.RequestException:

@@ -1,7 +1,7 @@
 """
-Work beside the main thread that can be called off.
+Background threads that can be cancelled.
 
-The threads are daemons: one that waits for a silent server must not keep a failed command alive.
+They are daemons: a thread that waits for a silent server must not keep a failed command alive.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Arguments = ParamSpec("Arguments")
 LEAVE_SECONDS = 3.0  # for threads to notice, and to end the programs that they wait for
 
 
-class CalledOff(FleetError):  # noqa: N818 - nothing went wrong here
-    """The work was called off. No StackError: nothing else is to be tried in its place."""
+class CancelledError(FleetError):
+    """The work was cancelled. Not a StackError: nothing else is to be tried instead."""
 
 
 def begin(
     function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Future[Result]:
-    """Call the function in a thread of its own."""
+    """Call the function in a new thread."""
     future: Future[Result] = Future()
 
     def work() -> None:
@@ -41,7 +41,9 @@ def begin(
 
 
 class Tasks:
-    """What one command has begun; whatever ends the block calls off the rest through `stop`."""
+    """
+    The threads of one command; leaving the block cancels those that still run, through `stop`.
+    """
 
     def __init__(self, leave_seconds: float = LEAVE_SECONDS) -> None:
         self.stop = threading.Event()
@@ -54,13 +56,13 @@ class Tasks:
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> Future[Result]:
-        """Begin one more."""
+        """Start one more."""
         future = begin(function, *args, **kwargs)
         self._begun.append(future)  # type: ignore[arg-type] # only waited for
         return future
 
     def finish(self) -> None:
-        """Wait for all. Raises what the first one raised, without waiting for the others."""
+        """Wait for all. Raises the first exception without waiting for the others."""
         done, _ = wait(self._begun, return_when=FIRST_EXCEPTION)
         for future in done:
             future.result()

@@ -1,7 +1,7 @@
 """
-Where a fleet is, and who may: its folder and what that keeps, users, ports, secrets, settings.
+The home of a fleet (FLEET_HOME): its folder and files, users, ports, secrets and settings.
 
-The lowest room: it starts and fetches nothing.
+The lowest room: it starts nothing and fetches nothing.
 """
 
 from fleet_stack.home import addresses, homes, placement, ports, runtime, settings, stack

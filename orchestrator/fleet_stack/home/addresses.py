@@ -1,4 +1,4 @@
-"""Addresses that people give in variables: which ones can be used, and how they are shown."""
+"""Check addresses that are given in variables, and show them without logins."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def hide_login(url: str) -> str:
 
 
 def has_login(url: str) -> bool:
-    """True for an address that not everybody may see."""
+    """True for an address that contains a user or a password."""
     return hide_login(url) != url
 
 
 def check_database(variable: str, url: str) -> None:
-    """Raise AddressError for an address of a database in which roles would have no effect."""
+    """Raise AddressError for a database address that would override the login of each role."""
     options = {name for name, _ in parse_qsl(split(variable, url, POSTGRES).query)}
     found = sorted(options & LOGIN_OPTIONS)
     if found:
@@ -59,7 +59,7 @@ def check_database(variable: str, url: str) -> None:
 
 
 def parse_public(variable: str, url: str) -> str:
-    """Return the address that people browse, without a slash at its end."""
+    """Return the public address without a trailing slash."""
     parts = split(variable, url)
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise AddressError(
@@ -80,5 +80,5 @@ def parse_llm(variable: str, url: str) -> str:
 
 
 def parse_place(url: str) -> str:
-    """Return host:port out of an address; empty for none."""
+    """Return host:port of an address; empty for an empty one."""
     return url.partition("://")[2].partition("/")[0]

@@ -1,8 +1,4 @@
-"""
-Write files and folders of a home, whole or not at all, with mode and owner from the first byte on.
-
-Read the end of those that are long.
-"""
+"""Write files and folders of a home: atomically, with mode and owner from the start."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ TAIL_BYTES = 64_000
 
 
 def store_text(path: Path, text: str, *, mode: int = 0o644, owner: Account | None = None) -> None:
-    """Replace a file in one step. Raises HomeError when the disk refuses."""
+    """Replace a file atomically. Raises HomeError when it cannot be written."""
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -35,7 +31,7 @@ def store_text(path: Path, text: str, *, mode: int = 0o644, owner: Account | Non
     except OSError as exc:
         scratch.unlink(missing_ok=True)
         raise HomeError(
-            f"{path} cannot be written ({exc.strerror}); free or unlock that place"
+            f"{path} cannot be written ({exc.strerror}); check disk space and permissions"
         ) from exc
 
 
@@ -43,8 +39,8 @@ def make_folder(path: Path, *, mode: int = 0o755, owner: Account | None = None) 
     """
     Make a folder and missing parents; only the folder itself gets the mode and the owner.
 
-    Raises HomeError for a link in its place: mode and owner would go to wherever it leads. Whether
-    a parent is one is not looked at, so root must own the parents of what it gives away.
+    Raises HomeError for a symbolic link in its place: mode and owner would go to its target.
+    Parents are not checked for links, so root must own the parents of what it gives away.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,7 @@
 """
-The home of one fleet (FLEET_HOME).
+The home of one fleet (FLEET_HOME): where it is, and the record of its first start.
 
-Where it lies, what is in it, and what was decided when it was made.
-
-home.json is written first of all, so that an interrupted first `up` can simply be run again.
+home.json is written first, so that an interrupted first `up` can simply be run again.
 """
 
 from __future__ import annotations
@@ -57,7 +55,7 @@ REFUSED_CHARACTERS = frozenset("\"'`;#$\\\n\r\t")
 
 @dataclass(frozen=True)
 class Record:
-    """What a home is, fixed at its first start but for `settings`; the content of home.json."""
+    """The content of home.json; fixed at the first start, except for `settings`."""
 
     format: int = FORMAT
     version: str = __version__
@@ -71,13 +69,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Home:
-    """A place on disk; nothing is read or written by making one."""
+    """A folder on disk; creating the object reads and writes nothing."""
 
     root: Path
 
     @property
     def key(self) -> str:
-        """Twelve characters that stand for this home outside of it."""
+        """Twelve characters that identify this home elsewhere on the machine."""
         return hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
 
     def path(self, *parts: str) -> Path:
@@ -115,7 +113,7 @@ def parse_record(text: str, root: Path) -> Record:
 
 
 def exists(home: Home) -> bool:
-    """True when a fleet was ever started here. Raises HomeError when nobody lets us look."""
+    """True when a fleet was started here before. Raises HomeError when permissions hide it."""
     try:
         return home.path("home.json").exists()
     except OSError as exc:
@@ -177,7 +175,7 @@ def require_owner(home: Home) -> None:
     """
     Raise HomeError for a home that another user made.
 
-    Root could write there, but what it made its user could not use any more.
+    Root could write there, but its user could no longer use what root makes.
     """
     made_by, current = home.path("home.json").stat().st_uid, os.geteuid()
     if made_by != current:
@@ -196,7 +194,7 @@ def lock(home: Home) -> Iterator[None]:
     """
     Hold the home for one command that changes it.
 
-    Raises HomeError while another one does, and when another user made the home.
+    Raises HomeError while another command holds it, and when another user made the home.
     """
     require_owner(home)
     descriptor = os.open(home.path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -213,9 +211,7 @@ def lock(home: Home) -> Iterator[None]:
 
 
 def purge(home: Home) -> list[Path]:
-    """
-    Remove what a home consists of, and its folder when nothing else is in it; return what stays.
-    """
+    """Remove the files of a home, and its folder when that leaves it empty; return what is left."""
     for name in ENTRIES:
         path = home.path(name)
         if path.is_dir() and not path.is_symlink():

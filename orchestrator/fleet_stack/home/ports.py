@@ -1,8 +1,8 @@
 """
-The ports of a home: one block of twenty, chosen free at the first start and kept in ports.json.
+The ports of a home: a free block of twenty, chosen at the first start and stored in ports.json.
 
-The block is picked by the home's path, so that homes side by side rarely meet and a home made anew
-gets its old ports.
+The search starts at a block derived from the home's path, so that homes side by side rarely
+collide and a home made anew gets its old ports.
 """
 
 from __future__ import annotations
@@ -41,11 +41,7 @@ def is_free(port: int) -> bool:
 
 
 def choose_block(seed: str, is_free: IsFree = is_free) -> dict[str, int]:
-    """
-    Return a port for each service out of the first free block.
-
-    The search begins at the block that `seed` points to.
-    """
+    """Return a port for each service from the first free block; `seed` decides where to begin."""
     blocks = (LAST - FIRST) // BLOCK
     start = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4], "big") % blocks
     for step in range(blocks):
@@ -59,13 +55,13 @@ def choose_block(seed: str, is_free: IsFree = is_free) -> dict[str, int]:
 
 
 def load(home: Home) -> dict[str, int]:
-    """Return the kept ports. Raises HomeError when there are none or the file is damaged."""
+    """Return the stored ports. Raises HomeError when there are none or the file is damaged."""
     path = home.path("ports.json")
     try:
         ports = {str(name): int(port) for name, port in json.loads(path.read_text()).items()}
     except FileNotFoundError as exc:
         raise HomeError(
-            f"the first start of {home.root} did not get far; run `./fleet up` again"
+            f"the first start of {home.root} was interrupted; run `./fleet up` again"
         ) from exc
     except (ValueError, AttributeError, TypeError) as exc:
         raise HomeError(f"{path} is damaged ({exc}); remove it and run `./fleet up`") from exc
@@ -76,7 +72,7 @@ def load(home: Home) -> dict[str, int]:
 
 
 def settle(home: Home) -> dict[str, int]:
-    """Return the kept ports, or choose and keep them at the first start."""
+    """Return the stored ports; choose and store them at the first start."""
     if home.path("ports.json").exists():
         return load(home)
     ports = choose_block(str(home.root))
@@ -87,9 +83,7 @@ def settle(home: Home) -> dict[str, int]:
 def check(
     ports: Mapping[str, int], services: Collection[str], *, is_free: IsFree = is_free
 ) -> None:
-    """
-    Raise PortError when somebody else listens on the port of a service that we want to start.
-    """
+    """Raise PortError when another program listens on the port of a service to be started."""
     for service in services:
         port = ports.get(service)
         if port is not None and not is_free(port):
@@ -100,9 +94,7 @@ def check(
 
 
 def describe_listener(port: int) -> str:
-    """
-    Return name and number of the process that listens on a port, as far as the system tells us.
-    """
+    """Return name and process number of the listener, if the system reveals them."""
     try:
         for connection in psutil.net_connections("tcp"):
             if (

@@ -1,8 +1,4 @@
-"""
-The runtime folder of a home.
-
-The supervisor's socket, and one folder a node in which our programs meet.
-"""
+"""The runtime folder of a home: the supervisor's socket, and one folder per node."""
 
 from __future__ import annotations
 
@@ -31,11 +27,7 @@ SOCKET_LENGTH = (
 
 
 def decide_base(home: Home, memory: Path | None, temporary: Path) -> Path:
-    """
-    Return the place of the folder.
-
-    In memory where there is such a place, else in the home, else somewhere with a short name.
-    """
+    """Return where to put it: in memory if possible, else in the home, else under a short name."""
     base = memory / "fleet" / home.key if memory else home.path("run")
     if len(str(base / SOCKET)) <= SOCKET_LENGTH:
         return base
@@ -48,7 +40,7 @@ def find_memory(
     """
     Return the memory-backed folder of this user: /run for root, XDG_RUNTIME_DIR for others.
 
-    None without one, and where the last logout removes it: the fleet runs on.
+    None without one, and where it vanishes at the last logout: the fleet keeps running.
     """
     place = "/run"
     if user.uid != 0:
@@ -62,7 +54,7 @@ def prepare(home: Home, environ: Mapping[str, str], kept: Path | None) -> Path:
     """
     Make the folder and return it.
 
-    `kept` is where the last start put it: whoever runs there is not left for another place.
+    `kept` is where the last start put it; it stays there while a supervisor runs in it.
     """
     if kept is not None and (kept / SOCKET).exists():
         check(home, kept)
@@ -77,14 +69,14 @@ def locate(home: Home, environ: Mapping[str, str]) -> Path:
 
 
 def make_base(base: Path) -> Path:
-    """Make the folder. Raises HomeError when something of somebody else is there."""
+    """Make the folder. Raises HomeError when another user owns what is there."""
     if not _is_ours(base):
         raise HomeError(f"{base} belongs to another user; remove it, or use another FLEET_HOME")
     return make_folder(base)
 
 
 def _is_ours(base: Path) -> bool:
-    """True for a folder of this user, and for none at all."""
+    """True for a folder of this user, and for a path that does not exist."""
     if not os.path.lexists(base):
         return True
     found = base.lstat()
@@ -92,7 +84,7 @@ def _is_ours(base: Path) -> bool:
 
 
 def is_possible(home: Home, base: Path) -> bool:
-    """True for a place that `decide_base` gives this home, whatever the environment was then."""
+    """True for a path that `decide_base` may have returned, in whatever environment."""
     if base == home.path("run"):
         return True
     is_in_memory = base.name == home.key and base.parent.name == "fleet"
@@ -101,7 +93,7 @@ def is_possible(home: Home, base: Path) -> bool:
 
 
 def check(home: Home, base: Path) -> None:
-    """Raise HomeError when the folder is none of ours: its name comes out of a file."""
+    """Raise HomeError for a folder that is not ours: its name was read from a file."""
     if not is_possible(home, base) or not _is_ours(base):
         raise HomeError(
             f"{home.path('stack.json')} names {base}, which is no runtime folder of this home; "

@@ -1,8 +1,7 @@
 """
-The secrets of a home.
+The secrets of a home: each is created once, in a 0600 file of the user that runs the servers.
 
-Made once, one 0600 file each, owned by the user that the servers run as, in a folder of whoever
-calls `up` that nobody else can list or change.
+Their folder belongs to the user who runs `up`; nobody else can list or change it.
 """
 
 from __future__ import annotations
@@ -36,16 +35,14 @@ class Secrets:
         return self.folder / name
 
     def make(self) -> None:
-        """
-        Make the folder. Another owner may open what it knows the name of, and change nothing.
-        """
+        """Make the folder. Another owner can open files by name, but not list or change them."""
         if self.owner is None or self.owner.uid == os.geteuid():
             make_folder(self.folder, mode=0o700)
         else:
             make_folder(self.folder, mode=0o710, owner=replace(self.owner, uid=os.geteuid()))
 
     def has(self, name: str) -> bool:
-        """True when the secret was made before."""
+        """True when the secret exists."""
         try:
             return self.path(name).exists()
         except OSError as exc:
@@ -72,21 +69,21 @@ class Secrets:
         )
 
     def ensure(self, name: str) -> str:
-        """Return a secret, made now when there is none."""
+        """Return a secret; create it when it does not exist."""
         if not self.has(name):
             self.put(name, secrets.token_urlsafe(SECRET_BYTES))
         return self.read(name)
 
     def remove(self, name: str) -> None:
-        """Forget a value, if there is one."""
+        """Delete a secret, if it exists."""
         self.path(name).unlink(missing_ok=True)
 
     def stamp(self, name: str) -> str:
-        """Return what changes whenever the value does, and tells nothing of it."""
+        """Return a value that changes whenever the secret does, and reveals nothing of it."""
         return str(self.path(name).stat().st_mtime_ns)
 
     def put(self, name: str, value: str) -> None:
-        """Keep a value that was decided elsewhere."""
+        """Store a value that was decided elsewhere."""
         if not self.folder.is_dir():
             self.make()
         if not self.has(name) or self.read(name) != value.strip():

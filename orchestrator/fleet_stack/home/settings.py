@@ -1,8 +1,8 @@
 """
-The settings of a home: variables that hold until they are set to something else.
+The settings of a home: FLEET_* variables that `up` remembers.
 
-One that is set replaces what the home keeps, an unset one leaves it, an empty one clears it.
-home.json keeps them, without logins; an address with a login is a secret of the home.
+A variable that is set replaces the stored value, an empty one clears it, an unset one keeps it.
+home.json stores them without logins; an address with a login becomes a secret of the home.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ LLM_SECRET = "llm_url"  # noqa: S105 - the name of a file
 
 def parse(environ: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the settings that are given, in one form each; an empty one is given as well.
+    Return the settings that are given, normalised; an empty one counts as given.
 
-    Raises StackError for an address that is none.
+    Raises StackError for an invalid address.
     """
     return {name: _parse(name, environ[name]) for name in INPUTS if name in environ}
 
@@ -47,18 +47,18 @@ def _parse(name: str, value: str) -> str:
 
 
 def merge(given: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings that hold."""
+    """Return the settings in effect."""
     return {name: value for name, value in {**kept, **given}.items() if value}
 
 
 def apply(environ: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which exactly these settings are set."""
+    """Return the environment with exactly these settings set."""
     others = {name: value for name, value in environ.items() if name not in INPUTS}
     return {**others, **settings}
 
 
 def load(record: Record, secrets: Secrets) -> dict[str, str]:
-    """Return what the home keeps."""
+    """Return the stored settings."""
     kept = dict(record.settings)
     if kept.get(LLM) and secrets.has(LLM_SECRET):
         kept[LLM] = secrets.read(LLM_SECRET)
@@ -66,7 +66,7 @@ def load(record: Record, secrets: Secrets) -> dict[str, str]:
 
 
 def store(home: Home, settings: Mapping[str, str], secrets: Secrets) -> None:
-    """Keep what holds now."""
+    """Store the settings in effect."""
     shown = {name: value for name, value in settings.items() if name in INPUTS}
     url = shown.get(LLM, "")
     if addresses.has_login(url):

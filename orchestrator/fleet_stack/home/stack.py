@@ -1,8 +1,7 @@
 """
-What one fleet consists of: its parts, which of them we run, and where each answers.
+The parts of a fleet: which of them we run, and where each answers.
 
-stack.json in the home keeps what the last `up` decided, so that the other commands need not decide
-again.
+stack.json in the home stores what the last `up` decided, for the other commands.
 """
 
 from __future__ import annotations
@@ -93,9 +92,9 @@ def render_url(name: str, port: int) -> str:
 
 
 def decide_first(ports: Mapping[str, int], runtime: str) -> Decision:
-    """Return what holds while a start has only the database so far."""
+    """Return the decision of a start that has only the database so far."""
     parts = dict.fromkeys(
-        NAMES, Part(ABSENT, reason="the start did not get so far; run `./fleet up` again")
+        NAMES, Part(ABSENT, reason="the start was interrupted before this; run `./fleet up` again")
     )
     parts["postgres"] = Part(MANAGED, render_url("postgres", ports["postgres"]))
     return Decision(parts, node="", runtime=runtime)
@@ -103,10 +102,10 @@ def decide_first(ports: Mapping[str, int], runtime: str) -> Decision:
 
 def decide_public_url(public_url: str, port: int, name: str) -> str:
     """
-    Return the address that people browse.
+    Return the public address of a part.
 
-    Loopback, or the given one: all of it for the control API; for others its host with their own
-    port, where nothing stands before them that would know a path.
+    Loopback by default. The control API takes all of the given address; other parts take its host
+    and their own port, since no proxy that knows a path stands before them.
     """
     if not public_url:
         return f"http://127.0.0.1:{port}"
@@ -124,14 +123,12 @@ def digest_inputs(environ: Mapping[str, str], checkout: str) -> str:
 
 
 def store(home: Home, decision: Decision) -> None:
-    """Keep a decision."""
+    """Store a decision."""
     store_text(home.path("stack.json"), json.dumps(asdict(decision), indent=2) + "\n")
 
 
 def load(home: Home) -> Decision | None:
-    """
-    Return the last decision; None when no start came so far. Raises HomeError for a damaged file.
-    """
+    """Return the last decision; None before the first one. Raises HomeError for a damaged file."""
     path = home.path("stack.json")
     try:
         entry = json.loads(path.read_text())

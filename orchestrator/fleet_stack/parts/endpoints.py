@@ -1,4 +1,6 @@
-"""Model servers that run already: one that the user names, or those that listen on this machine."""
+"""
+Model servers that are running already: one that the user names, or those found on this machine.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ class EndpointError(StackError):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A model server: where it answers (ends in /v1) and the models it offers, in its order."""
+    """A model server: its address (ends in /v1) and the models it offers, in its order."""
 
     label: str
     url: str
@@ -32,14 +34,14 @@ Ask = Callable[[str, float], object]
 
 
 def ask_json(url: str, seconds: float) -> object:
-    """Return the JSON at a URL. Raises requests' exceptions, also for what is no JSON."""
+    """Return the JSON at a URL. Raises RequestException, also for what is not JSON."""
     reply = requests.get(url, timeout=seconds)
     reply.raise_for_status()
     return reply.json()
 
 
 def parse_models(answer: object) -> tuple[str, ...] | None:
-    """Return the names in an answer of /v1/models; None when it is the answer of something else."""
+    """Return the model names in an answer of /v1/models; None for any other answer."""
     entries = answer.get("data") if isinstance(answer, Mapping) else None
     if not isinstance(entries, list):
         return None
@@ -49,7 +51,7 @@ def parse_models(answer: object) -> tuple[str, ...] | None:
 
 
 def reach(url: str, ask: Ask = ask_json) -> Endpoint:
-    """Return the model server that the user named. Raises EndpointError when it is none."""
+    """Return the model server that the user named. Raises EndpointError when it cannot be used."""
     base = addresses.parse_llm("FLEET_LLM", url)
     shown, asked = addresses.hide_login(url), f"{addresses.hide_login(base)}/models"
     try:
@@ -65,7 +67,7 @@ def reach(url: str, ask: Ask = ask_json) -> Endpoint:
 
 
 def find_local(ask: Ask = ask_json) -> list[Endpoint]:
-    """Return the model servers with a model that listen on this machine's usual ports, in order."""
+    """Return the servers on this machine's well-known ports that have a model, in order."""
 
     def look(label: str, port: int) -> Endpoint | None:
         base = f"http://127.0.0.1:{port}/v1"
@@ -81,7 +83,7 @@ def find_local(ask: Ask = ask_json) -> list[Endpoint]:
 
 
 def render_offer(found: Sequence[Endpoint]) -> str:
-    """Return what to do to use a server that runs here; empty when there is none."""
+    """Return the command that uses a server found here; empty when there is none."""
     if not found:
         return ""
     others = ", ".join(f"{endpoint.label} ({endpoint.url})" for endpoint in found)

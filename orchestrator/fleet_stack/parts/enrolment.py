@@ -1,9 +1,7 @@
 """
-Put into the database what the launcher answers for.
+Write what the launcher manages into the database: schema, logins, this node, tokens, first users.
 
-Schema, logins, this node, tokens and first users.
-
-Everything here can be run again at each `up` and then changes nothing.
+All of it runs at each `up`, and changes nothing the second time.
 """
 
 from __future__ import annotations
@@ -42,18 +40,16 @@ NODE_ROLES = ["generate", "quality"]
 
 
 def migrate_database(url: str) -> list[str]:
-    """
-    Bring schema, functions, settings, scenarios and prompts up to date; return what was applied.
-    """
-    with explained(), connect(url, "fleet migrate") as connection:
+    """Apply schema, functions, settings, scenarios and prompts; return the migrations applied."""
+    with readable_errors(), connect(url, "fleet migrate") as connection:
         applied = migrate(connection)
         importlib.import_module(CATALOGUE).load(connection)
     return applied
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn what the database says into one sentence. Raises DatabaseError."""
+def readable_errors() -> Iterator[None]:
+    """Turn errors of psycopg into a DatabaseError of one sentence."""
     try:
         yield
     except psycopg.OperationalError as exc:
@@ -69,7 +65,7 @@ def explained() -> Iterator[None]:
 
 
 def load_node_id(path: Path) -> uuid.UUID:
-    """Return the identity of this machine, made once and kept in a file."""
+    """Return the id of this machine, created once and stored in a file."""
     if not path.exists():
         store_text(path, f"{uuid.uuid4()}\n")
     return uuid.UUID(path.read_text().strip())
@@ -77,11 +73,11 @@ def load_node_id(path: Path) -> uuid.UUID:
 
 def settle(url: str, secrets: Secrets, node_id: uuid.UUID, scrape_address: str) -> str:
     """
-    Give every role, this node, every token and user what the home's secrets say.
+    Set passwords, tokens and users in the database to what the home's secrets say.
 
     Return the node's name.
     """
-    with explained(), connect(url, "fleet up") as connection, connection.transaction():
+    with readable_errors(), connect(url, "fleet up") as connection, connection.transaction():
         for role in ROLES:
             _set_password(connection, f"fleet_{role}", secrets.ensure(f"{role}_password"))
         node = _enrol(connection, secrets, node_id, scrape_address)
@@ -101,12 +97,12 @@ def settle(url: str, secrets: Secrets, node_id: uuid.UUID, scrape_address: str) 
 
 def refuse_foreign_roles(url: str, secrets: Secrets) -> None:
     """
-    Raise DatabaseError when another home has given our roles their logins on that server.
+    Raise DatabaseError when another home has set the logins of our roles on that server.
 
-    Roles belong to the whole server: new passwords would lock the programs of that home out.
+    Roles belong to the whole server: new passwords would lock out that home's programs.
     """
     unmade = [f"fleet_{role}" for role in ROLES if not secrets.has(f"{role}_password")]
-    with explained(), connect(url, "fleet up") as connection:
+    with readable_errors(), connect(url, "fleet up") as connection:
         rows = connection.execute(
             "SELECT rolname FROM pg_roles WHERE rolcanlogin AND rolname = ANY(%s) ORDER BY rolname",
             [unmade],
@@ -121,8 +117,8 @@ def refuse_foreign_roles(url: str, secrets: Secrets) -> None:
 
 
 def find_foreign_people(url: str, secrets: Secrets) -> list[str]:
-    """Return the first people that the database knows, but whose passwords this home does not."""
-    with explained(), connect(url, "fleet up") as connection:
+    """Return the first users that exist in the database without a password in this home."""
+    with readable_errors(), connect(url, "fleet up") as connection:
         rows = connection.execute("SELECT login FROM control.users").fetchall()
     known = {str(row["login"]) for row in rows}
     return [
@@ -131,7 +127,7 @@ def find_foreign_people(url: str, secrets: Secrets) -> list[str]:
 
 
 def _verifier(connection: Connection, login: str, password: str) -> str:
-    """Return the SCRAM form of a password: the clear text never leaves this process."""
+    """Return the SCRAM verifier of a password: the clear text never leaves this process."""
     verifier = connection.pgconn.encrypt_password(
         password.encode(), login.encode(), b"scram-sha-256"
     )
@@ -165,9 +161,7 @@ def _enrol(
 
 
 def _add_users(connection: Connection, secrets: Secrets) -> None:
-    """
-    Make the first users; who exists keeps password and role, which people may have changed since.
-    """
+    """Create the first users; existing ones keep password and role, which may have been changed."""
     known = {row["login"] for row in connection.execute("SELECT login FROM control.users")}
     missing = [login for login in USERS if login not in known]
     if not missing:

@@ -1,4 +1,4 @@
-"""Find a program that this machine has already: the user's own, on PATH, or in the cache."""
+"""Find a program that is here already: named by the user, on PATH, or in the cache."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.fetch import Bundle, vendor
+from fleet_stack.fetch import debian, vendor
 from fleet_stack.parts.program import Program, ProgramError, ask_version, from_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fleet_stack.fetch import Cache, Pin
+    from fleet_stack.fetch import Cache
 
 ON_PATH = {
     "grafana": ("grafana",),
@@ -21,7 +21,7 @@ ON_PATH = {
     "alertmanager": ("alertmanager", "prometheus-alertmanager"),
 }
 DEBIAN_HAS = ("prometheus", "alertmanager")
-DEBIAN = Bundle(
+DEBIAN = debian.Bundle(
     "Prometheus and Alertmanager",
     ("prometheus", "prometheus-alertmanager"),
     # Debian's Prometheus takes its pages from these; newer releases pack promtool and amtool apart.
@@ -44,7 +44,7 @@ class Machine:
     ask: Callable[[Path], str] = ask_version
 
 
-def find_here(name: str, pin: Pin, machine: Machine) -> Program | None:
+def find_here(name: str, pin: vendor.Pin, machine: Machine) -> Program | None:
     """
     Return the program when nothing has to be fetched for it.
 
@@ -60,7 +60,7 @@ def find_here(name: str, pin: Pin, machine: Machine) -> Program | None:
     )
 
 
-def from_named_folder(name: str, pin: Pin, machine: Machine) -> Program | None:
+def from_named_folder(name: str, pin: vendor.Pin, machine: Machine) -> Program | None:
     """Return the program in the folder that FLEET_<NAME>_HOME names."""
     variable = f"FLEET_{name.upper()}_HOME"
     folder = machine.environ.get(variable, "")
@@ -72,8 +72,8 @@ def from_named_folder(name: str, pin: Pin, machine: Machine) -> Program | None:
         raise ProgramError(f"{variable} cannot be used: {exc}; correct it, or unset it") from exc
 
 
-def from_path(name: str, pin: Pin, machine: Machine) -> Program | None:
-    """Return an acceptable program that PATH has; say so when the one it has is not acceptable."""
+def from_path(name: str, pin: vendor.Pin, machine: Machine) -> Program | None:
+    """Return an acceptable program on PATH; report one that is there but not acceptable."""
     for command in ON_PATH[name]:
         where = shutil.which(command, path=machine.environ.get("PATH", ""))
         folder = _release_folder(name, Path(where).resolve()) if where else None
@@ -82,7 +82,7 @@ def from_path(name: str, pin: Pin, machine: Machine) -> Program | None:
         try:
             return from_folder(name, pin, folder, "path", machine.ask)
         except ProgramError as exc:
-            machine.report(f"{name} on PATH is left alone: {exc}")
+            machine.report(f"{name} on PATH is not used: {exc}")
     return None
 
 
@@ -94,7 +94,7 @@ def _release_folder(name: str, binary: Path) -> Path | None:
     return next((home for home in homes if (home / "conf").is_dir()), None)
 
 
-def from_cache(name: str, pin: Pin, machine: Machine) -> Program | None:
+def from_cache(name: str, pin: vendor.Pin, machine: Machine) -> Program | None:
     """Return what an earlier run fetched: the pinned release, else Debian's if that was in use."""
     pinned = machine.cache.path(vendor.folder_name(name, pin))
     if pinned.is_dir():
@@ -106,6 +106,6 @@ def from_cache(name: str, pin: Pin, machine: Machine) -> Program | None:
 
 
 def older_release(name: str, cache: Cache) -> Path | None:
-    """Return the vendor's release that was fetched last, whichever it is."""
+    """Return the vendor's release that was fetched last, of any version."""
     folders = [path for path in cache.root.glob(f"{name}-[0-9]*") if path.is_dir()]
     return max(folders, key=lambda path: path.stat().st_mtime, default=None)

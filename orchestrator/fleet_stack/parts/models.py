@@ -46,7 +46,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Sources:
-    """The ways to get a model; tests hand in their own."""
+    """Where models come from; tests pass their own."""
 
     cache: Cache
     reach: Callable[[str], Endpoint]
@@ -66,10 +66,10 @@ def find_model(
     stop: threading.Event | None = None,
 ) -> Model:
     """
-    Return the model, fetched when need be; report one line about it.
+    Return the model, fetched if necessary; report one line about it.
 
-    Raises StackError when a setting names something that cannot be used, or the disk is too full,
-    and CalledOff some time after `stop` was set.
+    Raises StackError when a setting names something that cannot be used or the disk is full, and
+    CancelledError soon after `stop` is set.
     """
     sources = sources or default_sources(environ, report, stop)
     model = from_settings(environ, report, sources) or from_cache(sources)
@@ -87,7 +87,7 @@ def decide_size(memory_bytes: int, cores: int) -> Weights:
 def from_settings(
     environ: Mapping[str, str], report: Callable[[str], None], sources: Sources
 ) -> Model | None:
-    """Return what FLEET_LLM or FLEET_MODEL name."""
+    """Return the model that FLEET_LLM or FLEET_MODEL names."""
     llm, file = environ.get("FLEET_LLM", ""), environ.get("FLEET_MODEL", "")
     if llm == "auto":
         found = sources.find_local()
@@ -100,7 +100,7 @@ def from_settings(
 
 
 def check_own_model(environ: Mapping[str, str]) -> None:
-    """Raise ModelError for a file of the user's that is no model, before anything is fetched."""
+    """Raise ModelError before anything is fetched when FLEET_MODEL names no model."""
     if environ.get("FLEET_MODEL"):
         from_file(Path(environ["FLEET_MODEL"]))
 
@@ -111,7 +111,7 @@ def _from_endpoint(endpoint: Endpoint) -> Model:
 
 
 def from_file(path: Path) -> Model:
-    """Return the model in a file of the user. Raises ModelError when it is none."""
+    """Return the model in the user's file. Raises ModelError when it is not a GGUF file."""
     try:
         is_model = weights.is_gguf(path)
     except OSError as exc:
@@ -139,7 +139,7 @@ def from_cache(sources: Sources) -> Model | None:
 def from_elsewhere(
     environ: Mapping[str, str], report: Callable[[str], None], sources: Sources
 ) -> Model:
-    """Fetch a model; a way that fails is reported, and the next one is taken."""
+    """Fetch a model; a source that fails is reported and the next one tried."""
     wanted = sources.preferred
     if environ.get("FLEET_OFFLINE") == "1":
         report("FLEET_OFFLINE=1: not asking the Hugging Face hub for a model")
@@ -170,7 +170,7 @@ def _raise_if_disk(error: StackError) -> None:
 def default_sources(
     environ: Mapping[str, str], report: Callable[[str], None], stop: threading.Event | None
 ) -> Sources:
-    """Return the real ways, and the cache of this user."""
+    """Return the real sources, with the cache of this user."""
     cache = Cache(decide_cache_root(environ, os.geteuid()))
     progress = DownloadProgress(report, stop or threading.Event())
 

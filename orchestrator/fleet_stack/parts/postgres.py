@@ -1,8 +1,4 @@
-"""
-Make and configure the embedded PostgreSQL: initdb, settings, the database itself.
-
-Supervisor runs it.
-"""
+"""Create and configure the embedded PostgreSQL: initdb, settings, the database itself."""
 
 from __future__ import annotations
 
@@ -58,7 +54,7 @@ INCLUDE = "include_if_exists = 'fleet.conf'\n"
 
 
 def render_settings(port: int) -> str:
-    """Return fleet.conf: a small server for a desktop that people share with the fleet."""
+    """Return fleet.conf: a small server on a desktop that people use meanwhile."""
     return SETTINGS.format(port=port)
 
 
@@ -80,7 +76,7 @@ def initialise(placement: Placement, password: str) -> None:
     """
     Run initdb once, as the user that PostgreSQL will run as.
 
-    It works beside the final place and is renamed at its end: what stands there is whole.
+    It works beside the final folder, which therefore is always complete.
     """
     if placement.data.exists():
         return
@@ -115,7 +111,9 @@ def initialise(placement: Placement, password: str) -> None:
 
 
 def append_include(path: Path) -> None:
-    """Let postgresql.conf read our settings. It is the server's file: a link is not followed."""
+    """
+    Include our settings in postgresql.conf. The server's user owns it: a link is not followed.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
     except OSError as exc:
@@ -161,10 +159,9 @@ def wait_until_ready(
     seconds: float = START_SECONDS,
 ) -> None:
     """
-    Return when the server answers, and make the database when it lacks.
+    Return when the server answers; create the database if it is missing.
 
-    Raises StackError with what `explain` finds (the end of the server's log) when it does not come
-    up in time.
+    Raises StackError with the text of `explain` (the end of the server's log) after `seconds`.
     """
     server = urlunsplit(urlsplit(url)._replace(path="/postgres"))
     deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""One third-party program: where it is, which version it is, and whether we accept that."""
+"""One third-party program: where it is, its version, and whether we accept that."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fleet_stack.fetch import Pin
+    from fleet_stack.fetch import vendor
 
 # Where the executable lies below a release's folder; Debian's name and place differ.
 BINARIES = {
@@ -46,10 +46,10 @@ class ProgramError(StackError):
 @dataclass(frozen=True)
 class Program:
     """
-    A program of the stack.
+    A third-party program.
 
     `origin` is external, home, path, vendor, debian or absent; `path` is None for external and
-    absent ones. `extra` are the arguments that its command line needs because of where it lies.
+    absent ones. `extra` are arguments that depend on where it is installed.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Program:
 
 
 def render_program(program: Program) -> str:
-    """Return one line for people: which version comes from where."""
+    """Return one line for people: the version and where it comes from."""
     if program.origin == "external":
         return f"{program.name} at {addresses.hide_login(program.url)} (yours)"
     if program.origin == "absent":
@@ -71,15 +71,15 @@ def render_program(program: Program) -> str:
 
 
 def parse_version(output: str) -> str | None:
-    """Return the version in what a program says, e.g. `prometheus, version 2.42.0+ds (…)`."""
+    """Return the version in the output of `--version`, e.g. `prometheus, version 2.42.0+ds (…)`."""
     found = _VERSION.search(output)
     return found.group(1) if found else None
 
 
-def decide_objection(pin: Pin, version: str | None) -> str | None:
+def decide_objection(pin: vendor.Pin, version: str | None) -> str | None:
     """Return why a version cannot be used, or None when it can."""
     if version is None:
-        return f"it does not tell its version, and {pin.floor} or newer is needed"
+        return f"it does not report its version; {pin.floor} or newer is needed"
     if version in pin.refused:
         return f"version {version} has known faults; use another one from {pin.floor} on"
     if _parts(version) < _parts(pin.floor):
@@ -101,7 +101,7 @@ def locate_binary(name: str, folder: Path) -> Path | None:
 
 
 def ask_version(binary: Path) -> str:
-    """Return what a program says when asked for its version."""
+    """Return the output of `--version`."""
     try:
         done = subprocess.run(
             [binary, "--version"],
@@ -121,7 +121,9 @@ def ask_version(binary: Path) -> str:
 def read_version(
     folder: Path, binary: Path, ask: Callable[[Path], str] = ask_version
 ) -> str | None:
-    """Return the version that a program tells, else its folder (a Grafana built by hand)."""
+    """
+    Return the version that a program reports, else the one in its folder (Grafana built by hand).
+    """
     told = parse_version(ask(binary))
     if told:
         return told
@@ -135,7 +137,7 @@ def read_version(
 
 
 def from_folder(
-    name: str, pin: Pin, folder: Path, origin: str, ask: Callable[[Path], str] = ask_version
+    name: str, pin: vendor.Pin, folder: Path, origin: str, ask: Callable[[Path], str] = ask_version
 ) -> Program:
     """Return the program in a folder. Raises ProgramError when we cannot accept it."""
     binary = locate_binary(name, folder)
@@ -149,7 +151,7 @@ def from_folder(
 
 
 def find_extra(name: str, folder: Path) -> tuple[str, ...]:
-    """Return the arguments that name the other places of a release."""
+    """Return the arguments that name the other folders of a release."""
     if name == "grafana":
         return ("--homepath", str(folder))
     if name == "prometheus" and (folder / WEB_ASSETS).is_dir():

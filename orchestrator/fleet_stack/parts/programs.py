@@ -1,9 +1,9 @@
 """
 Decide where Grafana, Prometheus and Alertmanager come from.
 
-In this order: one of the user's own (external), FLEET_<NAME>_HOME, PATH, the vendor's pinned
-release, Debian's packages unpacked, absent. What the cache has is used without asking again: a
-start stays quick, and a home does not change its Prometheus with the weather of the network.
+In this order: an external one, FLEET_<NAME>_HOME, PATH, the vendor's pinned release, Debian's
+packages, absent. What the cache has is used without asking the network: a start stays quick, and a
+home does not change its Prometheus with each outage.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,6 @@ from typing import TYPE_CHECKING
 from fleet_stack.fetch import (
     Cache,
     DownloadProgress,
-    Pin,
     debian,
     decide_cache_root,
     hosts,
@@ -31,38 +31,40 @@ from fleet_stack.parts.installed import DEBIAN, DEBIAN_HAS, Machine, find_here, 
 from fleet_stack.parts.program import Program, ask_version, from_folder, render_program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 NAMES = ("grafana", "prometheus", "alertmanager")
 GLANCE_SECONDS = 1.0  # a start with nothing to do must stay one
 TOOLS = {"prometheus": "promtool", "alertmanager": "amtool"}
 
+Pins = Mapping[str, vendor.Pin]  # by program
+
 
 @dataclass(frozen=True)
 class Sources:
-    """The ways to get a program from elsewhere; tests hand in their own."""
+    """Where programs are fetched from; tests pass their own."""
 
     cache: Cache
     architecture: str | None
     probe: Callable[[Iterable[str]], frozenset[str]]
-    fetch_vendor: Callable[[str, Pin, str], Path]
+    fetch_vendor: Callable[[str, vendor.Pin, str], Path]
     fetch_debian: Callable[[], Path] | None
     ask: Callable[[Path], str] = ask_version
 
 
 @dataclass
 class Findings:
-    """What was found so far, and why the rest was not."""
+    """Programs found so far, and the reasons why others were not."""
 
     programs: dict[str, Program]
     reasons: dict[str, str]
 
     def missing(self, names: Iterable[str]) -> list[str]:
-        """Return those of `names` that have no program yet."""
+        """Return those of `names` that were not found yet."""
         return [name for name in names if name not in self.programs]
 
     def object(self, name: str, reason: str) -> None:
-        """Add why a program could not be had."""
+        """Record why a program was not found."""
         self.reasons[name] = "; ".join(filter(None, [self.reasons.get(name), reason]))
 
 
@@ -75,10 +77,10 @@ def find_programs(
     stop: threading.Event | None = None,
 ) -> dict[str, Program]:
     """
-    Return each program by name, fetched when need be; report one line for each.
+    Return each program by name, fetched if necessary; report one line for each.
 
-    Raises ProgramError when a setting of the user names something that cannot be used, and
-    CalledOff some time after `stop` was set.
+    Raises ProgramError when a setting names something that cannot be used, and CancelledError soon
+    after `stop` is set.
     """
     sources = sources or default_sources(environ, report, stop)
     pins = {name: pin for name, pin in vendor.load_pins().items() if name in names}
@@ -88,7 +90,7 @@ def find_programs(
     if findings.missing(names):
         if environ.get("FLEET_OFFLINE") == "1":
             for name in findings.missing(names):
-                findings.object(name, "FLEET_OFFLINE=1 forbids to fetch the vendor's release")
+                findings.object(name, "FLEET_OFFLINE=1 forbids fetching the vendor's release")
         else:
             take_from_vendors(findings, pins, sources)
         take_older_releases(findings, pins, sources)
@@ -103,8 +105,8 @@ def find_programs(
     return programs
 
 
-def take_from_vendors(findings: Findings, pins: Mapping[str, Pin], sources: Sources) -> None:
-    """Fetch the pinned releases that miss, side by side."""
+def take_from_vendors(findings: Findings, pins: Pins, sources: Sources) -> None:
+    """Fetch the pinned releases that are missing, in parallel."""
     architecture = sources.architecture
     missing = findings.missing(pins)
     if architecture is None:
@@ -130,8 +132,8 @@ def take_from_vendors(findings: Findings, pins: Mapping[str, Pin], sources: Sour
         fetching.result()
 
 
-def take_older_releases(findings: Findings, pins: Mapping[str, Pin], sources: Sources) -> None:
-    """Stay with the vendor's release that was in use, where the pinned one cannot be had."""
+def take_older_releases(findings: Findings, pins: Pins, sources: Sources) -> None:
+    """Keep the release in use, where the pinned one cannot be fetched."""
     for name in findings.missing(pins):
         folder = older_release(name, sources.cache)
         if folder is not None:
@@ -139,8 +141,8 @@ def take_older_releases(findings: Findings, pins: Mapping[str, Pin], sources: So
             findings.programs[name] = found
 
 
-def take_from_debian(findings: Findings, pins: Mapping[str, Pin], sources: Sources) -> None:
-    """Unpack Debian's packages, once for all that miss."""
+def take_from_debian(findings: Findings, pins: Pins, sources: Sources) -> None:
+    """Unpack Debian's packages for all that are missing."""
     missing = [name for name in findings.missing(pins) if name in DEBIAN_HAS]
     if not missing:
         return
@@ -158,26 +160,26 @@ def take_from_debian(findings: Findings, pins: Mapping[str, Pin], sources: Sourc
             findings.object(name, str(exc))
 
 
-def absent(name: str, pin: Pin, reason: str) -> Program:
-    """Return what `status` says of an absent program, with the one command that adds it."""
+def absent(name: str, pin: vendor.Pin, reason: str) -> Program:
+    """Return an absent program, with the reason and the command that adds it."""
     command = f"FLEET_{name.upper()}_HOME=FOLDER ./fleet up"
     advice = f"unpack {name} {pin.floor} or newer into FOLDER and run: {command}"
     return Program(name, reason=f"{reason}; {advice}")
 
 
 def glance(urls: Iterable[str]) -> frozenset[str]:
-    """Return the URLs that can be reached at once."""
+    """Return the URLs that answer within a second."""
     return hosts.probe(urls, seconds=GLANCE_SECONDS)
 
 
-def can_be_had(
+def is_any_available(
     names: Iterable[str],
     environ: Mapping[str, str],
     *,
     cache: Cache | None = None,
     probe: Callable[[Iterable[str]], frozenset[str]] = glance,
 ) -> bool:
-    """True when a start would find one of these by now; asks the network for a moment only."""
+    """True when a start would find one of these now; asks the network for a second at most."""
     pins = {name: pin for name, pin in vendor.load_pins().items() if name in set(names)}
     cache = cache or Cache(decide_cache_root(environ, os.geteuid()))
     machine = Machine(environ, cache, lambda _line: None)
@@ -192,7 +194,7 @@ def can_be_had(
 def default_sources(
     environ: Mapping[str, str], report: Callable[[str], None], stop: threading.Event | None = None
 ) -> Sources:
-    """Return the real ways to the network, and the cache of this user."""
+    """Return the real sources, with the cache of this user."""
     cache, stop = Cache(decide_cache_root(environ, os.geteuid())), stop or threading.Event()
     progress = DownloadProgress(report, stop)
 
@@ -210,11 +212,7 @@ def default_sources(
 
 
 def find_tools(environ: Mapping[str, str], report: Callable[[str], None]) -> dict[str, Path]:
-    """
-    Return prometheus, promtool, alertmanager and amtool, for the tests of rules and routes.
-
-    What cannot be found is left out.
-    """
+    """Return prometheus, promtool, alertmanager and amtool for tests, without those not found."""
     tools: dict[str, Path] = {}
     for name, program in find_programs(environ, report, tuple(TOOLS)).items():
         if program.path is None:

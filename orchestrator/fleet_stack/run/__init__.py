@@ -1,7 +1,7 @@
 """
-Run the parts under a supervisor, ask them how they are, stop them.
+Start the parts under a supervisor, check their health, stop them.
 
-The door names modules and loads none, so that a command loads only what it needs.
+The door lists modules and loads none, so that a command loads only what it needs.
 """
 
 __all__ = (

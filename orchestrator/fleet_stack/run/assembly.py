@@ -1,4 +1,4 @@
-"""Put together what is known before the services start: the preflight, the programs, the model."""
+"""Combine preflight, programs and model into the stack that is to be started."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stack:
-    """All that is known when the services are to be started."""
+    """Everything that is known when the services are to be started."""
 
     base: Preflight
     decision: Decision
@@ -32,7 +32,7 @@ class Stack:
 
     @property
     def node_runtime(self) -> Path:
-        """The folder in which our programs of this node meet."""
+        """The folder in which our programs of this node exchange files."""
         return Path(self.decision.runtime) / self.decision.node
 
     def address(self, name: str) -> str:
@@ -40,7 +40,7 @@ class Stack:
         return f"127.0.0.1:{self.base.ports[name]}"
 
     def public_address(self, name: str) -> str:
-        """Return where people browse a part that we run and that has no way in of its own."""
+        """Return the public address of a part other than the control API."""
         return stack.decide_public_url(self.base.public_url, self.base.ports[name], name)
 
     def url(self, name: str) -> str:
@@ -51,7 +51,7 @@ class Stack:
 def assemble(
     base: Preflight, node: str, programs: Mapping[str, program.Program], model: models.Model
 ) -> Stack:
-    """Return the stack that these findings make."""
+    """Return the stack, with the decision for stack.json."""
     parts = decide_parts(base.ports, base.externals, programs, model)
     decision = Decision(
         parts=parts,

@@ -1,6 +1,4 @@
-"""
-Checksums of what the checkout is made of: a new version of it makes `up` start programs anew.
-"""
+"""Checksums of the checkout: `up` restarts the programs that a new version of it changes."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ LENGTH = 16
 
 
 def digest(places: Sequence[str], checkout: Path = CHECKOUT) -> str:
-    """Return a checksum of the files in these places: of their names and of what they hold."""
+    """Return a checksum of the names and contents of the files in these places."""
     found = hashlib.sha256()
     for place in places:
         for path in _files(checkout / place):
@@ -53,5 +51,5 @@ def _files(place: Path) -> Iterator[Path]:
 
 
 def digest_programs(checkout: Path = CHECKOUT) -> dict[str, str]:
-    """Return a checksum a program of what it has loaded out of the checkout."""
+    """Return, by program, a checksum of what it has loaded from the checkout."""
     return {name: digest(places, checkout) for name, places in LOADED.items()}

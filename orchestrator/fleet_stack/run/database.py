@@ -1,6 +1,4 @@
-"""
-The first thing that a start needs: a database that answers, is up to date, and knows this machine.
-"""
+"""Start the database, apply migrations and enrol this node: the first step of a start."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 def start(base: Preflight) -> str:
     """
-    Start PostgreSQL, or reach the external one; bring it up to date and enrol this node.
+    Start PostgreSQL, or connect to the external one; migrate it and enrol this node.
 
     Return the node's name.
     """
@@ -29,8 +27,8 @@ def start(base: Preflight) -> str:
     strangers = enrolment.find_foreign_people(url, base.secrets)
     if strangers:
         base.progress(
-            f"people        {', '.join(strangers)} are in that database already and keep their "
-            "passwords; `./fleet logins` does not know them"
+            f"people        {', '.join(strangers)} exist in that database already and keep "
+            "their passwords, which `./fleet logins` cannot show"
         )
     node_id = enrolment.load_node_id(base.home.path("node_id"))
     node = enrolment.settle(url, base.secrets, node_id, f"127.0.0.1:{base.ports['exporter']}")
@@ -41,7 +39,7 @@ def start(base: Preflight) -> str:
 
 
 def _start_server(base: Preflight) -> str:
-    """Make the server at the first start, let supervisor run it, and return the owner's address."""
+    """Create the server at the first start, run it under supervisor, return the owner's address."""
     place, port = base.placement, base.ports["postgres"]
     password = base.secrets.ensure("owner_password")
     url = postgres.render_url(postgres.OWNER, password, port)
@@ -62,5 +60,5 @@ def _start_server(base: Preflight) -> str:
         )
     else:
         supervisor.update(base.places.socket)
-    postgres.wait_until_ready(url, lambda: base.places.read_last_words("postgres"))
+    postgres.wait_until_ready(url, lambda: base.places.read_log_tail("postgres"))
     return url

@@ -1,8 +1,4 @@
-"""
-Grafana: how it is run, quiet and offline, and the first people in it.
-
-Secrets reach it as files that it expands.
-"""
+"""Grafana: its settings and command, and the first users in it."""
 
 from __future__ import annotations
 
@@ -52,7 +48,7 @@ DASHBOARDS = CHECKOUT / "grafana" / "dashboards"
 
 
 def render_environment(stack: Stack) -> dict[str, str]:
-    """Return Grafana's settings in their environment form."""
+    """Return Grafana's settings as environment variables; secrets as files that it reads."""
     folder = stack.base.home.path("grafana")
     host, _, port = stack.address("grafana").partition(":")
     settings = {
@@ -80,7 +76,7 @@ def render_environment(stack: Stack) -> dict[str, str]:
 
 
 def _file(path: Path) -> str:
-    """Return the form in which Grafana reads a setting from a file."""
+    """Return a reference to a file, as Grafana's settings expand it."""
     return f"$__file{{{path}}}"
 
 
@@ -99,9 +95,9 @@ def service(stack: Stack) -> Service:
 
 def add_people(url: str, passwords: Mapping[str, str]) -> str:
     """
-    Make the people that Grafana lacks, with their passwords and roles; who exists is left as is.
+    Create the missing users with passwords and roles; existing ones are not changed.
 
-    Return what people should know, if anything. Raises StartError when Grafana refuses otherwise.
+    Return a note for people, if any. Raises StartError on other errors of Grafana.
     """
     # Loading it takes half a second: only where there is a Grafana of ours.
     from grafana_client import GrafanaApi  # noqa: PLC0415

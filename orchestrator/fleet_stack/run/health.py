@@ -1,9 +1,8 @@
 """
-Ask each part whether it does its work.
+Check that each part does its work.
 
-Every check returns an empty string, or in a few words what is wrong.
-
-A check asks the part itself over its own protocol; that a process exists says nothing.
+Every check asks the part itself over its own protocol, and returns an empty string or, in a few
+words, what is wrong. That a process exists says nothing.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ def check_page(url: str, content: bytes = b"") -> str:
 
 
 def check_mail(port: int) -> str:
-    """A mail server greets with 220."""
+    """The mail server must greet with 220."""
     try:
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
             greeting = connection.recv(100)
@@ -78,7 +77,7 @@ def check_database(dsn: str) -> str:
 
 
 def check_agent(dsn: str, node: str, started_at: float) -> str:
-    """The agent must have sent a heartbeat since it started, and lately."""
+    """The agent must have sent a heartbeat since it started, and within HEARTBEAT_SECONDS."""
     try:
         with connect(dsn, "fleet status") as connection:
             row = connection.execute(
@@ -92,7 +91,7 @@ def check_agent(dsn: str, node: str, started_at: float) -> str:
 
 
 def check_worker(dsn: str, node: str) -> str:
-    """The agent reports whether its worker runs."""
+    """The worker must be running, as its agent reports."""
     try:
         with connect(dsn, "fleet status") as connection:
             row = connection.execute(
@@ -125,7 +124,7 @@ def _page_check(url: str, content: bytes) -> Check:
 
 
 def run(checks: Mapping[str, Check]) -> dict[str, str]:
-    """Run all checks at once; return what each found."""
+    """Run all checks in parallel; return what each found."""
     with ThreadPoolExecutor(max_workers=len(NAMES)) as pool:
         found = pool.map(lambda check: check(), checks.values())
         return dict(zip(checks, found, strict=True))

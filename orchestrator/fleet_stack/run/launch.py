@@ -1,4 +1,4 @@
-"""Run all services of a stack under supervisor and wait until each of them does its work."""
+"""Start the services of a stack under supervisor and wait until each is healthy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAILING = frozenset({"BACKOFF", "FATAL", "EXITED"})
 
 
 def launch(whole: Stack) -> None:
-    """Start what does not run yet, restart what changed, and return when all is healthy."""
+    """Start what is not running, restart what changed, and return when everything is healthy."""
     base = whole.base
     files = {name: program.path for name, program in whole.programs.items()}
     placement.check_access(base.placement.programs, {**files, "the model": whole.model.path})
@@ -54,7 +54,7 @@ def launch(whole: Stack) -> None:
 
 
 def add_people(whole: Stack) -> None:
-    """Make our first people known to Grafana as well."""
+    """Create our first users in Grafana as well."""
     secrets, logins = whole.base.secrets, (grafana.ADMIN, *grafana.PEOPLE)
     passwords = {login: secrets.read(f"user_{login}_password") for login in logins}
     note = grafana.add_people(whole.url("grafana"), passwords)
@@ -66,7 +66,7 @@ def wait_until_healthy(whole: Stack) -> None:
     """
     Return when every managed part is healthy.
 
-    Raises StartError naming those that are not, with their last words.
+    Raises StartError that names those that are not, with the end of their logs.
     """
     base, managed = whole.base, whole.decision.managed
     dsn, deadline = base.secrets.read("owner.dsn"), time.monotonic() + HEALTH_SECONDS
@@ -91,7 +91,7 @@ def wait_until_healthy(whole: Stack) -> None:
 
 
 def decide_failing(processes: Mapping[str, Process]) -> list[str]:
-    """Return the programs that supervisor could not start so far."""
+    """Return the programs that supervisor has failed to start."""
     return [name for name, process in processes.items() if process.state in FAILING]
 
 
@@ -99,5 +99,5 @@ def explain(places: Places, found: Mapping[str, str]) -> str:
     """Return what failed, each with the end of its log."""
     lines = ["not everything came up; `./fleet up` tries again, `./fleet down` stops what did"]
     for name, problem in found.items():
-        lines += [f"{name} {problem}", places.read_last_words(name)]
+        lines += [f"{name} {problem}", places.read_log_tail(name)]
     return "\n".join(line for line in lines if line)

@@ -1,4 +1,4 @@
-"""Settle folders, ports, secrets and users of a home before anything runs."""
+"""Prepare folders, ports, secrets and users of a home before anything runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRETS = ("jwt_key", "proxy_secret", "grafana_secret_key")
 
 @dataclass(frozen=True)
 class Preflight:
-    """Settled once a start."""
+    """What a start has prepared before anything runs."""
 
     home: Home
     environ: Mapping[str, str]
@@ -42,7 +42,7 @@ class Preflight:
 
     @property
     def public_url(self) -> str:
-        """The address that people browse, as it was given; empty for loopback."""
+        """The public address as it was given; empty for loopback."""
         return self.environ.get("FLEET_PUBLIC_URL", "")
 
     @property
@@ -54,9 +54,7 @@ class Preflight:
 
 
 def parse_externals(environ: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return the addresses of parts that are the user's own. Raises StackError for what is no address.
-    """
+    """Return the addresses of external parts by name. Raises StackError for an invalid one."""
     variables = stack.EXTERNALS
     found = {name: environ[variables[name]] for name in variables if environ.get(variables[name])}
     for name, url in found.items():
@@ -71,7 +69,7 @@ def prepare(
     environ: Mapping[str, str],
     progress: Callable[[str], None],
 ) -> Preflight:
-    """Make folders, ports and secrets; nothing runs yet."""
+    """Prepare folders, ports and secrets."""
     record, decision = homes.load(home), stack.load(home)
     kept = Path(decision.runtime) if decision else None
     place = placement.settle(home, record.postgres_folder)
@@ -105,9 +103,9 @@ def keep_externals(
     record: homes.Record, given: Mapping[str, str], secrets: Secrets
 ) -> dict[str, str]:
     """
-    Return the external addresses of the first start; they are secrets, since they may hold a login.
+    Return the external addresses of the first start; secrets, since they may hold a login.
 
-    Raises HomeError when others are given now.
+    Raises HomeError when other addresses are given now.
     """
     for name, url in given.items():
         secret = f"external_{name}_url"

@@ -1,6 +1,4 @@
-"""
-Render the configuration of third-party programs from the templates of the checkout into the home.
-"""
+"""Render the configuration of third-party programs from templates of the checkout into the home."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ MAIL_FROM, MAIL_TO = "fleet@localhost", "operator@localhost"
 
 
 def render_template(path: Path, values: Mapping[str, str]) -> str:
-    """Return the text of a template. Raises StackError when it needs a value that is not there."""
+    """Return the rendered template. Raises StackError when it uses an unknown value."""
     environment = Environment(
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -37,7 +35,7 @@ def render_template(path: Path, values: Mapping[str, str]) -> str:
 
 
 def collect_values(stack: Stack) -> dict[str, str]:
-    """Return what templates may name."""
+    """Return the values that templates may use."""
     is_llm_ours = stack.decision.parts["llm"].state == MANAGED
     return {
         "rules_dir": str(CHECKOUT / "prometheus" / "rules"),
@@ -68,18 +66,16 @@ def collect_values(stack: Stack) -> dict[str, str]:
 
 def decide_sslmode(url: str) -> str:
     """
-    Return how Grafana speaks to the database of this address; it knows no `prefer`.
+    Return Grafana's sslmode for the database of this address; Grafana has no `prefer`.
 
-    Without a word about it that is without TLS, as the embedded server on loopback is reached.
+    Without sslmode in the address: no TLS, as for the embedded server on loopback.
     """
     mode = dict(parse_qsl(urlsplit(url).query)).get("sslmode", "")
     return mode if mode in {"require", "verify-ca", "verify-full"} else "disable"
 
 
 def find_templates(name: str) -> dict[str, Path]:
-    """
-    Return the templates of a program: place below the program's folder in the home -> template.
-    """
+    """Return the templates of a program, by their target below the program's folder in the home."""
     if name == "grafana":
         root = CHECKOUT / "grafana"
         return {
@@ -90,7 +86,7 @@ def find_templates(name: str) -> dict[str, Path]:
 
 
 def store_all(stack: Stack) -> dict[str, str]:
-    """Write the configuration of each third-party program; return a checksum a program."""
+    """Write the configuration of each third-party program; return a checksum by program."""
     values = collect_values(stack)
     checksums = {}
     for name in ("prometheus", "alertmanager", "grafana"):
@@ -107,9 +103,9 @@ def store_all(stack: Stack) -> dict[str, str]:
 
 def make_folders(home: Home, name: str, owner: Account) -> None:
     """
-    Make a program's folders; `owner`, who runs it, gets only those that it writes.
+    Make a program's folders; `owner`, who runs it, gets only those that it writes to.
 
-    All others stay ours: where root writes a file, nobody else may have put a link.
+    We own the others: where root writes a file, nobody else may place a link.
     """
     make_folder(home.path(name))
     for folder in grafana.READ if name == "grafana" else ():

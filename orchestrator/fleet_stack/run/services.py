@@ -1,9 +1,7 @@
 """
-The programs that supervisor keeps running.
+Command, environment and user of the programs that supervisor runs, in the order of their start.
 
-Command, environment and user of each, in the order in which they start.
-
-Pure: everything comes from the Stack. Every program gets the secrets of its own role only, as names
+Pure: everything comes from the Stack. Each program gets only the secrets of its own role, as names
 of files.
 """
 
@@ -41,7 +39,7 @@ RETENTION = "30d"  # of Prometheus; the database keeps hours for ever
 
 def render_base_environment(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the environment of supervisord, which all programs inherit; carries the mark of the home.
+    Return the environment of supervisord, which all programs inherit, with the mark of the home.
     """
     kept = {name: environ[name] for name in KEPT if environ.get(name)}
     fixed = {
@@ -53,7 +51,7 @@ def render_base_environment(root: Path, environ: Mapping[str, str]) -> dict[str,
 
 
 def command(*arguments: str) -> tuple[str, ...]:
-    """Return how one of our own modules is run: no path of the current folder is searched."""
+    """Return the command for a module of ours; -P keeps the current folder off the path."""
     return (sys.executable, "-P", "-m", *arguments)
 
 
@@ -61,7 +59,7 @@ def plan(stack: Stack, checksums: Mapping[str, str]) -> list[Service]:
     """
     Return the services to run.
 
-    `checksums` make a service restart when its rendered file or its code changed.
+    A changed checksum, of rendered files or code, makes supervisor restart its service.
     """
     makers = {
         "postgres": lambda whole: postgres(whole.base.placement),
@@ -82,7 +80,7 @@ def plan(stack: Stack, checksums: Mapping[str, str]) -> list[Service]:
 
 
 def _complete(stack: Stack, service: Service, checksum: str | None) -> Service:
-    """Add what does not depend on the service's own nature."""
+    """Add the environment that does not depend on the kind of service."""
     added = {}
     if checksum is not None:
         added["FLEET_CHECKSUM"] = checksum
@@ -94,25 +92,25 @@ def _complete(stack: Stack, service: Service, checksum: str | None) -> Service:
 
 
 def user() -> str:
-    """Return the name of the user that supervisord itself runs as: the one that calls `up`."""
+    """Return the user that supervisord itself runs as: the one who calls `up`."""
     return load_current().name
 
 
 def postgres(place: Placement) -> Service:
-    """Fast shutdown on SIGINT: clients are disconnected, nothing is lost."""
+    """PostgreSQL; SIGINT is its fast shutdown: clients are disconnected, nothing is lost."""
     programs = (str(place.postgres_bin / "postgres"), "-D", str(place.data))
     return Service("postgres", programs, place.postgres.name, stop_signal="INT", stop_seconds=30)
 
 
 def llm(stack: Stack) -> Service:
-    """The local model server; it takes what the desktop and our small programs leave over."""
+    """The local model server, at low priority: desktop and small programs come first."""
     arguments = (str(stack.model.path), str(stack.base.ports["llm"]))
     modest = ("nice", "-n", MODEL_NICENESS, *command("fleet_stack.servers.llm", *arguments))
     return Service("llm", modest, stack.user)
 
 
 def mail(stack: Stack) -> Service:
-    """The catcher that keeps every mail as a file."""
+    """The mail catcher, which stores each mail as a file."""
     arguments = (str(stack.base.ports["mail"]), str(stack.base.home.path("mail")))
     return Service("mail", command("fleet_stack.servers.mail", *arguments), stack.user)
 
@@ -162,7 +160,7 @@ def node(stack: Stack) -> Service:
 
 
 def _model_address(stack: Stack) -> dict[str, str]:
-    """Return where models answer; an address with a login as a file, as any secret."""
+    """Return the model server's address; one with a login as a file, like any secret."""
     url = stack.model.url or f"{stack.url('llm')}/v1"
     if not addresses.has_login(url):
         return {"FLEET_LLM_URL": url}
@@ -174,12 +172,12 @@ def _model_address(stack: Stack) -> dict[str, str]:
 
 
 def master(stack: Stack) -> Service:
-    """The master; alone on one machine it always leads."""
+    """The master; alone on one machine it is always the leader."""
     return _fleet(stack, "master", "master", {"FLEET_LISTEN": stack.address("master")})
 
 
 def control_api(stack: Stack) -> Service:
-    """The way in for people and buttons."""
+    """The control API, for people and buttons."""
     return _fleet(
         stack,
         "control-api",

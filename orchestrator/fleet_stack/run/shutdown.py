@@ -1,7 +1,7 @@
 """
-Stop a fleet: its supervisor, and by the mark that all of them inherit every other process.
+Stop a fleet: its supervisor, then every process that carries the mark of its home.
 
-The mark finds what runs on after a supervisor was killed.
+The mark finds the programs that keep running after a supervisor was killed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LAST = "postgres"  # everything else needs it until its own end
 
 
 def stop(home: Home, base: Path) -> None:
-    """End every process of the home, also those of a killed supervisor, and what they met in."""
+    """End every process of the home, and remove its runtime folder."""
     runtime.check(home, base)
     supervisor.stop(base / runtime.SOCKET, LAST)
     end_processes(find_processes(home))
@@ -37,9 +37,7 @@ def stop(home: Home, base: Path) -> None:
 
 
 def find_processes(home: Home) -> list[psutil.Process]:
-    """
-    Return all processes of the home, supervisord and its programs included, without ourselves.
-    """
+    """Return all processes of the home except this one, supervisord included."""
     return [
         process
         for process in _readable()
@@ -59,7 +57,7 @@ def _mark(process: psutil.Process) -> str | None:
 
 
 def is_postmaster(process: psutil.Process) -> bool:
-    """True for PostgreSQL's first process: asked to stop fast, it ends its children itself."""
+    """True for the postmaster, which on SIGINT ends its children itself."""
     with contextlib.suppress(psutil.Error):
         parent = process.parent()
         return process.name() == "postgres" and (parent is None or parent.name() != "postgres")
@@ -67,7 +65,7 @@ def is_postmaster(process: psutil.Process) -> bool:
 
 
 def end_processes(processes: list[psutil.Process], *, grace_seconds: float = GRACE_SECONDS) -> None:
-    """Ask all to end, the database last, and kill what does not."""
+    """Ask all to end, the database last, and kill those that do not."""
     databases = [process for process in processes if is_postmaster(process)]
     others = [
         process

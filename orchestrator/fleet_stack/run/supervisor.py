@@ -1,8 +1,4 @@
-"""
-Talk to supervisord: render its configuration, start it, ask it, stop it.
-
-All other modules know only services.
-"""
+"""Control supervisord: render its configuration, start it, query it, stop it."""
 
 from __future__ import annotations
 
@@ -77,7 +73,7 @@ stdout_logfile_backups={log_backups}
 
 @dataclass(frozen=True)
 class Service:
-    """One program to keep running. Secrets never stand here: programs get names of files."""
+    """One program to keep running. Never contains secrets: programs get names of files."""
 
     name: str
     command: Sequence[str]
@@ -102,10 +98,10 @@ class Places:
         return self.folder / "supervisord.conf"
 
     def log(self, name: str) -> Path:
-        """Return where the output of a program goes; the agent passes on what its worker says."""
+        """Return the log file of a program; the worker writes to that of its agent."""
         return self.logs / f"{'node' if name == 'worker' else name}.log"
 
-    def read_last_words(self, name: str) -> str:
+    def read_log_tail(self, name: str) -> str:
         """Return the end of a program's log, indented; empty when there is none."""
         file = self.log(name)
         return indent(read_tail(file, LAST_LINES), "    ") if file.exists() else ""
@@ -113,7 +109,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Process:
-    """What supervisord says about one program."""
+    """What supervisord reports about one program."""
 
     name: str
     state: str  # STARTING, RUNNING, BACKOFF, STOPPING, STOPPED, EXITED, FATAL, UNKNOWN
@@ -151,9 +147,7 @@ def render(services: Iterable[Service], places: Places, user: str) -> str:
 
 def escape(value: str) -> str:
     """
-    Double the percent signs, which supervisord expands.
-
-    It offers no way to write a quote or a line end.
+    Double the percent signs, which supervisord expands. Quotes and line ends cannot be written.
     """
     if {'"', "\n", ";"} & set(value):
         raise StartError(
@@ -164,13 +158,13 @@ def escape(value: str) -> str:
 
 
 def connect(socket: Path) -> Any:
-    """Return the remote interface of the supervisord that listens on the socket."""
+    """Return the XML-RPC interface of the supervisord that listens on the socket."""
     transport = SupervisorTransport(None, None, f"unix://{socket}")
     return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
 
 def read_pid(socket: Path) -> int | None:
-    """Return the process number of supervisord; None when nobody answers."""
+    """Return the process id of supervisord; None when it does not answer."""
     if not socket.exists():
         return None
     try:
@@ -180,7 +174,7 @@ def read_pid(socket: Path) -> int | None:
 
 
 def read_processes(socket: Path) -> dict[str, Process] | None:
-    """Return what runs; None when supervisord does not answer."""
+    """Return its programs by name; None when supervisord does not answer."""
     if not socket.exists():
         return None
     try:
@@ -201,9 +195,9 @@ def read_processes(socket: Path) -> dict[str, Process] | None:
 
 def start(places: Places, environment: Mapping[str, str]) -> None:
     """
-    Start supervisord in a session of its own with just this environment.
+    Start supervisord in a new session with exactly this environment.
 
-    Raises StartError when it ends at once.
+    Raises StartError when it does not answer within START_SECONDS.
     """
     command = [
         sys.executable,
@@ -232,9 +226,7 @@ def start(places: Places, environment: Mapping[str, str]) -> None:
 
 def update(socket: Path) -> None:
     """
-    Make supervisord run what its configuration says now.
-
-    Stop what is gone or changed, start what is new.
+    Make supervisord reload its configuration: stop what is gone or changed, start what is new.
     """
     remote = connect(socket)
     added, changed, removed = remote.reloadConfig()[0]
@@ -257,11 +249,7 @@ def _start_process(remote: Any, name: str) -> None:
 
 
 def stop(socket: Path, last: str) -> None:
-    """
-    Stop all programs at once, then the one that they need, then supervisord itself.
-
-    Wait for its end.
-    """
+    """Stop all programs at once, then `last`, then supervisord itself, and wait for its end."""
     pid = read_pid(socket)
     if pid is None:
         return

@@ -1,1 +1,1 @@
-"""Small servers of ours, run by the supervisor as `python -m`; they import no other room."""
+"""Servers of ours that supervisor runs with `python -m`; they import no other room."""

@@ -25,7 +25,7 @@ class ModelServerError(FleetError):
 
 
 def parse_flags(cpuinfo: str) -> frozenset[str]:
-    """Return what /proc/cpuinfo says that the first processor can do."""
+    """Return the flags of the first processor in /proc/cpuinfo."""
     for line in cpuinfo.splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "flags":
@@ -34,7 +34,7 @@ def parse_flags(cpuinfo: str) -> frozenset[str]:
 
 
 def decide_objection(machine: str, flags: frozenset[str]) -> str | None:
-    """Return why llama.cpp's build cannot run here, or None: without AVX2 it would just crash."""
+    """Return why llama.cpp cannot run here, or None: without AVX2 it would crash."""
     if machine in {"x86_64", "AMD64"} and flags and "avx2" not in flags:
         return (
             "this processor has no AVX2, which the built-in model server needs; "
@@ -44,12 +44,14 @@ def decide_objection(machine: str, flags: frozenset[str]) -> str | None:
 
 
 def decide_threads(cores: int) -> int:
-    """Return how many threads compute: with a core to spare they do not wait for each other."""
+    """
+    Return the number of threads; one core stays free, so that they do not wait for each other.
+    """
     return max(1, cores - 1)
 
 
 def serve(model: Path, port: int) -> None:
-    """Answer until SIGTERM. Raises ModelServerError when llama.cpp cannot be loaded."""
+    """Serve until SIGTERM. Raises ModelServerError when llama.cpp cannot be loaded."""
     try:
         import xllamacpp  # noqa: PLC0415 - on a processor without AVX2 loading it would crash
     except ImportError as exc:

@@ -1,9 +1,7 @@
 """
-Catch mail on loopback and keep each message as one .eml file.
+Catch mail on loopback and store each message as one .eml file; nothing is sent on.
 
-`python -m fleet_stack.servers.mail PORT FOLDER`.
-
-Nothing is sent on: a fleet on one desktop shows its mails in a folder.
+`python -m fleet_stack.servers.mail PORT FOLDER`
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ FILE_MODE = 0o600
 
 
 class Folder:
-    """Stores what the mail server receives."""
+    """Stores the messages that the mail server receives."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,7 +38,7 @@ class Folder:
 
 
 def store_message(folder: Path, sender: str, recipients: list[str], content: bytes) -> Path:
-    """Write the message with its envelope on top, whole or not at all; names sort by time."""
+    """Write the message, its envelope first, atomically; names sort by time."""
     envelope = EmailMessage()
     envelope["X-Envelope-From"] = sender or "<>"
     envelope["X-Envelope-To"] = ", ".join(recipients)

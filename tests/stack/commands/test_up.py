@@ -68,11 +68,11 @@ def test_absent_program_that_has_come_is_something_to_do(home, decision, has_com
     parts = {**decision.parts, "grafana": Part(ABSENT, reason="not there")}
     asked = []
 
-    def can_be_had(names, _environ):
+    def is_any_available(names, _environ):
         asked.extend(names)
         return has_come
 
-    found = up.is_complete(home, replace(decision, parts=parts), ENVIRON, can_be_had)
+    found = up.is_complete(home, replace(decision, parts=parts), ENVIRON, is_any_available)
 
     assert (found, asked) == (not has_come, ["grafana"])
 

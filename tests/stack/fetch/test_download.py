@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 import pytest
 from fix_http import QuietHandler, listen, serving
-from fleet_stack.fetch.download import DownloadError, Patience, Source, download_file
+from fleet_stack.fetch.download import DownloadError, RetryPolicy, Source, download_file
 from fleet_stack.fetch.download_progress import DownloadProgress
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-IMPATIENT = Patience(timeout=(0.5, 0.5), attempts=3, pause=lambda seconds: None)
+IMPATIENT = RetryPolicy(timeout=(0.5, 0.5), attempts=3, pause=lambda seconds: None)
 
 
 @dataclass
@@ -63,7 +63,7 @@ def vendor():
 def test_good_file_is_kept(vendor, tmp_path, progress):
     """A file with the expected sha256 lies at its target, and nothing beside it."""
     download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
     )
 
     assert [path.name for path in tmp_path.iterdir()] == ["it"]
@@ -77,7 +77,7 @@ def test_wrong_sha256_is_refused_and_deleted(vendor, tmp_path, progress):
             Source("it", f"{vendor.url}/file", "0" * 64),
             tmp_path / "it",
             progress,
-            patience=IMPATIENT,
+            policy=IMPATIENT,
         )
 
     assert list(tmp_path.iterdir()) == []
@@ -90,7 +90,7 @@ def test_cut_connection_is_resumed(vendor, tmp_path, progress):
     vendor.cut_after = [300_000]
 
     download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
     )
 
     assert vendor.ranges[0] is None
@@ -103,7 +103,7 @@ def test_part_of_a_killed_run_is_used(vendor, tmp_path, progress):
     (tmp_path / "it.part").write_bytes(CONTENT[:500_000])
 
     download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
     )
 
     assert vendor.ranges == ["bytes=500000-"]
@@ -115,7 +115,7 @@ def test_complete_part_needs_no_more_bytes(vendor, tmp_path, progress):
     (tmp_path / "it.part").write_bytes(CONTENT)
 
     download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
     )
 
     assert (tmp_path / "it").read_bytes() == CONTENT
@@ -127,7 +127,7 @@ def test_server_without_ranges_starts_again(vendor, tmp_path, progress):
     (tmp_path / "it.part").write_bytes(b"old")
 
     download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=IMPATIENT
+        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
     )
 
     assert (tmp_path / "it").read_bytes() == CONTENT
@@ -142,7 +142,7 @@ def test_connection_that_is_always_cut_gives_up(vendor, tmp_path, progress):
             Source("it", f"{vendor.url}/file", SHA256),
             tmp_path / "it",
             progress,
-            patience=IMPATIENT,
+            policy=IMPATIENT,
         )
 
     assert (tmp_path / "it.part").stat().st_size == 3000
@@ -155,7 +155,7 @@ def test_missing_file_is_not_asked_for_again(vendor, tmp_path, progress):
             Source("it", f"{vendor.url}/other", SHA256),
             tmp_path / "it",
             progress,
-            patience=IMPATIENT,
+            policy=IMPATIENT,
         )
 
     assert len(vendor.ranges) == 1
@@ -167,17 +167,19 @@ def test_silent_server_is_given_up_in_time(tmp_path, progress):
         source = Source("it", f"http://127.0.0.1:{silent.getsockname()[1]}/file", SHA256)
 
         with pytest.raises(DownloadError, match="no answer in time"):
-            download_file(source, tmp_path / "it", progress, patience=IMPATIENT)
+            download_file(source, tmp_path / "it", progress, policy=IMPATIENT)
 
 
 def test_slow_download_ends_at_the_total_limit(vendor, tmp_path, progress):
     """The limit for the whole download holds even while bytes come."""
     clock = iter(range(1000))
-    slow = Patience(total_seconds=2.0, pause=lambda seconds: None, clock=lambda: float(next(clock)))
+    slow = RetryPolicy(
+        total_seconds=2.0, pause=lambda seconds: None, clock=lambda: float(next(clock))
+    )
 
     with pytest.raises(DownloadError, match="too slow"):
         download_file(
-            Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, patience=slow
+            Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=slow
         )
 
 

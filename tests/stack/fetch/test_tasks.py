@@ -10,7 +10,7 @@ import pytest
 from fleet_stack.fetch import debian
 from fleet_stack.fetch.debian import DebianError
 from fleet_stack.fetch.download_progress import DownloadProgress
-from fleet_stack.fetch.tasks import CalledOff, Tasks
+from fleet_stack.fetch.tasks import CancelledError, Tasks
 from fleet_stack.home.errors import HomeError
 from fleet_stack.parts import weights
 
@@ -80,7 +80,7 @@ def test_meter_tells_a_download_that_it_is_called_off():
     progress.show("model", 1, 2)
     stop.set()
 
-    with pytest.raises(CalledOff, match="model was called off"):
+    with pytest.raises(CancelledError, match="model was cancelled"):
         progress.show("model", 2, 2)
 
 
@@ -89,7 +89,7 @@ def test_package_tool_is_ended_when_it_is_called_off(tmp_path):
     stop = threading.Event()
     stop.set()
 
-    with pytest.raises(CalledOff):
+    with pytest.raises(CancelledError):
         debian.run(SLEEPER, tmp_path, stop=stop)
 
 
@@ -104,5 +104,5 @@ def test_installer_of_the_model_is_ended_when_it_is_called_off(tmp_path):
     stop = threading.Event()
     stop.set()
 
-    with pytest.raises(CalledOff):
+    with pytest.raises(CancelledError):
         weights.run_watched(SLEEPER, tmp_path, DownloadProgress(lambda _line: None, stop))

@@ -136,7 +136,7 @@ def test_what_the_database_says_is_one_sentence(error, said):
     """No traceback for people."""
 
     def ask():
-        with enrolment.explained():
+        with enrolment.readable_errors():
             raise error
 
     with pytest.raises(DatabaseError, match=said):

@@ -24,7 +24,7 @@ from fleet_stack.parts.program import (
     parse_version,
     render_program,
 )
-from fleet_stack.parts.programs import Sources, can_be_had, find_programs
+from fleet_stack.parts.programs import Sources, find_programs, is_any_available
 
 ALL = ("grafana", "prometheus", "alertmanager")
 PIN = Pin("3.1.0", "", {}, "2.42", ("3.0.1",))
@@ -237,7 +237,7 @@ def test_versions_are_read(output, version):
         ("3.10.0", None),
         ("2.9.9", "too old"),
         ("3.0.1", "known faults"),
-        (None, "does not tell"),
+        (None, "does not report"),
     ],
 )
 def test_versions_are_judged(version, objection):
@@ -438,7 +438,7 @@ def test_absent_program_is_looked_for_on_the_network(cache, environ, reachable, 
     def probe(urls):
         return frozenset(urls) if reachable else frozenset()
 
-    assert expected == can_be_had(["grafana"], environ, cache=cache, probe=probe)
+    assert expected == is_any_available(["grafana"], environ, cache=cache, probe=probe)
 
 
 def test_absent_program_is_looked_for_on_this_machine(cache, tmp_path):
@@ -446,8 +446,8 @@ def test_absent_program_is_looked_for_on_this_machine(cache, tmp_path):
     make_program(tmp_path / "bin" / "prometheus", "3.5.0")
     environ = {"PATH": str(tmp_path / "bin"), "FLEET_OFFLINE": "1"}
 
-    assert can_be_had(["prometheus"], environ, cache=cache)
-    assert not can_be_had(["alertmanager"], environ, cache=cache)
+    assert is_any_available(["prometheus"], environ, cache=cache)
+    assert not is_any_available(["alertmanager"], environ, cache=cache)
 
 
 def test_login_of_an_external_program_is_not_reported():
