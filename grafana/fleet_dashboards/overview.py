@@ -22,6 +22,7 @@ def build() -> Json:
         ),
         Row(7, [(24, work.nodes())]),
         Row(7, [(17, work.progress()), (7, steering.alerts())]),
+        Row(7, [(24, steering.events())]),
         Row(
             8,
             [

@@ -1,4 +1,4 @@
-"""Panels about control: what the fleet is told to do, the buttons, what fires, and who did what."""
+"""Panels about control: state, buttons, what fires, what happened, and who did what."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ RESUME = Button(
 STATES = words(running=("Running", "green"), paused=("Paused", "orange"))
 SEVERITIES = words(
     critical=("critical", "red"),
+    error=("error", "red"),
     warning=("warning", "orange"),
     info=("info", "blue"),
     none=("-", "text"),
@@ -120,6 +121,29 @@ def alerts() -> Json:
     ]
     query = instant(expr, form="table")
     return table(head, query, transformations=changes, overrides=overrides)
+
+
+def events() -> Json:
+    """Return what happened in the time range, so that nobody has to read logs to know."""
+    head = Head(
+        18,
+        "What happened",
+        "The last 50 events of the time range, newest first: programs that started or ended, lost "
+        "connections, tasks that were taken back, changes of the leader and of the fleet's state. "
+        "An event may be told late, but stands where it happened. Source: analytics.events.",
+        "string",
+        "nothing happened in this time",
+    )
+    query = sql("""
+        SELECT time AS "When", severity AS "Severity", node AS "Node", message AS "What"
+        FROM analytics.events WHERE $__timeFilter(time) ORDER BY time DESC LIMIT 50
+        """)
+    overrides = [
+        override("When", unit="dateTimeFromNow", custom__width=150),
+        override("Severity", mappings=SEVERITIES, custom__cellOptions=COLOURED, custom__width=90),
+        override("Node", custom__width=120, mappings=absent("-")),
+    ]
+    return table(head, query, overrides=overrides)
 
 
 def audit() -> Json:

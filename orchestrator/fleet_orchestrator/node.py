@@ -1,6 +1,7 @@
 """
 The node agent: keeps one worker running, says that the node lives, brings settings to it.
 
+It tells what happens to the programs of its machine.
 It listens for NOTIFY and wakes its worker through the worker's standard input; when the agent dies,
 that input ends and the worker ends itself.
 """
@@ -16,6 +17,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
 
 import psycopg
@@ -25,6 +27,8 @@ from fleet_timescale.connection import connect as connect_database
 from fleet_timescale.events import Outage
 
 from fleet_orchestrator import runtime
+from fleet_orchestrator.events import programs
+from fleet_orchestrator.events.spool import EventSpool
 from fleet_orchestrator.own_processes import OwnProcesses
 from fleet_orchestrator.settings import NodeSettings
 
@@ -36,6 +40,8 @@ logger = logging.getLogger(__name__)
 CHANNELS = ("fleet_work", "fleet_judge", "fleet_settings")
 RESTART_MAX_SECONDS = 5.0
 STEADY_SECONDS = 30.0  # a worker that ran so long has not failed at its start
+RESTARTS_MAX = 3  # short runs in a row; after more it is told that the worker does not stay up
+STOP_SECONDS = 4.0
 RETRY_SECONDS = 2.0
 WORKER = (sys.executable, "-m", "fleet_orchestrator.worker")
 
@@ -50,13 +56,14 @@ class Child:
     started_at: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def start(self) -> None:
-        """Start the worker."""
+    def start(self) -> int:
+        """Start the worker; return its process id."""
         logger.info("Starting the worker.", extra={"restarts": self.restarts})
         with self.lock:
             _close(self.process.stdin if self.process else None)
             self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, text=True)
         self.started_at = time.monotonic()
+        return self.process.pid
 
     def wake(self) -> None:
         """Tell the worker that there is something to look at."""
@@ -83,6 +90,11 @@ class Child:
         if self.process is None:
             return "stopped"
         return "running" if self.process.poll() is None else "restarting"
+
+    @property
+    def exit_code(self) -> int:
+        """How the worker ended: its status, or the negative number of a signal; 0 while it runs."""
+        return (self.process.returncode or 0) if self.process else 0
 
 
 def _write_line(pipe: IO[str] | None) -> None:
@@ -113,45 +125,68 @@ def decide_restart_delay(ran_seconds: float, restarts: int) -> float:
     return float(min(RESTART_MAX_SECONDS, 0.2 * 2 ** min(restarts - 1, 10)))
 
 
-def supervise(child: Child, stop: threading.Event) -> None:
-    """Keep the worker running until told to stop."""
+def supervise(child: Child, stop: threading.Event, spool: EventSpool, node: str) -> None:
+    """Keep the worker running until told to stop, then end it; tell each start and end."""
+    run = None
     while not stop.is_set():
-        child.start()
+        pid = child.start()
+        now = datetime.now(UTC)
+        run = programs.Run(node, "worker", pid, now)
+        spool.add(programs.started(run, now))
         while child.state == "running" and not stop.wait(0.2):
             pass
         if stop.is_set():
-            return
+            break
         ran = time.monotonic() - child.started_at
         child.restarts = 0 if ran >= STEADY_SECONDS else child.restarts + 1
-        code = child.process.returncode if child.process else None
-        logger.warning("The worker ended.", extra={"exit_code": code, "ran_seconds": round(ran, 1)})
+        logger.warning(
+            "The worker ended.", extra={"exit_code": child.exit_code, "ran_seconds": round(ran, 1)}
+        )
+        how = programs.describe_exit(child.exit_code)
+        was_up = child.restarts <= RESTARTS_MAX
+        spool.add(programs.ended(run, datetime.now(UTC), how, was_up=was_up))
+        run = None
         stop.wait(decide_restart_delay(ran, child.restarts))
+    child.stop(STOP_SECONDS)
+    if run is not None:
+        is_forced = child.exit_code == -signal.SIGKILL
+        spool.add(programs.stopped(run, datetime.now(UTC), is_forced=is_forced))
 
 
-def beat(connection: Connection, child: Child, folder: Path, own: OwnProcesses) -> float:
-    """Send one heartbeat, write settings.json; return seconds until the next."""
+@dataclass(frozen=True)
+class Agent:
+    """What the agent works with while it has a connection."""
+
+    child: Child
+    folder: Path  # in which the programs of the node meet
+    own: OwnProcesses
+    spool: EventSpool
+
+
+def beat(connection: Connection, agent: Agent) -> float:
+    """Send one heartbeat, write settings.json, tell events; return seconds until the next."""
+    child = agent.child
     row = connection.execute("SELECT * FROM fleet.node_settings()").fetchall()[0]
     connection.execute(
         "SELECT fleet.heartbeat(%s, %s, %s)", [__version__, child.state, row["version"]]
     )
-    ours = sorted(own.find() | ({child.process.pid} if child.process else set()))
+    ours = sorted(agent.own.find() | ({child.process.pid} if child.process else set()))
     content = {"settings_version": row["version"], "settings": row["settings"], "process_ids": ours}
-    runtime.write(folder / "settings.json", content)
+    runtime.write(agent.folder / "settings.json", content)
+    agent.spool.tell(connection)
     return float(row["settings"]["heartbeat_seconds"])
 
 
-def listen(
-    connection: Connection, child: Child, folder: Path, own: OwnProcesses, stop: threading.Event
-) -> None:
+def listen(connection: Connection, agent: Agent, stop: threading.Event) -> None:
     """Beat and wake until told to stop or the connection breaks."""
     for channel in CHANNELS:
         connection.execute(f"LISTEN {channel}".encode())
-    child.wake()  # what was notified before we listened
+    agent.child.wake()  # what was notified before we listened
     while not stop.is_set():
-        deadline = time.monotonic() + beat(connection, child, folder, own)
+        deadline = time.monotonic() + beat(connection, agent)
         while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
             for _ in connection.notifies(timeout=min(left, 0.5), stop_after=1):
-                child.wake()
+                agent.child.wake()
 
 
 def run(
@@ -162,14 +197,15 @@ def run(
     retry_seconds: float = RETRY_SECONDS,
 ) -> None:
     """Run the agent until told to stop; the database may come and go."""
-    own = OwnProcesses(settings.llm_url)
     outage = Outage(f"The node agent on {settings.node}", "it could not say that the node lives")
-    with _supervised(child, stop):
+    spool = EventSpool(settings.events_file, settings.node, settings.supervisor_log)
+    agent = Agent(child, settings.runtime_folder, OwnProcesses(settings.llm_url), spool)
+    with _supervised(child, stop, spool, settings.node):
         while not stop.is_set():
             try:
                 with connect() as connection:
                     outage.end(connection)
-                    listen(connection, child, settings.runtime_folder, own, stop)
+                    listen(connection, agent, stop)
             except psycopg.OperationalError as exc:
                 logger.warning("The database is away.", extra={"error": str(exc)})
                 outage.begin(exc)
@@ -177,15 +213,16 @@ def run(
 
 
 @contextmanager
-def _supervised(child: Child, stop: threading.Event) -> Iterator[None]:
-    keeper = threading.Thread(target=supervise, args=(child, stop))
+def _supervised(
+    child: Child, stop: threading.Event, spool: EventSpool, node: str
+) -> Iterator[None]:
+    keeper = threading.Thread(target=supervise, args=(child, stop, spool, node))
     keeper.start()
     try:
         yield
     finally:
         stop.set()
         keeper.join()
-        child.stop(timeout_seconds=4.0)
 
 
 def end_on_signal(stop: threading.Event) -> None:

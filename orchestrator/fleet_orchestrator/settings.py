@@ -21,22 +21,31 @@ class NodeSettings:
     llm_url: str
     llm_model: str
     node: str
+    events_file: Path  # of those that wait to be told
+    supervisor_log: Path | None = None  # of what else runs here; None: nobody to ask
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> NodeSettings:
         """
         Read FLEET_NODE, _DATABASE_URL_FILE, _RUNTIME_DIR, _LLM_MODEL, _LLM_URL or _LLM_URL_FILE.
 
-        The file is for an address that holds a login.
+        The file is for an address that holds a login. Events wait in FLEET_EVENTS_FILE, without it
+        in the runtime folder; FLEET_SUPERVISOR_LOG is read where it is set.
         """
+        runtime_folder = Path(settings.text(environ, "FLEET_RUNTIME_DIR"))
+        log = environ.get("FLEET_SUPERVISOR_LOG", "").strip()
         is_secret = bool(environ.get("FLEET_LLM_URL_FILE"))
         read_url = settings.secret if is_secret else settings.text
         return cls(
             dsn=settings.secret(environ, "FLEET_DATABASE_URL"),
-            runtime_folder=Path(settings.text(environ, "FLEET_RUNTIME_DIR")),
+            runtime_folder=runtime_folder,
             llm_url=read_url(environ, "FLEET_LLM_URL"),
             llm_model=settings.text(environ, "FLEET_LLM_MODEL"),
             node=settings.text(environ, "FLEET_NODE"),
+            events_file=Path(
+                settings.text(environ, "FLEET_EVENTS_FILE", str(runtime_folder / "events.json"))
+            ),
+            supervisor_log=Path(log) if log else None,
         )
 
 

@@ -37,6 +37,13 @@ def tokens_of_server(fleet) -> float:
     return float(re.search(r"^llamacpp:tokens_predicted_total (\S+)", text.text, re.MULTILINE)[1])
 
 
+def count_kills_told(fleet, pid) -> float:
+    return fleet.number(
+        "SELECT count(*) FROM analytics.events WHERE kind = 'program_ended' AND message LIKE %s",
+        f"% (process {pid}) was killed by SIGKILL after %",
+    )
+
+
 def workers_of(fleet) -> list[int]:
     commands = fleet.processes()
     return [pid for pid, command in commands.items() if "fleet_orchestrator.worker" in command]
@@ -124,11 +131,18 @@ def test_frozen_exporter_sends_a_mail_and_a_resolved_one(fleet, job_under_fire):
     fleet.wait_for("the resolved mail", lambda: fleet.mails("ExporterSilent", "RESOLVED"), 120)
 
 
-@pytest.mark.parametrize("program", OURS)
-def test_killed_program_comes_back(fleet, job_under_fire, program):
-    """kill -9 of one of our programs: it is up again, under another pid, with one worker."""
+@pytest.fixture(scope="module")
+def killed():
+    """The process ids of the programs that the tests below have killed."""
+    return []
+
+
+@pytest.mark.parametrize("program", [*OURS, "postgres"])
+def test_killed_program_comes_back(fleet, job_under_fire, killed, program):
+    """kill -9 of a program: it is up again, under another pid, with one worker, and it is told."""
     before = fleet.pid(program)
     os.kill(before, signal.SIGKILL)
+    killed.append(before)
 
     def is_back() -> bool:
         part = fleet.services()[program]
@@ -137,6 +151,7 @@ def test_killed_program_comes_back(fleet, job_under_fire, program):
     fleet.wait_for(f"{program} to come back", is_back, BACK)
     fleet.wait_for("one worker", lambda: len(workers_of(fleet)) == 1, BACK)
     assert fleet.number(LOST_OR_DOUBLED) == 0
+    fleet.wait_for("the event", lambda: count_kills_told(fleet, before), BACK)
 
 
 def test_killed_supervisor_is_told_and_mended(fleet, job_under_fire):
@@ -150,6 +165,17 @@ def test_killed_supervisor_is_told_and_mended(fleet, job_under_fire):
 
     fleet.run("up")
     fleet.wait_for("one worker", lambda: len(workers_of(fleet)) == 1, BACK)
+
+
+def test_each_kill_is_told_once(fleet, killed):
+    """Every killed program, and the supervisor, is one event, also after all the restarts."""
+    supervisor = "SELECT count(*) FROM analytics.events WHERE message ~ '^The supervisor .* lost'"
+    fleet.wait_for("the supervisor's event", lambda: fleet.number(supervisor), BACK)
+
+    assert {pid: count_kills_told(fleet, pid) for pid in killed} == dict.fromkeys(killed, 1)
+    assert fleet.number(supervisor) == 1
+    away = "SELECT count(DISTINCT message) FROM analytics.events WHERE kind = 'database_away'"
+    assert fleet.number(away) >= 1  # postgres was among them
 
 
 def test_nothing_is_lost_or_doubled(fleet, job_under_fire):

@@ -146,6 +146,21 @@ def test_audit_is_newest_first(panels, query):
     ]
 
 
+def test_events_are_newest_first(panels, query, owner):
+    """What happened last stands first; what happened before the time range is not shown."""
+    owner.execute("DELETE FROM telemetry.events")
+    for age, message in (("5 hours", "long ago"), ("2 hours", "first"), ("1 hour", "second")):
+        owner.execute(
+            "SELECT fleet.record_event(gen_random_uuid(), now() - %s::interval, 'warning',"
+            " 'program_ended', %s, 'alpha')",
+            [age, message],
+        )
+
+    rows = query(sql_of(panels, "What happened"))
+
+    assert [(row["Node"], row["What"]) for row in rows] == [("alpha", "second"), ("alpha", "first")]
+
+
 def test_panels_cannot_write(query):
     """Whatever a Viewer sends as SQL, it changes nothing."""
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):

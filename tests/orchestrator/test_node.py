@@ -17,6 +17,7 @@ from fleet_orchestrator.node import Child, decide_restart_delay, run
 from fleet_orchestrator.settings import NodeSettings
 
 AWAY = "SELECT node FROM analytics.events WHERE kind = 'database_away'"
+PROGRAMS = "SELECT node, message FROM analytics.events WHERE kind ~ '^program' ORDER BY time"
 HEARTBEAT = "SELECT last_heartbeat_at FROM fleet.nodes WHERE node = 'alpha'"
 
 
@@ -26,7 +27,9 @@ class Agent:
     def __init__(self, fleet, folder, beside):
         self.fleet, self.folder, self.beside = fleet, folder, beside
         self.stop, self.child = threading.Event(), None
-        self.settings = NodeSettings("", folder, "http://127.0.0.1:9/v1", "tiny", "alpha")
+        self.settings = NodeSettings(
+            "", folder, "http://127.0.0.1:9/v1", "tiny", "alpha", folder / "events.json"
+        )
 
     def start(self, *command, connect=None):
         self.child = Child(command=command)
@@ -79,10 +82,33 @@ def test_worker_that_cannot_live_is_tried_less_often(agent):
     """A worker that ends at its start is restarted with growing pauses, and the agent lives on."""
     agent.start("false")
 
-    wait_until(lambda: agent.child.restarts >= 3, "the third restart")
+    wait_until(lambda: agent.child.restarts >= 4, "the fourth restart")
 
     assert agent.thread.is_alive()
+    errors = "SELECT message FROM analytics.events WHERE severity = 'error'"
+    (row,) = wait_until(lambda: agent.fleet.rows(errors)[:1], "the error")
+    assert "ended with exit status 1" in row["message"]
+    assert row["message"].endswith("; it does not stay up, and is tried again.")
     wait_until(lambda: agent.fleet.value(HEARTBEAT), "a heartbeat")
+
+
+def test_worker_is_told_of_once_a_start_and_an_end(agent):
+    """Start, kill and next start are three events; the stop waits for the next agent."""
+    first = agent.start("cat")
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(agent.fleet.rows(PROGRAMS)) == 3, "three events")
+    second = agent.child.process.pid
+    agent.end()
+
+    rows = agent.fleet.rows(PROGRAMS)
+    assert [row["node"] for row in rows] == ["alpha"] * 3
+    start, end, again = (row["message"] for row in rows)
+    assert start == f"The worker on alpha (process {first}) started."
+    assert end.startswith(f"The worker on alpha (process {first}) was killed by SIGKILL after ")
+    assert end.endswith("; it is started again.")
+    assert again == f"The worker on alpha (process {second}) started."
+    (waiting,) = json.loads((agent.folder / "events.json").read_text())["waiting"]
+    assert waiting["message"].startswith(f"The worker on alpha (process {second}) was stopped")
 
 
 def test_agent_takes_its_worker_along(agent):

@@ -229,11 +229,11 @@ COMMENT ON COLUMN analytics.llm_requests.time_to_first_token_seconds IS 'Wait fo
 COMMENT ON COLUMN analytics.llm_requests.outcome IS 'ok, invalid (not the conversation asked for), aborted (by us) or error (of the server).';
 COMMENT ON COLUMN analytics.llm_requests.task_id IS 'The task that it was made for.';
 
-COMMENT ON VIEW analytics.events IS 'What happened to machines, jobs and the fleet.';
-COMMENT ON COLUMN analytics.events.time IS 'When it happened.';
+COMMENT ON VIEW analytics.events IS 'What happened to programs, machines, tasks and the fleet, each once, told by whoever saw it; kinds: timescale/README.md.';
+COMMENT ON COLUMN analytics.events.time IS 'When it happened; an absence when it began. It may have been told much later.';
 COMMENT ON COLUMN analytics.events.node IS 'The machine; NULL for what concerns the whole fleet.';
 COMMENT ON COLUMN analytics.events.severity IS 'info, warning or error.';
-COMMENT ON COLUMN analytics.events.kind IS 'What kind of event, such as task_failed.';
+COMMENT ON COLUMN analytics.events.kind IS 'What kind of event, such as program_ended or task_failed.';
 COMMENT ON COLUMN analytics.events.message IS 'The sentence for people.';
 
 COMMENT ON VIEW analytics.audit IS 'Every attempt to change something, refused ones included; without source addresses.';

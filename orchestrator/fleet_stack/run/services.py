@@ -154,6 +154,8 @@ def node(stack: Stack) -> Service:
             "FLEET_RUNTIME_DIR": str(stack.node_runtime),
             **_model_address(stack),
             "FLEET_LLM_MODEL": stack.model.name,
+            "FLEET_EVENTS_FILE": str(stack.base.home.path("spool", "events.json")),
+            "FLEET_SUPERVISOR_LOG": str(stack.base.home.path("logs", "supervisord.log")),
         },
         is_group=True,
     )

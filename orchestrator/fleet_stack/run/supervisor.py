@@ -197,7 +197,13 @@ def start(places: Places, environment: Mapping[str, str]) -> None:
     """
     Start supervisord in a new session with exactly this environment.
 
+<<<<<<< HEAD
     Raises StartError when it does not answer within START_SECONDS.
+=======
+    Its log is read by the node agent, perhaps another user: the umask of who calls must not matter.
+
+    Raises StartError when it ends at once.
+>>>>>>> 328f63f (orchestrator: tell each start and end of a program; grafana: show events)
     """
     command = [
         sys.executable,
@@ -208,7 +214,7 @@ def start(places: Places, environment: Mapping[str, str]) -> None:
         str(places.configuration),
     ]
     process = subprocess.Popen(
-        command, cwd="/", env=dict(environment), start_new_session=True,
+        command, cwd="/", env=dict(environment), start_new_session=True, umask=0o022,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     deadline = time.monotonic() + START_SECONDS

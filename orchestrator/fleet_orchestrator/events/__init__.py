@@ -1,0 +1,1 @@
+"""What happens to the programs of this machine, told as events by the node agent."""
