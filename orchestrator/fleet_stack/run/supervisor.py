@@ -197,13 +197,8 @@ def start(places: Places, environment: Mapping[str, str]) -> None:
     """
     Start supervisord in a new session with exactly this environment.
 
-<<<<<<< HEAD
-    Raises StartError when it does not answer within START_SECONDS.
-=======
     Its log is read by the node agent, perhaps another user: the umask of who calls must not matter.
-
-    Raises StartError when it ends at once.
->>>>>>> 328f63f (orchestrator: tell each start and end of a program; grafana: show events)
+    Raises StartError when it does not answer within START_SECONDS.
     """
     command = [
         sys.executable,
