@@ -129,7 +129,9 @@ class ProcFolder:
                 arguments = parse_arguments(read_file(f"{self._proc}/{pid}/cmdline"))
         except (OSError, ValueError):
             return None
-        looks = 1 if before is None else before.looks + 1
+        # What ran before our first scan is not new.
+        first = 1 if self._scans > 1 else SCANS_APART
+        looks = first if before is None else before.looks + 1
         process = Process(pid, stat.parent, stat.cpu_seconds, arguments)
         return _Known(inode, looks, stat.program, process)
 
