@@ -16,21 +16,21 @@ from fleet_timescale.errors import FleetError
 
 from fleet_exporters.collectors import SLOW_PERIODS, make_families
 from fleet_exporters.collectors.clock import Clock
-from fleet_exporters.counters import Counters
+from fleet_exporters.decision.rules import RulesFile
+from fleet_exporters.decision.verdict import Decider
 from fleet_exporters.exporter import Exporter
 from fleet_exporters.lock import hold_lock
-from fleet_exporters.rules import RulesFile
-from fleet_exporters.sampler import Sampler
-from fleet_exporters.segments import Segments
-from fleet_exporters.server import Server
+from fleet_exporters.reading.counters import Counters
+from fleet_exporters.reading.sampler import Sampler
 from fleet_exporters.settings import Settings, from_env
 from fleet_exporters.signals.sources import Watch, make_sources
-from fleet_exporters.sinks.prometheus import Exposition
-from fleet_exporters.sinks.rows import make_batch
+from fleet_exporters.sinks.database.rows import make_batch
+from fleet_exporters.sinks.database.segments import Segments
+from fleet_exporters.sinks.database.spool import Spool
+from fleet_exporters.sinks.database.timescale import Ingest
+from fleet_exporters.sinks.page.prometheus import Exposition
+from fleet_exporters.sinks.page.server import Server
 from fleet_exporters.sinks.state import StateFile
-from fleet_exporters.sinks.timescale import Ingest
-from fleet_exporters.spool import Spool
-from fleet_exporters.verdict import Decider
 
 if TYPE_CHECKING:
     from pathlib import Path

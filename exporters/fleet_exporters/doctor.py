@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_exporters.collectors import make_families
+from fleet_exporters.decision.rules import RulesFile
 from fleet_exporters.diagnosis import report, sensors, signals
 from fleet_exporters.diagnosis.finding import Diagnosis, Finding
 from fleet_exporters.diagnosis.probe import examine
-from fleet_exporters.rules import RulesFile
 from fleet_exporters.settings import parse_monitor_url
 from fleet_exporters.signals.executables import parse_list
 from fleet_exporters.signals.sources import make_sources

@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from fleet_exporters.decision.verdict import Decider, describe
 from fleet_exporters.sample import Sample, Tick
-from fleet_exporters.verdict import Decider, describe
 
 if TYPE_CHECKING:
     import threading
 
-    from fleet_exporters.sampler import Sampler
+    from fleet_exporters.reading.sampler import Sampler
 
 logger = logging.getLogger(__name__)
 

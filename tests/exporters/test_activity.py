@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from fleet_exporters.activity import Activity, Signals, decide_activity, merge
-from fleet_exporters.verdict import Decider
+from fleet_exporters.decision.activity import Activity, Signals, decide_activity, merge
+from fleet_exporters.decision.verdict import Decider
 
 TRACES = sorted((Path(__file__).parent / "fixtures" / "activity").glob("*.jsonl"))
 TICK = 5

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from fleet_exporters.background import BackgroundReader
 from fleet_exporters.errors import NoDevice
+from fleet_exporters.reading.background import BackgroundReader
 
 
 def fail(error):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from fleet_exporters.counters import Counters, parse_counters
 from fleet_exporters.errors import CountersError
+from fleet_exporters.reading.counters import Counters, parse_counters
 from fleet_exporters.sample import Sample
-from fleet_exporters.sinks.prometheus import render
+from fleet_exporters.sinks.page.prometheus import render
 
 TOKENS = {"name": "fleet_llm_tokens_total", "labels": {"model": "m", "kind": "prompt"}, "value": 7}
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fleet_exporters.collectors.disk import Disk, Mount
-from fleet_exporters.reading import take
+from fleet_exporters.reading.family import take
 from fleet_exporters.sample import Dropped
 
 NOBODY = 65534

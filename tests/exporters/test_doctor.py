@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fleet_exporters import doctor
-from fleet_exporters.activity import Signals
 from fleet_exporters.collectors import make_families
+from fleet_exporters.decision.activity import Signals
 from fleet_exporters.diagnosis import by_hand, sensors, signals
 from fleet_exporters.diagnosis.finding import (
     ABSENT,

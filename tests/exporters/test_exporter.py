@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from fleet_exporters.activity import Signals
 from fleet_exporters.catalogue import CATALOGUE
 from fleet_exporters.collectors import make_families
+from fleet_exporters.decision.activity import Signals
 from fleet_exporters.exporter import AFTER_READERS, Exporter, next_due
+from fleet_exporters.reading.sampler import Sampler
 from fleet_exporters.sample import Sample
-from fleet_exporters.sampler import Sampler
 from fleet_exporters.settings import from_env, parse_address
 from fleet_exporters.sinks.state import StateFile
 from fleet_timescale.errors import SettingsError

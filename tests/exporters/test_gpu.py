@@ -11,7 +11,7 @@ from fake_nvml import FakeNvml, NVMLError
 from fleet_exporters.collectors import gpu, nvml
 from fleet_exporters.collectors.gpu import RETRY_FIRST, Gpu
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.reading import take
+from fleet_exporters.reading.family import take
 from fleet_exporters.sample import Sample
 from fleet_exporters.signals import graphics
 

@@ -8,7 +8,7 @@ import pytest
 from fleet_exporters.collectors.gpu_amd import GpuAmd
 from fleet_exporters.collectors.gpu_intel import GpuIntel
 from fleet_exporters.errors import NoDevice
-from fleet_exporters.reading import take
+from fleet_exporters.reading.family import take
 from fleet_exporters.sample import Dropped, Sample
 
 

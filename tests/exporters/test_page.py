@@ -17,9 +17,9 @@ from fix_http import serving
 from fleet_exporters.catalogue import CATALOGUE, HISTOGRAM_SUFFIXES
 from fleet_exporters.errors import ExporterError
 from fleet_exporters.sample import Sample, Tick, Verdict
-from fleet_exporters.server import Server
-from fleet_exporters.sinks.prometheus import Exposition
-from fleet_exporters.sinks.text_format import render, render_value
+from fleet_exporters.sinks.page.prometheus import Exposition
+from fleet_exporters.sinks.page.server import Server
+from fleet_exporters.sinks.page.text_format import render, render_value
 from prometheus_client.parser import text_string_to_metric_families
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fleet_exporters.collectors.pi import Pi, parse_word, read_hwmon, read_sysfs
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.reading import take
+from fleet_exporters.reading.family import take
 from fleet_exporters.sample import Dropped, Sample
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from fake_nvml import FakeNvml, NVMLError
-from fleet_exporters.activity import Signals
+from fleet_exporters.decision.activity import Signals
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.signals.executables import find_listed, parse_list
 from fleet_exporters.signals.foreign_cpu import ForeignCpu

@@ -7,9 +7,9 @@ import threading
 import pytest
 from fleet_exporters.collectors import SLOW_PERIODS, make_families
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.reading import DEADLINE_SECONDS, STALE_SECONDS, Slow, take
+from fleet_exporters.reading.family import DEADLINE_SECONDS, STALE_SECONDS, Slow, take
+from fleet_exporters.reading.sampler import Sampler
 from fleet_exporters.sample import Dropped, Sample
-from fleet_exporters.sampler import Sampler
 
 DISK = Sample("fleet_disk_free_bytes", {"mount": "/"}, 5)
 LOAD = Sample("fleet_load_1m", {}, 0.5)

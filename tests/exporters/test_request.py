@@ -7,9 +7,9 @@ from http import HTTPStatus
 
 import pytest
 from fix_http import serving
-from fleet_exporters.request import HEAD_MAX, Request, parse, render_answer
-from fleet_exporters.server import Server
-from fleet_exporters.sinks.prometheus import Page
+from fleet_exporters.sinks.page.prometheus import Page
+from fleet_exporters.sinks.page.request import HEAD_MAX, Request, parse, render_answer
+from fleet_exporters.sinks.page.server import Server
 
 PROMETHEUS = (
     b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:9100\r\nUser-Agent: Prometheus/3.15.0\r\n"

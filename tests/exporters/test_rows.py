@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from fleet_exporters.sample import Sample, Tick, Verdict
-from fleet_exporters.sinks.rows import TABLES, Batch, make_batch
-from fleet_exporters.spool import Spool
+from fleet_exporters.sinks.database.rows import TABLES, Batch, make_batch
+from fleet_exporters.sinks.database.spool import Spool
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

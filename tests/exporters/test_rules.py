@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from fleet_exporters.rules import DEFAULTS, Bands, RulesError, RulesFile, parse_rules
-from fleet_exporters.verdict import Decider
+from fleet_exporters.decision.rules import DEFAULTS, Bands, RulesError, RulesFile, parse_rules
+from fleet_exporters.decision.verdict import Decider
 
 CATALOGUE = Path(__file__).parents[2] / "timescale" / "data" / "settings.json"
 

@@ -8,8 +8,8 @@ import math
 
 import pytest
 from fleet_exporters.errors import NoDevice, SensorError
+from fleet_exporters.reading.sampler import LABEL_LENGTH_MAX, Sampler, clean
 from fleet_exporters.sample import Sample
-from fleet_exporters.sampler import LABEL_LENGTH_MAX, Sampler, clean
 
 
 def load(value=1.0):

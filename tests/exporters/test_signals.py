@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from fleet_exporters.activity import Signals
+from fleet_exporters.decision.activity import Signals
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.signals import (
     battery,

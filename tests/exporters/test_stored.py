@@ -7,9 +7,9 @@ from functools import partial
 
 from fleet_exporters.catalogue import NODE_METRICS
 from fleet_exporters.sample import Sample, Tick, Verdict
-from fleet_exporters.sinks.rows import TABLES, make_batch
-from fleet_exporters.sinks.timescale import Ingest
-from fleet_exporters.spool import Spool
+from fleet_exporters.sinks.database.rows import TABLES, make_batch
+from fleet_exporters.sinks.database.spool import Spool
+from fleet_exporters.sinks.database.timescale import Ingest
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from fleet_exporters.collectors import temperatures
 from fleet_exporters.collectors.temperatures import LIST_SECONDS, Temperatures
+from fleet_exporters.decision.verdict import Decider
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.reading import take
+from fleet_exporters.reading.family import take
+from fleet_exporters.reading.sampler import Sampler
 from fleet_exporters.sample import IMPOSSIBLE, UNREADABLE, Dropped, Sample
-from fleet_exporters.sampler import Sampler
-from fleet_exporters.verdict import Decider
 
 CPU = "fleet_cpu_temperature_celsius"
 

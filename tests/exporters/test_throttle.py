@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from fleet_exporters.activity import Activity, Signals
-from fleet_exporters.rules import Bands, Rules
-from fleet_exporters.sample import Sample
-from fleet_exporters.throttle import (
+from fleet_exporters.decision.activity import Activity, Signals
+from fleet_exporters.decision.rules import Bands, Rules
+from fleet_exporters.decision.throttle import (
     SLOWDOWN_METRIC,
     Heat,
     Level,
@@ -18,6 +17,7 @@ from fleet_exporters.throttle import (
     decide_level,
     read_thermometers,
 )
+from fleet_exporters.sample import Sample
 
 BANDS = Bands()
 TICK = 5

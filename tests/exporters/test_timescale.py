@@ -9,9 +9,9 @@ from functools import partial
 import psycopg
 import pytest
 from fleet_exporters.sample import Sample, Tick, Verdict
-from fleet_exporters.sinks.rows import make_batch
-from fleet_exporters.sinks.timescale import RETRY_MAX, TICKS_PER_BATCH, Ingest
-from fleet_exporters.spool import Spool
+from fleet_exporters.sinks.database.rows import make_batch
+from fleet_exporters.sinks.database.spool import Spool
+from fleet_exporters.sinks.database.timescale import RETRY_MAX, TICKS_PER_BATCH, Ingest
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fix_postgres import Server, make_database
-from fleet_exporters.sinks.timescale import Ingest
+from fleet_exporters.sinks.database.timescale import Ingest
 from fleet_stack.parts.programs import find_tools
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from fleet_exporters.sample import Sample, Tick, Verdict
-from fleet_exporters.segments import Segments
-from fleet_exporters.sinks.rows import make_batch
-from fleet_exporters.spool import Spool
+from fleet_exporters.sinks.database.rows import make_batch
+from fleet_exporters.sinks.database.segments import Segments
+from fleet_exporters.sinks.database.spool import Spool
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TICK_SECONDS = 5

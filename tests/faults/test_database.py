@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 from fix_fleet import wait_until
-from fleet_exporters.sinks.timescale import ANSWER_SECONDS, Ingest
-from fleet_exporters.spool import KEEP_TICKS
+from fleet_exporters.sinks.database.spool import KEEP_TICKS
+from fleet_exporters.sinks.database.timescale import ANSWER_SECONDS, Ingest
 from fleet_timescale.connection import connect
 from readings import NOW, ROWS, TICK_SECONDS, batch, drain, open_spool, stored
 

@@ -8,11 +8,11 @@ import subprocess
 from datetime import UTC, datetime
 
 import pytest
-from fleet_exporters.counters import parse_counters
+from fleet_exporters.reading.counters import parse_counters
+from fleet_exporters.reading.sampler import Sampler
 from fleet_exporters.sample import Sample, Tick
-from fleet_exporters.sampler import Sampler
-from fleet_exporters.sinks.budget import SERIES_MAX, cut, decide_cap
-from fleet_exporters.sinks.prometheus import Exposition
+from fleet_exporters.sinks.page.budget import SERIES_MAX, cut, decide_cap
+from fleet_exporters.sinks.page.prometheus import Exposition
 from prometheus_client.parser import text_string_to_metric_families
 from readings import NOW, VERDICT
 

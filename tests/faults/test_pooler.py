@@ -11,7 +11,7 @@ import pytest
 from fix_fleet import wait_until
 from fix_ports import free_port
 from fix_postgres import run_as_nobody
-from fleet_exporters.sinks.timescale import Ingest
+from fleet_exporters.sinks.database.timescale import Ingest
 from fleet_stack.parts.pooler import find_pooler
 from fleet_timescale.connection import connect
 from readings import batch, drain, stored

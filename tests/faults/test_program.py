@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from fix_fleet import wait_until
 from fleet_exporters.exporter import Exporter
+from fleet_exporters.reading.sampler import Sampler
 from fleet_exporters.sample import Sample
-from fleet_exporters.sampler import Sampler
-from fleet_exporters.segments import Segments
-from fleet_exporters.sinks.prometheus import Exposition
-from fleet_exporters.sinks.rows import make_batch
+from fleet_exporters.sinks.database.rows import make_batch
+from fleet_exporters.sinks.database.segments import Segments
+from fleet_exporters.sinks.page.prometheus import Exposition
 from fleet_exporters.sinks.state import StateFile
 from readings import NOW, drain
 

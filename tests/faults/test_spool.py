@@ -9,9 +9,9 @@ import zlib
 from dataclasses import replace
 
 import pytest
-from fleet_exporters.frames import pack, parse_header, unpack
-from fleet_exporters.segments import Limits, Segments
-from fleet_exporters.spool import Spool
+from fleet_exporters.sinks.database.frames import pack, parse_header, unpack
+from fleet_exporters.sinks.database.segments import Limits, Segments
+from fleet_exporters.sinks.database.spool import Spool
 from readings import ROWS, batch
 
 SMALL = Limits(segment_ticks=5)

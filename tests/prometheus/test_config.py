@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
-from fleet_exporters.sampler import LABEL_LENGTH_MAX
+from fleet_exporters.reading.sampler import LABEL_LENGTH_MAX
 
 LIMITS = {
     "sample_limit",

@@ -10,8 +10,8 @@ from fleet_exporters.diagnosis import by_hand
 from fleet_exporters.diagnosis.finding import ABSENT, BROKEN, FOUND, Finding, explain
 from fleet_exporters.diagnosis.probe import Probe
 from fleet_exporters.errors import NoDevice
-from fleet_exporters.reading import take
-from fleet_exporters.sampler import clean, is_possible
+from fleet_exporters.reading.family import take
+from fleet_exporters.reading.sampler import clean, is_possible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

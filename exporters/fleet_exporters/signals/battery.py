@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from fleet_exporters.activity import Signals
+from fleet_exporters.decision.activity import Signals
 from fleet_exporters.errors import NoDevice
 
 if TYPE_CHECKING:

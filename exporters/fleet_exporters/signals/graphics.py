@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from fleet_exporters.activity import Signals
 from fleet_exporters.collectors.nvml import load_nvml
+from fleet_exporters.decision.activity import Signals
 from fleet_exporters.errors import SensorError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from fleet_exporters.activity import Signals
+from fleet_exporters.decision.activity import Signals
 from fleet_exporters.signals import executables
 from fleet_exporters.signals.foreign_cpu import ForeignCpu
 from fleet_exporters.signals.processes import find_tree, make_reader

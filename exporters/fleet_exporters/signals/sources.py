@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fleet_exporters.activity import Signals, merge
-from fleet_exporters.background import ABSENT_SECONDS, BackgroundReader
+from fleet_exporters.decision.activity import Signals, merge
 from fleet_exporters.errors import NoDevice
+from fleet_exporters.reading.background import ABSENT_SECONDS, BackgroundReader
 from fleet_exporters.signals import battery, windows
 from fleet_exporters.signals.graphics import Graphics
 from fleet_exporters.signals.scan import Scan

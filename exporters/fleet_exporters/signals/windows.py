@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Any
 
-from fleet_exporters.activity import Signals
+from fleet_exporters.decision.activity import Signals
 from fleet_exporters.errors import NoDevice, SensorError
 
 RUNNING_D3D_FULL_SCREEN = 3  # of QUERY_USER_NOTIFICATION_STATE

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from fleet_exporters.errors import FrameError
-from fleet_exporters.sinks.rows import TABLES, Batch, Row
+from fleet_exporters.sinks.database.rows import TABLES, Batch, Row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fleet_exporters.errors import FrameError
-from fleet_exporters.frames import HEADER_BYTES, Header, pack, parse_header, unpack
+from fleet_exporters.sinks.database.frames import HEADER_BYTES, Header, pack, parse_header, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fleet_exporters.sinks.rows import Batch
+    from fleet_exporters.sinks.database.rows import Batch
 
 logger = logging.getLogger(__name__)
 

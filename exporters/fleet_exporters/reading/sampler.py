@@ -1,7 +1,7 @@
 """
 Collect the readings of every sensor family once a tick; drop impossible values.
 
-Families that may hang are read in the background (see reading.py), the others at once. A family
+Families that may hang are read in the background (see family.py), the others at once. A family
 that fails does not affect the others: what it yielded before is kept, and its fleet_collector_up is
 0. A family without a device has no fleet_collector_up at all.
 """
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from fleet_exporters.catalogue import NODE_METRICS
 from fleet_exporters.errors import NoDevice, SensorError
-from fleet_exporters.reading import Slow, take
+from fleet_exporters.reading.family import Slow, take
 from fleet_exporters.sample import DROP_REASONS, IMPOSSIBLE, Sample
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
-    from fleet_exporters.reading import Reading
+    from fleet_exporters.reading.family import Reading
     from fleet_exporters.sample import Read
 
 logger = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from fleet_exporters.rules import DEFAULTS, Bands, Rules
+from fleet_exporters.decision.rules import DEFAULTS, Bands, Rules
 from fleet_exporters.sample import Sample, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fleet_exporters.activity import Activity, Signals
+    from fleet_exporters.decision.activity import Activity, Signals
 
 DWELL_SECONDS = 30.0  # a level is left downwards only after this stay
 EMERGENCY_SECONDS = 60.0

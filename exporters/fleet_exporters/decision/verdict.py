@@ -6,10 +6,10 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from fleet_exporters.activity import Activity, Signals, decide_activity
-from fleet_exporters.rules import Rules
+from fleet_exporters.decision.activity import Activity, Signals, decide_activity
+from fleet_exporters.decision.rules import Rules
+from fleet_exporters.decision.throttle import Heat, decide, decide_heat, read_thermometers
 from fleet_exporters.sample import LIMITS, MODES, Sample, Verdict
-from fleet_exporters.throttle import Heat, decide, decide_heat, read_thermometers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -12,13 +12,13 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING
 
 from fleet_exporters.errors import ExporterError
-from fleet_exporters.request import HEAD_END, HEAD_MAX, Request, parse, render_answer
-from fleet_exporters.sinks.text_format import CONTENT_TYPE
+from fleet_exporters.sinks.page.request import HEAD_END, HEAD_MAX, Request, parse, render_answer
+from fleet_exporters.sinks.page.text_format import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fleet_exporters.sinks.prometheus import Exposition, Page
+    from fleet_exporters.sinks.page.prometheus import Exposition, Page
 
 logger = logging.getLogger(__name__)
 

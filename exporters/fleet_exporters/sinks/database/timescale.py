@@ -19,8 +19,8 @@ from fleet_timescale.events import Outage
 from psycopg import sql
 
 from fleet_exporters.sample import Sample
-from fleet_exporters.sinks.deadline import Deadline
-from fleet_exporters.sinks.rows import TABLES, Table
+from fleet_exporters.sinks.database.deadline import Deadline
+from fleet_exporters.sinks.database.rows import TABLES, Table
 
 if TYPE_CHECKING:
     import threading
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from fleet_timescale.connection import Connect, Connection
 
-    from fleet_exporters.sinks.rows import Batch, Row
-    from fleet_exporters.spool import Spool
+    from fleet_exporters.sinks.database.rows import Batch, Row
+    from fleet_exporters.sinks.database.spool import Spool
 
 logger = logging.getLogger(__name__)
 

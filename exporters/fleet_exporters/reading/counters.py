@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from fleet_exporters.catalogue import SPEC_BY_SERIES, WORKER_METRICS
 from fleet_exporters.errors import CountersError
+from fleet_exporters.reading.sampler import clean
 from fleet_exporters.sample import Sample
-from fleet_exporters.sampler import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,8 +10,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fleet_exporters.background import BackgroundReader
 from fleet_exporters.errors import NoDevice, SensorError
+from fleet_exporters.reading.background import BackgroundReader
 from fleet_exporters.sample import UNREADABLE, Dropped, Sample
 
 if TYPE_CHECKING:

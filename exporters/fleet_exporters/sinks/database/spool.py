@@ -15,13 +15,13 @@ from collections import Counter, deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fleet_exporters.segments import LOST_FULL, LOST_REFUSED, REASONS
+from fleet_exporters.sinks.database.segments import LOST_FULL, LOST_REFUSED, REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet_exporters.segments import Segments
-    from fleet_exporters.sinks.rows import Batch
+    from fleet_exporters.sinks.database.rows import Batch
+    from fleet_exporters.sinks.database.segments import Segments
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet_exporters.sample import Sample
-from fleet_exporters.sinks.budget import SERIES_MAX, WORKER_RESERVE, Values, cut, cut_counters
-from fleet_exporters.sinks.text_format import render
+from fleet_exporters.sinks.page.budget import SERIES_MAX, WORKER_RESERVE, Values, cut, cut_counters
+from fleet_exporters.sinks.page.text_format import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""GET /metrics: the page is rendered when readings come, and served as it is."""
