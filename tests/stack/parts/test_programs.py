@@ -1,33 +1,23 @@
-"""Where third-party programs come from: the order, the versions, and the ways to fetch them."""
+"""Where Grafana, Prometheus and Alertmanager come from."""
 
 from __future__ import annotations
 
-import hashlib
-import tarfile
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from fix_http import QuietHandler, listen, serving
-from fleet_stack.fetch import debian, vendor
-from fleet_stack.fetch.cache import Cache, CacheError, decide_cache_root
+from fleet_stack.fetch import vendor
 from fleet_stack.fetch.download import DownloadError
-from fleet_stack.fetch.hosts import probe
-from fleet_stack.fetch.vendor import Pin, load_pins
 from fleet_stack.parts.installed import DEBIAN
 from fleet_stack.parts.program import (
-    Program,
     ProgramError,
-    decide_objection,
-    parse_version,
     render_program,
 )
 from fleet_stack.parts.programs import Sources, find_programs, is_any_available
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 ALL = ("grafana", "prometheus", "alertmanager")
-PIN = Pin("3.1.0", "", {}, "2.42", ("3.0.1",))
 
 
 def make_program(path: Path, version: str) -> None:
@@ -215,208 +205,6 @@ def test_older_release_of_the_vendor_is_kept_when_the_pinned_one_is_out_of_reach
     assert (found["prometheus"].origin, found["prometheus"].version) == ("vendor", "3.14.0")
 
 
-@pytest.mark.parametrize(
-    ("output", "version"),
-    [
-        ("prometheus, version 2.42.0+ds (branch: debian/sid, revision: 2.42.0+ds-5+b5)", "2.42.0"),
-        ("alertmanager, version 0.34.1 (branch: HEAD)", "0.34.1"),
-        ("grafana version 12.4.1", "12.4.1"),
-        ("grafana version unknown-dev", None),
-        ("", None),
-    ],
-)
-def test_versions_are_read(output, version):
-    """Each program tells its version in its own words."""
-    assert parse_version(output) == version
-
-
-@pytest.mark.parametrize(
-    ("version", "objection"),
-    [
-        ("2.42.0", None),
-        ("3.10.0", None),
-        ("2.9.9", "too old"),
-        ("3.0.1", "known faults"),
-        (None, "does not report"),
-    ],
-)
-def test_versions_are_judged(version, objection):
-    """Numbers are compared as numbers, and refused releases are refused."""
-    found = decide_objection(PIN, version)
-
-    assert found is None if objection is None else objection in found
-
-
-def test_pins_are_complete():
-    """Every pinned release passes its own rules and has a sha256 for both architectures."""
-    for pin in load_pins().values():
-        assert decide_objection(pin, pin.version) is None
-        assert "{arch}" in pin.url
-        assert pin.version in pin.url
-        assert {name: len(value) for name, value in pin.sha256.items()} == {
-            "amd64": 64,
-            "arm64": 64,
-        }
-
-
-@pytest.fixture
-def release(tmp_path):
-    """A vendor's server with one release, and its pin."""
-    folder = tmp_path / "served"
-    make_program(folder / "prometheus-3.1.0.linux-amd64" / "prometheus", "3.1.0")
-    (folder / "prometheus-3.1.0.linux-amd64" / "prometheus").chmod(0o700)
-    with tarfile.open(folder / "amd64.tar.gz", "w:gz") as tar:
-        tar.add(folder / "prometheus-3.1.0.linux-amd64", "prometheus-3.1.0.linux-amd64")
-
-    class Handler(QuietHandler, SimpleHTTPRequestHandler):
-        """Serves the files of the folder."""
-
-    sum_ = hashlib.sha256((folder / "amd64.tar.gz").read_bytes()).hexdigest()
-    with serving(listen(partial(Handler, directory=folder))) as url:
-        yield Pin("3.1.0", f"{url}/{{arch}}.tar.gz", {"amd64": sum_}, "2.42", ())
-
-
-def test_release_is_unpacked_for_everyone(release, cache, progress):
-    """The cache holds the release, readable by the user that runs the servers, and no archive."""
-    folder = vendor.fetch(cache, "prometheus", release, "amd64", progress)
-
-    assert (folder / "prometheus").stat().st_mode & 0o777 == 0o755
-    assert sorted(path.name for path in cache.root.iterdir() if path.suffix != ".lock") == [
-        "prometheus-3.1.0"
-    ]
-
-
-def test_release_with_another_sha256_is_not_unpacked(release, cache, progress):
-    """A release that is not the pinned one leaves nothing behind."""
-    wrong = Pin(**{**vars(release), "sha256": {"amd64": "f" * 64}})
-
-    with pytest.raises(DownloadError, match=r"expected f{64}"):
-        vendor.fetch(cache, "prometheus", wrong, "amd64", progress)
-
-    assert [path for path in cache.root.iterdir() if path.suffix != ".lock"] == []
-
-
-def test_full_disk_is_said_before_the_download(release, tmp_path, progress):
-    """The room is looked at first; the error names the place and both amounts."""
-    full = Cache(tmp_path / "full", free=lambda path: 5_000_000)
-
-    with pytest.raises(CacheError, match=r"no disk space for prometheus 3\.1\.0: .* has 5 MB free"):
-        vendor.fetch(full, "prometheus", release, "amd64", progress)
-
-
-def test_archive_that_leaves_its_folder_is_refused(tmp_path):
-    """An archive must not write elsewhere."""
-    (tmp_path / "file").write_text("x")
-    with tarfile.open(tmp_path / "bad.tar", "w") as tar:
-        tar.add(tmp_path / "file", "../file")
-
-    with pytest.raises(vendor.VendorError, match=r"wants to write to \.\./file"):
-        vendor.unpack(tmp_path / "bad.tar", tmp_path / "into")
-
-
-def test_reachable_hosts_are_told_from_others(release):
-    """One that answers counts, one that refuses the connection does not."""
-    good = release.url.format(arch="amd64")
-
-    assert probe([good, "http://127.0.0.1:1/"], seconds=3.0) == {good}
-
-
-def test_host_that_never_answers_does_not_hold_up_the_start():
-    """The time for all hosts together is limited."""
-    never = threading.Event()
-
-    assert (
-        probe(["http://a", "http://b"], is_reachable=lambda url: never.wait(30.0), seconds=0.05)
-        == frozenset()
-    )
-
-    never.set()
-
-
-def fake_apt(known, calls):
-    """Stand for apt-get, apt-cache and dpkg."""
-
-    def run(command, folder):
-        calls.append(command)
-        if command[0] == "apt-cache":
-            return "".join(f"Package: {name}\nVersion: 1\n\n" for name in known)
-        if command[0] == "apt-get" and "download" in command:
-            for name in command[command.index("download") + 1 :]:
-                (folder / f"{name}_1_amd64.deb").touch()
-        if command[0] == "dpkg":
-            make_program(
-                folder / command[-1] / "usr/bin" / Path(command[-2]).name.partition("_")[0],
-                "2.42.0",
-            )
-        return ""
-
-    return run
-
-
-def test_debian_packages_are_unpacked_and_not_installed(cache):
-    """Only what the mirror knows is asked for, with lists of our own; only the result stays."""
-    calls = []
-
-    folder = debian.fetch(cache, DEBIAN, fake_apt([*DEBIAN.packages, "libjs-d3"], calls))
-
-    assert (folder / "usr/bin/prometheus-alertmanager").exists()
-    assert [path for path in cache.root.iterdir() if path.suffix != ".lock"] == [folder]
-    downloads = [command for command in calls if "download" in command]
-    assert downloads[0][-3:] == ["prometheus", "prometheus-alertmanager", "libjs-d3"]
-    assert not any("install" in command for command in calls)
-    assert all(
-        any("Dir::State::lists=" in word for word in command)
-        for command in calls
-        if command[0] != "dpkg"
-    )
-
-
-def test_mirror_without_the_packages_is_named(cache):
-    """A mirror that lacks a package is an error with the package's name."""
-    with pytest.raises(debian.DebianError, match="no prometheus-alertmanager; add a full mirror"):
-        debian.fetch(cache, DEBIAN, fake_apt(["prometheus"], []))
-
-
-def test_failing_command_tells_its_last_line(tmp_path):
-    """What a command said last is what people read."""
-    with pytest.raises(debian.DebianError, match="failed: E: no luck"):
-        debian.run(["sh", "-c", "echo first >&2; echo E: no luck >&2; exit 100"], tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("environ", "user", "root"),
-    [
-        ({"HOME": "/root"}, 0, "/var/cache/fleet"),
-        ({"HOME": "/home/a"}, 1000, "/home/a/.cache/fleet"),
-        ({"HOME": "/home/a", "XDG_CACHE_HOME": "/big"}, 1000, "/big/fleet"),
-        ({"HOME": "/home/a", "XDG_CACHE_HOME": "relative"}, 1000, "/home/a/.cache/fleet"),
-    ],
-)
-def test_cache_lies_where_its_user_can_write(environ, user, root):
-    """Root's cache is the system's; everybody else has one of their own."""
-    assert decide_cache_root(environ, user) == Path(root)
-
-
-def test_unusable_cache_is_named(tmp_path):
-    """A place that cannot be made is an error with the place and the remedy."""
-    (tmp_path / "file").touch()
-    cache = Cache(tmp_path / "file" / "fleet")
-
-    with (
-        pytest.raises(CacheError, match=r"file/fleet cannot be written .* XDG_CACHE_HOME"),
-        cache.lock("x"),
-    ):
-        pytest.fail("the lock was given")
-
-
-def test_leftover_of_a_killed_run_is_removed(cache):
-    """A half-made folder does not become part of the next one."""
-    (cache.path(".it.new") / "half").mkdir(parents=True)
-
-    with cache.lock("it"), cache.scratch("it") as scratch:
-        assert list(scratch.iterdir()) == []
-
-
 def test_lines_name_version_and_place(find, tmp_path):
     """The one line tells what was taken and where it lies."""
     make_program(tmp_path / "mine" / "prometheus", "3.5.0")
@@ -448,11 +236,3 @@ def test_absent_program_is_looked_for_on_this_machine(cache, tmp_path):
 
     assert is_any_available(["prometheus"], environ, cache=cache)
     assert not is_any_available(["alertmanager"], environ, cache=cache)
-
-
-def test_login_of_an_external_program_is_not_reported():
-    """The line goes to the terminal, and from there into logs."""
-    program = Program("prometheus", origin="external", url="http://me:pw7@prometheus.lan:9090")
-
-    assert "prometheus.lan:9090" in render_program(program)
-    assert "pw7" not in render_program(program)
