@@ -7,19 +7,24 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 
 from fleet_control_api import problems
+from fleet_control_api.audit_rate_limit import AuditRateLimit
 from fleet_control_api.body import SIZE_MAX
-from fleet_control_api.context import Services
+from fleet_control_api.context import LOGINS_OF_SOURCE, STREAMS_MAX, Services
 from fleet_control_api.context import services as running_services
 from fleet_control_api.database import Database
+from fleet_control_api.debounce import Debounce
 from fleet_control_api.errors import ControlApiError
 from fleet_control_api.grafana import GrafanaAuthenticator, Keys
 from fleet_control_api.identity import ANONYMOUS
+from fleet_control_api.limits import RateLimit
+from fleet_control_api.metrics import Metrics
 from fleet_control_api.roles import route_of
 from fleet_control_api.routes import (
     audit,
@@ -77,6 +82,14 @@ def make_services(settings: Settings) -> Services:
         database=Database(settings.dsn),
         sessions=Sessions(settings.jwt_key),
         grafana=GrafanaAuthenticator(settings.proxy_secret, settings.grafana_issuer, keys),
+        metrics=Metrics(),
+        audit_limit=AuditRateLimit(),
+        logins_by_source=RateLimit(LOGINS_OF_SOURCE, 60),
+        logins_by_name=RateLimit(5, 60),
+        writes=RateLimit(600, 60),
+        refreshes=RateLimit(20, 60),
+        debounce=Debounce(),
+        streams=BoundedSemaphore(STREAMS_MAX),
     )
 
 

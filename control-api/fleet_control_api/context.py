@@ -6,22 +6,22 @@ Made once by the application factory and found through the running app.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from threading import BoundedSemaphore
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, g, request
 
-from fleet_control_api.audit_rate_limit import AuditRateLimit
-from fleet_control_api.debounce import Debounce
-from fleet_control_api.limits import RateLimit
-from fleet_control_api.metrics import Metrics
-
 if TYPE_CHECKING:
+    from threading import BoundedSemaphore
+
+    from fleet_control_api.audit_rate_limit import AuditRateLimit
     from fleet_control_api.commands import Done
     from fleet_control_api.database import Database
+    from fleet_control_api.debounce import Debounce
     from fleet_control_api.grafana import GrafanaAuthenticator
     from fleet_control_api.identity import Identity
+    from fleet_control_api.limits import RateLimit
+    from fleet_control_api.metrics import Metrics
     from fleet_control_api.sessions import Sessions
     from fleet_control_api.settings import Settings
 
@@ -37,16 +37,16 @@ class Services:
     database: Database
     sessions: Sessions
     grafana: GrafanaAuthenticator
-    metrics: Metrics = field(default_factory=Metrics)
-    audit_limit: AuditRateLimit = field(default_factory=AuditRateLimit)
+    metrics: Metrics
+    audit_limit: AuditRateLimit
     # Per source address, then per login name: a password is guessed on neither way.
-    logins_by_source: RateLimit = field(default_factory=lambda: RateLimit(LOGINS_OF_SOURCE, 60))
-    logins_by_name: RateLimit = field(default_factory=lambda: RateLimit(5, 60))
+    logins_by_source: RateLimit
+    logins_by_name: RateLimit
     # Per person and way in: what they try to change, and how often they renew a login.
-    writes: RateLimit = field(default_factory=lambda: RateLimit(600, 60))
-    refreshes: RateLimit = field(default_factory=lambda: RateLimit(20, 60))
-    debounce: Debounce[Done[Any]] = field(default_factory=Debounce)
-    streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(STREAMS_MAX))
+    writes: RateLimit
+    refreshes: RateLimit
+    debounce: Debounce[Done[Any]]
+    streams: BoundedSemaphore
 
 
 def services() -> Services:

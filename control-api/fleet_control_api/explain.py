@@ -56,7 +56,7 @@ def _expect(kind: str, field: dict[str, Any], value: Any) -> str:
     if kind in {"greater_than_equal", "less_than_equal"}:
         return f"must be {_bounds(kind, field)}, not {{}}"
     if kind in {"string_too_long", "too_long"}:
-        return f"has {_count(value)} characters; {field['maxLength']} are allowed"
+        return f"has {len(value)} characters; {field['maxLength']} are allowed"
     is_blank = not isinstance(value, str) or not value.strip()
     if kind in {"string_pattern_mismatch", "string_unicode"} and not is_blank:
         return "must be one line of printable characters"
@@ -72,10 +72,6 @@ def _bounds(kind: str, field: dict[str, Any]) -> str:
     if high < INTEGER_MAX:
         return f"between {low} and {high}"
     return f"at least {low}" if kind == "greater_than_equal" else f"at most {high}"
-
-
-def _count(value: Any) -> int:
-    return len(value.get_secret_value() if hasattr(value, "get_secret_value") else value)
 
 
 @cache

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from fleet_control_api.app import create_app, make_services
 from fleet_control_api.body import DEPTH_MAX, SIZE_MAX, measure_depth, parse_body
-from fleet_control_api.context import Services
 from fleet_control_api.errors import MalformedError
 from fleet_control_api.openapi import describe
 from fleet_control_api.roles import route_of
@@ -168,9 +167,10 @@ def test_runbook_is_readable_without_login(api, control_settings, tmp_path):
     (tmp_path / "runbooks").mkdir()
     (tmp_path / "runbooks" / "NodeDown.md").write_text("# NodeDown\n")
     (tmp_path / "secret.md").write_text("secret")
-    services = Services(replace(control_settings, runbooks=tmp_path / "runbooks"), *(
-        getattr(api.app.extensions["fleet"], name) for name in ("database", "sessions", "grafana")
-    ))  # fmt: skip
+    services = replace(
+        api.app.extensions["fleet"],
+        settings=replace(control_settings, runbooks=tmp_path / "runbooks"),
+    )
     client = create_app(control_settings, services).test_client()
 
     shown = client.get("/api/v1/runbooks/NodeDown")
