@@ -1,0 +1,178 @@
+"""The OpenAPI document against the running application, as schemathesis compares the two."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import cycle
+
+import fix_control
+import pytest
+import schemathesis
+from fleet_control_api.identity import Role
+from fleet_control_api.limits import RateLimit
+from schemathesis.engine import events, from_schema
+from schemathesis.transport.wsgi import WSGITransport
+
+SEED = 20261127
+DOCUMENT = "/api/v1/openapi.json"
+PASSWORD = "correct horse"
+ROLES = ("viewer", "operator", "admin")
+TURNS = range(2, 41)
+
+# A remark of hypothesis about its own speed.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Call the application as a server does: no options of sockets, and each answer closed."""
+    send = WSGITransport.send
+
+    def send_in_process(self, case, *, max_redirects=None, verify=None, cert=None, **options):
+        return send(self, case, buffered=True, **options)
+
+    monkeypatch.setattr(WSGITransport, "send", send_in_process)
+
+
+@pytest.fixture
+def unlimited(api):
+    """The API with a user of each role, one conversation, and no limit of requests a minute."""
+    names = ("logins_by_source", "logins_by_name", "writes", "refreshes")
+    api.use(**{name: RateLimit(10**6, 60) for name in names})
+    for role in ROLES:
+        fix_control.make_user(api.owner, role, role, PASSWORD)
+    return api
+
+
+def open_session(api, role="viewer"):
+    """The tokens of a new login, without the work of checking a password."""
+    services = api.app.extensions["fleet"]
+    with services.database.transaction() as connection:
+        return services.sessions.open(connection, role, Role.parse(role))
+
+
+def log_in(api, role="viewer"):
+    return {"Authorization": f"Bearer {open_session(api, role).access_token}"}
+
+
+def find_contradictions(api, choose_headers, examples, *, prepare=lambda _: None):
+    """
+    Run all checks of schemathesis; return what they find, a line each, with the request.
+
+    `choose_headers` says for a path who calls; `examples` bounds the requests of an operation.
+    """
+    generation = {"max-examples": examples, "database": "none"}
+    config = schemathesis.Config.from_dict(
+        {"seed": SEED, "continue-on-failure": True, "generation": generation}
+    )
+    schema = schemathesis.openapi.from_wsgi(DOCUMENT, api.app, config=config)
+    prepare(schema)
+
+    @schema.auth(refresh_interval=None)
+    class Login:
+        def get(self, case, context):
+            return choose_headers(case.operation.path.removeprefix("/api/v1"))
+
+        def set(self, case, data, context):
+            case.headers.update(data)
+
+    found = {}
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.FatalError):
+            raise event.exception
+        if isinstance(event, events.NonFatalError):
+            found[f"{event.label}: {event.value}"] = ""
+        if isinstance(event, events.ScenarioFinished):
+            for check in (c for checks in event.recorder.checks.values() for c in checks):
+                if check.failure_info:
+                    failure = check.failure_info.failure
+                    key = f"{failure.operation}: {check.name}: {failure.message}"
+                    found.setdefault(key, check.failure_info.code_sample)
+    return [f"{key}\n{sample}" for key, sample in found.items()]
+
+
+def fill_in_what_no_document_can_say(api, schema):
+    """Credentials that exist, and parameters of a query that depend on each other."""
+
+    @schema.hook
+    def map_body(context, body):
+        path = context.operation.path.removeprefix("/api/v1") if context.operation else ""
+        if path == "/auth/login" and is_valid(body, {"login", "password"}):
+            return {"login": "viewer", "password": PASSWORD}
+        if path == "/auth/refresh" and is_valid(body, {"refresh_token"}):
+            return {"refresh_token": open_session(api).refresh_token}
+        return body
+
+    @schema.hook
+    def map_query(context, query):
+        if not (context.operation and context.operation.path.endswith("/job-submit")):
+            return query
+        turns = sorted([query.get("min_turns", 6), query.get("max_turns", 8)], key=str)
+        if not all(isinstance(number, int) and number in TURNS for number in turns):
+            return query
+        return {**query, "min_turns": min(turns), "max_turns": max(turns)}
+
+
+def is_valid(body, names):
+    """True for values that the document allows: those that it refuses stay as they are."""
+    return (
+        isinstance(body, dict)
+        and body.keys() == names
+        and all(isinstance(text, str) and 0 < len(text.strip()) < 500 for text in body.values())
+        and all(text.isprintable() for text in body.values())
+    )
+
+
+def count_answers(api):
+    """The statuses that each operation was answered with, as the application itself counts."""
+    answers = defaultdict(set)
+    for metric in api.app.extensions["fleet"].metrics.registry.collect():
+        for sample in metric.samples:
+            if sample.name == "fleet_control_api_requests_total":
+                operation = sample.labels["method"], sample.labels["route"]
+                answers[operation].add(int(sample.labels["status"]))
+    return answers
+
+
+@pytest.mark.usefixtures("in_process")
+def test_document_says_what_the_application_checks(unlimited, write_conversation):
+    """No check finds a contradiction, and each operation serves a valid request."""
+    api = unlimited
+    write_conversation()
+    people = cycle([log_in(api, role) for role in ROLES])
+    clickers = cycle([api.headers(f"grafana:{user}") for user in ("viewer", "editor", "admin")])
+
+    def choose_headers(path):
+        if path == "/sd/nodes":
+            return api.headers("sd")
+        if path == "/auth/logout":
+            return log_in(api)  # it ends the session, so each has one of its own
+        return next(clickers if path.startswith("/buttons/") else people)
+
+    found = find_contradictions(
+        api,
+        choose_headers,
+        6,
+        prepare=lambda schema: fill_in_what_no_document_can_say(api, schema),
+    )
+
+    assert found == []
+    served = {
+        operation
+        for operation, statuses in count_answers(api).items()
+        if any(200 <= status < 300 for status in statuses)
+    }
+    operations = {
+        (method, rule.rule)
+        for rule in api.app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert operations - served == set()
+
+
+@pytest.mark.usefixtures("in_process")
+def test_document_holds_for_a_stranger(unlimited):
+    """Whoever has an admin's token and the document, and no more, finds no contradiction."""
+    headers = unlimited.headers("admin")
+
+    assert find_contradictions(unlimited, lambda _: headers, 2) == []
