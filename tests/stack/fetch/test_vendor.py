@@ -12,19 +12,7 @@ from fix_http import QuietHandler, listen, serving
 from fleet_stack.fetch import vendor
 from fleet_stack.fetch.cache import Cache, CacheError
 from fleet_stack.fetch.download import DownloadError
-from fleet_stack.fetch.vendor import Pin, load_pins
-
-
-def test_pins_are_complete():
-    """Every pinned release passes its own rules and has a sha256 for both architectures."""
-    for pin in load_pins().values():
-        assert decide_objection(pin, pin.version) is None
-        assert "{arch}" in pin.url
-        assert pin.version in pin.url
-        assert {name: len(value) for name, value in pin.sha256.items()} == {
-            "amd64": 64,
-            "arm64": 64,
-        }
+from fleet_stack.fetch.vendor import Pin
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fleet_stack.fetch.vendor import Pin
+from fleet_stack.fetch.vendor import Pin, load_pins
 from fleet_stack.parts.program import (
     Program,
     decide_objection,
@@ -52,3 +52,15 @@ def test_login_of_an_external_program_is_not_reported():
 
     assert "prometheus.lan:9090" in render_program(program)
     assert "pw7" not in render_program(program)
+
+
+def test_pins_are_complete():
+    """Every pinned release passes its own rules and has a sha256 for both architectures."""
+    for pin in load_pins().values():
+        assert decide_objection(pin, pin.version) is None
+        assert "{arch}" in pin.url
+        assert pin.version in pin.url
+        assert {name: len(value) for name, value in pin.sha256.items()} == {
+            "amd64": 64,
+            "arm64": 64,
+        }
