@@ -140,7 +140,7 @@ class Worker:
             owner = Owner(self.runtime_folder)
             writer = Writer(
                 store,
-                self.endpoint,
+                self.endpoint.for_conversation(),
                 limits,
                 lambda: lease.is_held and not self.stop.is_set() and not owner.has_cut(),
             )
@@ -200,7 +200,7 @@ class Worker:
         self.circuit = self.circuit.after_canary(has_answered=has_answered)
         store.decide_failures(can_write=has_answered)
         if was_open != self.circuit.is_open:
-            self.endpoint.known.continuation = None  # the server may have come back as another
+            self.endpoint.known.forget()  # the server may have come back as another
             self.tell_circuit(store, reason)
         self.publish_counters(store)
 

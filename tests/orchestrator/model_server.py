@@ -51,6 +51,8 @@ class ModelServer:
     manner: str = "continues"
     requests: list[dict[str, Any]] = field(default_factory=list)
     probes: list[dict[str, Any]] = field(default_factory=list)
+    slots: list[dict[str, Any]] | None = None
+    looks: int = 0  # at the slots
     prompt_tokens: int = 0
     completion_tokens: int = 0
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -121,7 +123,7 @@ def speak(request: dict[str, Any]) -> list[dict[str, str]]:
 
 
 class Handler(QuietHandler):
-    """POST /v1/chat/completions, streamed."""
+    """POST /v1/chat/completions, streamed; GET /slots."""
 
     protocol_version = "HTTP/1.1"
     model_server: ModelServer
@@ -137,6 +139,16 @@ class Handler(QuietHandler):
                 server.requests.append(request)
                 answer = server.choose(request)
         getattr(self, answer.kind)(request, answer)
+
+    def do_GET(self):
+        """Tell the slots as llama.cpp does; other servers have none."""
+        server = self.model_server
+        with server.lock:
+            server.looks += self.path == "/slots"
+        if self.path == "/slots" and server.slots is not None:
+            self.reply(200, json.dumps(server.slots).encode())
+        else:
+            self.reply(404, b'{"error": "no such page"}')
 
     def continues(self, request, answer):
         """Go on behind the last character of the beginning."""

@@ -148,6 +148,34 @@ def test_prompt_tokens_are_summed_as_far_as_they_are_told(fleet, told, total):
     assert fleet.value(sql, made) == total
 
 
+@pytest.mark.parametrize(
+    ("cached", "events"),
+    [
+        ([0, 0, 0, 0], 1),
+        ([100, 9, 9, 9], 1),
+        ([0, 10, 10, 10], 0),
+        ([0, 0, 0], 0),
+        ([None] * 4, 0),
+        ([0, None, 0, 0], 0),
+    ],
+    ids=["never", "hardly", "a tenth", "too few calls", "untold", "too few told"],
+)
+def test_cache_that_never_hits_is_an_event(fleet, cached, events):
+    """Told when a conversation is stored, once a day: what a call has read, the next one needs."""
+    fleet.submit(count=2)
+    for _ in range(2):
+        held = fleet.claim_one().start().store()
+        for tokens in cached:
+            fleet.rows(
+                "SELECT fleet.record_llm_request(%s, %s, 'tiny', 100, 20, 1, 0.1, 'ok', %s)",
+                uuid.uuid4(), held.row["task_id"], tokens, user="alpha",
+            )  # fmt: skip
+        held.finish()
+
+    rows = fleet.rows("SELECT * FROM analytics.events WHERE kind = 'llm_cache_missed'")
+    assert [row["node"] for row in rows] == ["alpha"] * events
+
+
 def test_start_keeps_what_the_first_attempt_fixed(fleet):
     """A task continued elsewhere has the persona and prompt of its beginning."""
     fleet.submit()

@@ -115,6 +115,30 @@ END $$;
 COMMENT ON FUNCTION fleet.store_conversation(uuid, uuid, integer, text) IS
   'running -> done and the conversation stored as unjudged; its tokens and seconds are those of all calls for the task.';
 
+CREATE OR REPLACE FUNCTION fleet.tell_missed_cache(p_task uuid, p_model text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_node text := fleet.current_node();
+  v_read bigint;
+  v_cached bigint;
+BEGIN
+  SELECT sum(c.prompt_tokens), sum(c.cached_prompt_tokens) INTO v_read, v_cached
+  FROM (SELECT r.prompt_tokens, r.cached_prompt_tokens, row_number() OVER (ORDER BY r.time) AS number
+        FROM telemetry.llm_requests r WHERE r.task_id = p_task AND r.node = v_node
+          AND r.prompt_tokens IS NOT NULL AND r.cached_prompt_tokens IS NOT NULL) c
+  WHERE c.number > 1 HAVING count(*) >= 3;
+  IF v_cached * 10 < v_read THEN
+    -- Told once a day: the id is the same for all conversations of a node with a model.
+    PERFORM fleet.record_event(
+      md5(format('llm_cache_missed %s %s %s', v_node, p_model, (now() AT TIME ZONE 'UTC')::date))::uuid,
+      NULL, 'warning', 'llm_cache_missed',
+      format('The model server had kept %s of %s tokens of prompts of %s that it had read in the same conversation just before: '
+        'it reads each turn from the beginning. Give it a cache, or a slot for each conversation.', v_cached, v_read, p_model));
+  END IF;
+END $$;
+COMMENT ON FUNCTION fleet.tell_missed_cache(uuid, text) IS
+  'An event when the calls of a task, after its first, found less than a tenth of their prompts in the server''s cache; at least three must have told.';
+
 CREATE OR REPLACE FUNCTION fleet.finish_task(p_task uuid, p_worker uuid, p_attempt integer, p_model text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -125,6 +149,7 @@ BEGIN
   END IF;
   -- Whatever failed here before: this node can write.
   PERFORM fleet.decide_failures(true);
+  PERFORM fleet.tell_missed_cache(p_task, p_model);
   PERFORM pg_notify('fleet_judge', v_conversation::text);
   RETURN v_conversation;
 END $$;

@@ -12,7 +12,7 @@ import logging
 import time
 import uuid
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
@@ -22,6 +22,7 @@ from fleet_orchestrator.generation.answer import Answer, Event, Model, Piece, Us
 from fleet_orchestrator.generation.background_reader import read_in_background
 from fleet_orchestrator.generation.endpoint_error import EndpointError, Kind
 from fleet_orchestrator.generation.quoting import hide_prompt
+from fleet_orchestrator.generation.slots import decide_slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -42,6 +43,7 @@ Outcome = Literal["ok", "invalid", "aborted", "error"]
 Continuation = Literal["continues", "starts_over", "refuses"]
 CONNECT_SECONDS = 3.0
 LOOK_SECONDS = 0.5  # how often we ask whether to go on while the server says nothing
+SLOTS_SECONDS = 2.0  # a server that reads a long prompt answers late; then it may choose itself
 FIRST_TOKEN_SECONDS = 120.0  # a cold server loads its model first
 # vLLM wants to be told; llama.cpp continues a last assistant message anyway. Hosted services refuse
 # what they do not know, and continue nothing.
@@ -104,21 +106,45 @@ class Known:
 
     model: str | None = None
     continuation: Continuation | None = None
+    may_have_slots: bool = True
 
     def see_model(self, name: str) -> None:
         """Take in the name that an answer has."""
         if self.model not in {None, name}:
-            self.continuation = None
+            self.forget()
         self.model = name
+
+    def forget(self) -> None:
+        """Have everything found out again: the server may be another one now."""
+        self.continuation, self.may_have_slots = None, True
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server, the model to ask it for, and what is known of both."""
+    """
+    A server, the model to ask it for, and what is known of both.
+
+    `slot` is that of a conversation, where the server has several.
+    """
 
     client: openai.OpenAI
     model: str
     known: Known = field(default_factory=Known)
+    slot: int | None = None
+
+    def for_conversation(self) -> Endpoint:
+        """Return the endpoint with a slot for the calls of one conversation, if it needs one."""
+        if self.known.continuation != "continues" or not self.known.may_have_slots:
+            return self
+        address = str(self.client.base_url.join("../slots"))
+        try:
+            slots = self.client.with_options(timeout=SLOTS_SECONDS).get(address, cast_to=object)
+        except openai.APITimeoutError:
+            return self  # it reads a long prompt; the next conversation asks again
+        except (openai.OpenAIError, ValueError):
+            slots = None
+        self.known.may_have_slots = isinstance(slots, list) and len(slots) > 1
+        return replace(self, slot=decide_slot(slots))
 
     def stream(
         self, request: Request, call: Call, keep_going: Callable[[], bool]
@@ -177,8 +203,12 @@ class Endpoint:
             "seed": request.seed % 2**31,
             "max_tokens": request.tokens_max or openai.omit,
             "response_format": _render_format(request.schema) if request.schema else openai.omit,
-            "extra_body": CONTINUE | COUNT_EACH_PIECE if request.continues else None,
+            "extra_body": self._render_continuation() if request.continues else None,
         }
+
+    def _render_continuation(self) -> dict[str, Any]:
+        slot = {} if self.slot is None else {"id_slot": self.slot}
+        return CONTINUE | COUNT_EACH_PIECE | slot
 
 
 def _render_format(schema: dict[str, Any]) -> dict[str, Any]:
