@@ -175,6 +175,18 @@ def test_files_are_short():
     assert long == {}
 
 
+def test_no_merge_is_half_done():
+    """No file carries the marks of a conflict that nobody has resolved."""
+    marks = ("<" * 7 + " ", ">" * 7 + " ")
+    marked = [
+        str(path.relative_to(ROOT))
+        for path in files(".py", ".sql", ".yml", ".md", ".j2", ".tmpl", ".toml", ".json")
+        if any(line.startswith(marks) for line in path.read_text().splitlines())
+    ]
+
+    assert marked == []
+
+
 def test_functions_are_short():
     """No function is longer than a screen."""
     long = [
