@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 NAMES = ("grafana", "prometheus", "alertmanager")
-GLANCE_SECONDS = 1.0  # a start with nothing to do must stay one
+BRIEF_SECONDS = 1.0  # a start with nothing to do must stay one
 TOOLS = {"prometheus": "promtool", "alertmanager": "amtool"}
 
 Pins = Mapping[str, vendor.Pin]  # by program
@@ -63,7 +63,7 @@ class Findings:
         """Return those of `names` that were not found yet."""
         return [name for name in names if name not in self.programs]
 
-    def object(self, name: str, reason: str) -> None:
+    def add_reason(self, name: str, reason: str) -> None:
         """Record why a program was not found."""
         self.reasons[name] = "; ".join(filter(None, [self.reasons.get(name), reason]))
 
@@ -90,7 +90,7 @@ def find_programs(
     if findings.missing(names):
         if environ.get("FLEET_OFFLINE") == "1":
             for name in findings.missing(names):
-                findings.object(name, "FLEET_OFFLINE=1 forbids fetching the vendor's release")
+                findings.add_reason(name, "FLEET_OFFLINE=1 forbids fetching the vendor's release")
         else:
             take_from_vendors(findings, pins, sources)
         take_older_releases(findings, pins, sources)
@@ -111,20 +111,20 @@ def take_from_vendors(findings: Findings, pins: Pins, sources: Sources) -> None:
     missing = findings.missing(pins)
     if architecture is None:
         for name in missing:
-            findings.object(name, "no release is pinned for this kind of machine")
+            findings.add_reason(name, "no release is pinned for this kind of machine")
         return
     urls = {name: pins[name].url.format(arch=architecture) for name in missing}
     reachable = sources.probe(urls.values())
 
     def fetch(name: str) -> None:
         if urls[name] not in reachable:
-            findings.object(name, f"{urls[name].split('/')[2]} cannot be reached")
+            findings.add_reason(name, f"{urls[name].split('/')[2]} cannot be reached")
             return
         try:
             folder = sources.fetch_vendor(name, pins[name], architecture)
             found = from_folder(name, pins[name], folder, "vendor", sources.ask)
         except StackError as exc:
-            findings.object(name, str(exc))
+            findings.add_reason(name, str(exc))
         else:
             findings.programs[name] = found
 
@@ -148,7 +148,7 @@ def take_from_debian(findings: Findings, pins: Pins, sources: Sources) -> None:
         return
     if sources.fetch_debian is None:
         for name in missing:
-            findings.object(name, "this system has no apt-get and dpkg")
+            findings.add_reason(name, "this system has no apt-get and dpkg")
         return
     try:
         folder = sources.fetch_debian()
@@ -157,7 +157,7 @@ def take_from_debian(findings: Findings, pins: Pins, sources: Sources) -> None:
             findings.programs[name] = found
     except StackError as exc:
         for name in findings.missing(missing):
-            findings.object(name, str(exc))
+            findings.add_reason(name, str(exc))
 
 
 def absent(name: str, pin: vendor.Pin, reason: str) -> Program:
@@ -167,9 +167,9 @@ def absent(name: str, pin: vendor.Pin, reason: str) -> Program:
     return Program(name, reason=f"{reason}; {advice}")
 
 
-def glance(urls: Iterable[str]) -> frozenset[str]:
+def probe_briefly(urls: Iterable[str]) -> frozenset[str]:
     """Return the URLs that answer within a second."""
-    return hosts.probe(urls, seconds=GLANCE_SECONDS)
+    return hosts.probe(urls, seconds=BRIEF_SECONDS)
 
 
 def is_any_available(
@@ -177,7 +177,7 @@ def is_any_available(
     environ: Mapping[str, str],
     *,
     cache: Cache | None = None,
-    probe: Callable[[Iterable[str]], frozenset[str]] = glance,
+    probe: Callable[[Iterable[str]], frozenset[str]] = probe_briefly,
 ) -> bool:
     """True when a start would find one of these now; asks the network for a second at most."""
     pins = {name: pin for name, pin in vendor.load_pins().items() if name in set(names)}
