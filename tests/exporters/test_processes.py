@@ -14,6 +14,7 @@ from fleet_exporters.signals.executables import find_listed, parse_list
 from fleet_exporters.signals.foreign_cpu import ForeignCpu
 from fleet_exporters.signals.graphics import Graphics, average
 from fleet_exporters.signals.processes import (
+    KERNEL_THREAD,
     SCANS_APART,
     TICKS_PER_SECOND,
     Process,
@@ -69,12 +70,27 @@ class Proc:
         self.root = root
         self.start(1, "init")
 
-    def start(self, pid, *arguments, parent=0, ticks=0, stack=0):
+    def start(self, pid, *arguments, parent=0, ticks=0, stack=0, flags=0):
         """Have a process run these arguments; the same number again is an exec."""
         folder = self.root / str(pid)
         folder.mkdir(exist_ok=True)
         name = arguments[0] if arguments else "kthread"
-        fields = [parent, *[0] * 9, ticks, *[0] * 3, 20, 0, 1, 0, 7, *[0] * 5, stack, 0]
+        fields = [
+            parent,
+            *[0] * 4,
+            flags,
+            *[0] * 4,
+            ticks,
+            *[0] * 3,
+            20,
+            0,
+            1,
+            0,
+            7,
+            *[0] * 5,
+            stack,
+            0,
+        ]
         (folder / "stat").write_text(f"{pid} ({name}) S {' '.join(map(str, fields))}")
         (folder / "cmdline").write_text("\0".join(arguments) + "\0")
 
@@ -141,6 +157,18 @@ def test_old_processes_are_left_alone(proc):
     looked = [name for name in names(folder.read()).values() if name == "doom"]
 
     assert len(looked) <= 60 / SCANS_APART
+
+
+def test_kernel_threads_are_looked_at_once(proc):
+    """They never become a program."""
+    folder = ProcFolder(str(proc.root))
+    proc.start(5, flags=KERNEL_THREAD)
+    folder.read()
+    (proc.root / "5" / "stat").unlink()
+    for _ in range(SCANS_APART):
+        found = names(folder.read())
+
+    assert found[5] == ""
 
 
 def test_cpu_time_of_ours_is_always_of_now(proc):

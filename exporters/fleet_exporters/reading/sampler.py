@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from fleet_exporters.catalogue import NODE_METRICS
@@ -138,11 +138,14 @@ class Sampler:
 
 def clean(sample: Sample) -> Sample:
     """Return the sample with label values that every sink accepts: short UTF-8 without NUL."""
-    labels = {
-        key: value.encode("utf-8", "replace").decode().replace("\0", "")[:LABEL_LENGTH_MAX]
-        for key, value in sample.labels.items()
-    }
+    labels = {key: clean_value(value) for key, value in sample.labels.items()}
     return sample if labels == sample.labels else Sample(sample.name, labels, sample.value)
+
+
+@lru_cache(maxsize=1024)  # the same at each tick
+def clean_value(value: str) -> str:
+    """Return a label value as short UTF-8 without NUL."""
+    return value.encode("utf-8", "replace").decode().replace("\0", "")[:LABEL_LENGTH_MAX]
 
 
 def is_possible(sample: Sample, seen: set[tuple[str, ...]]) -> bool:

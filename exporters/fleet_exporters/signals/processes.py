@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 PROC = "/proc"
+KERNEL_THREAD = 0x200000  # PF_KTHREAD of the kernel's flags; they never run a program
 READ_BYTES = 65536  # more arguments or environment than this is not looked at
 SCANS_APART = 6  # at the latest after so many a process is looked at again: a minute
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -55,6 +56,7 @@ class Stat(NamedTuple):
     parent: int
     cpu_seconds: float
     program: tuple[bytes, ...]
+    is_kernel: bool
 
 
 def parse_stat(text: bytes) -> Stat:
@@ -65,7 +67,7 @@ def parse_stat(text: bytes) -> Stat:
     # Name, state "zombie", start of the process, place of its stack: where the last is hidden (0),
     # the name tells of an exec.
     program = (text[:end], b"Z" if fields[0] == b"Z" else b"", fields[19], fields[25])
-    return Stat(int(fields[1]), seconds, program)
+    return Stat(int(fields[1]), seconds, program, bool(int(fields[6]) & KERNEL_THREAD))
 
 
 def parse_arguments(text: bytes) -> tuple[str, ...]:
@@ -78,7 +80,7 @@ class _Known:
     """A process as it was at the last look."""
 
     inode: int  # of its folder: another one belongs to another process of the same number
-    looks: int
+    looks: int  # 0: never again
     program: tuple[bytes, ...]
     process: Process
 
@@ -113,7 +115,9 @@ class ProcFolder:
             known = before.get(pid)
             if known is None or known.inode != inode:
                 known = self._look(pid, inode, None)
-            elif pid in fresh or (self._scans + pid) % min(known.looks, SCANS_APART) == 0:
+            elif pid in fresh or (
+                known.looks and (self._scans + pid) % min(known.looks, SCANS_APART) == 0
+            ):
                 known = self._look(pid, inode, known)
             if known is not None:
                 self._known[pid] = known
@@ -131,7 +135,7 @@ class ProcFolder:
             return None
         # What ran before our first scan is not new.
         first = 1 if self._scans > 1 else SCANS_APART
-        looks = first if before is None else before.looks + 1
+        looks = 0 if stat.is_kernel else first if before is None else before.looks + 1
         process = Process(pid, stat.parent, stat.cpu_seconds, arguments)
         return _Known(inode, looks, stat.program, process)
 
