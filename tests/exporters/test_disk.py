@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-from fleet_exporters.collectors.disk import Disk, Mount
+from fleet_exporters.collectors.disk import LIST_SECONDS, Disk, Mount
 from fleet_exporters.reading.family import take
 from fleet_exporters.sample import Dropped
 
@@ -61,6 +61,32 @@ def test_dying_drive_leaves_the_others():
     assert mounts(reading.samples) == ["/model"]
     assert reading.dropped == (Dropped("/mnt/usb", "Input/output error"),)
     assert reading.problem is None
+
+
+def test_list_that_fails_leaves_the_watched_disks():
+    """The model's disk is told though nobody knows what else is mounted."""
+
+    def partitions():
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    reading = take(Disk([Path("/")], partitions).read, lambda: 0.0)
+
+    assert mounts(reading.samples) == ["/"]
+    assert reading.dropped == (Dropped("list of mounts", "Permission denied"),)
+
+
+def test_mount_that_comes_later_is_found_within_a_minute():
+    """The list is read once a minute, each mount at each reading."""
+    now, listed = [0.0], iter([["/a"], ["/a", "/b"]])
+    disk = Disk(
+        [], lambda: next(listed), lambda path: Mount(path, ord(path[1]), 5, 10), lambda: now[0]
+    )
+
+    found = []
+    for now[0] in (0.0, LIST_SECONDS - 1, LIST_SECONDS):
+        found.append(mounts(disk.read()))
+
+    assert found == [["/a"], ["/a"], ["/a", "/b"]]
 
 
 def test_family_is_broken_when_no_mount_answers():

@@ -92,6 +92,14 @@ def test_file_that_fails_is_no_lost_card(sysfs):
     assert [each.what for each in found if isinstance(each, Dropped)] == ["gpu 1 gpu_busy_percent"]
 
 
+def test_card_without_a_maker_leaves_the_others(sysfs):
+    """A card that does not even say whose it is hides no other."""
+    root = sysfs("amd")
+    break_file(root / "bus/pci/devices/0000:0c:00.0/vendor")
+
+    assert find_ups(GpuAmd(root).read()) == {"1": 1}
+
+
 def test_family_is_broken_when_its_only_card_answers_nothing(sysfs):
     """All sensors of a card that hangs fail; its PCI number may still be there."""
     root = sysfs("intel")

@@ -53,6 +53,14 @@ def test_source_that_fails_leaves_the_next():
     assert Sample("fleet_pi_throttled", {"reason": "under_voltage"}, 1.0) in found
 
 
+def test_monitor_without_a_name_is_no_pi(tmp_path):
+    """A chip whose name cannot be read makes no Raspberry Pi of a machine."""
+    (tmp_path / "class/hwmon/hwmon0/name").mkdir(parents=True)
+
+    with pytest.raises(NoDevice):
+        list(Pi((lambda: read_hwmon(tmp_path),), lambda: 0.0).read())
+
+
 def test_firmware_that_fails_is_broken():
     """A source that fails is no machine without the firmware."""
     assert isinstance(take(Pi((fail,), lambda: 0.0).read, lambda: 0.0).problem, SensorError)

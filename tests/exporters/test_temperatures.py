@@ -150,6 +150,18 @@ def test_file_that_fails_leaves_the_others(sysfs):
     ]
 
 
+def test_name_that_fails_costs_no_reading(sysfs):
+    """Without its label an input is told under the name of its driver, or of its folder."""
+    root = sysfs("dell")
+    break_file(root / "class/hwmon/hwmon1/temp1_label")
+    break_file(root / "class/hwmon/hwmon0/name")
+
+    found = values(Temperatures(root).read())
+
+    assert found["fleet_temperature_celsius", "dell_smm"] == 41
+    assert found["fleet_temperature_celsius", "hwmon0"] == 25
+
+
 def test_family_is_broken_when_no_file_answers(sysfs):
     """Sensors that all fail are no machine without sensors."""
     root = sysfs("raspberry")
@@ -225,6 +237,20 @@ def test_jump_that_lasts_is_believed_at_the_second_reading(sysfs):
     firmware = Firmware(sysfs("raspberry"), 45000, 85000, 88000, 89000)
 
     assert [list(cpu(firmware.read()).values()) for _ in range(4)] == [[45], [], [88], [89]]
+
+
+def test_load_that_comes_and_goes_is_believed_at_its_second_peak(sysfs):
+    """Peaks that return within ten seconds are no error of the firmware."""
+    firmware = Firmware(sysfs("raspberry"), 45000, 85000, 46000, 86000)
+
+    assert [list(cpu(firmware.read()).values()) for _ in range(4)] == [[45], [], [46], [86]]
+
+
+def test_spikes_far_apart_are_not_believed(sysfs):
+    """Each is alone."""
+    firmware = Firmware(sysfs("raspberry"), 45000, 85000, *[45000] * 5, 85000)
+
+    assert [list(cpu(firmware.read()).values()) for _ in range(8)][-1] == []
 
 
 def test_spikes_to_both_sides_are_not_believed(sysfs):

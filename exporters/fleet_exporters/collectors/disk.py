@@ -106,9 +106,12 @@ class Disk:
         """Yield the space of every file system; the watched ones name the device."""
         if self._clock() >= self._list_due:
             self._list_due = self._clock() + LIST_SECONDS
-            self._paths = list(dict.fromkeys([*self._watched, *self._partitions()]))
+            listed = list(read_each(["list of mounts"], lambda _: self._partitions()))
+            yield from (each for each in listed if isinstance(each, Dropped))
+            paths = [*self._watched, *(each for each in listed if isinstance(each, str))]
+            self._paths = list(dict.fromkeys(paths))
         # What was unmounted since is a folder of another mount, and counts once with it.
-        return parse(read_each(self._paths, self._read_path))
+        yield from parse(read_each(self._paths, self._read_path))
 
     def _read_path(self, path: str) -> Iterator[Mount]:
         mount = self._mount(path)

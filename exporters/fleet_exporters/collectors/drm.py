@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet_exporters.collectors.members import Failures, explain
-from fleet_exporters.collectors.sysfs import read_number, read_text
+from fleet_exporters.collectors.sysfs import read_number, read_text, read_word
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import Dropped, Sample
 
@@ -27,8 +27,8 @@ def count_before(root: Path, vendor: str) -> int:
     """Return how many display controllers the makers before this one have on the PCI bus."""
     earlier = ORDER[: ORDER.index(vendor)]
     return sum(
-        (read_text(device / "class") or "").startswith(DISPLAY_CLASS)
-        and read_text(device / "vendor") in earlier
+        read_word(device / "class").startswith(DISPLAY_CLASS)
+        and read_word(device / "vendor") in earlier
         for device in root.glob("bus/pci/devices/*")
     )
 
@@ -39,7 +39,7 @@ def find_cards(root: Path, vendor: str) -> dict[str, Path]:
     for card in root.glob("class/drm/card*"):
         device = card / "device"
         # card0-DP-1 is a plug of card0.
-        if card.name.removeprefix("card").isdecimal() and read_text(device / "vendor") == vendor:
+        if card.name.removeprefix("card").isdecimal() and read_word(device / "vendor") == vendor:
             found[device.resolve().name] = device
     return dict(sorted(found.items()))
 

@@ -12,7 +12,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors.sysfs import SYS, read_text
+from fleet_exporters.collectors.sysfs import SYS, read_text, read_word
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import Dropped, Sample
 
@@ -55,7 +55,7 @@ def read_sysfs(root: Path = SYS) -> State | None:
 def read_hwmon(root: Path = SYS) -> State | None:
     """Return what the voltage monitor shows: under-voltage only."""
     for folder in (root / "class" / "hwmon").glob("hwmon*"):
-        if read_text(folder / "name") == "rpi_volt":
+        if read_word(folder / "name") == "rpi_volt":
             alarm = read_text(folder / "in0_lcrit_alarm")
             return None if alarm is None else ({"under_voltage": alarm == "1"}, {})
     return None

@@ -9,6 +9,8 @@ FLOATING = (127.0, 127.5, 128.0, -128.0, 255.0)
 UNUSED_LABEL = "PCH_"  # the chipset's own readings on boards that do not pass them on: always 0
 JUMP_CELSIUS = 10.0  # between two readings; desktop CPUs do that, a Raspberry Pi's firmware errs
 
+DOUBT_READINGS = 4  # how long a jump can be confirmed; a load that comes and goes jumps again
+
 
 def find_fault(label: str, celsius: float) -> str:
     """Return why this is no temperature; empty when it may be one."""
@@ -20,11 +22,12 @@ def find_fault(label: str, celsius: float) -> str:
 
 
 class Jumps:
-    """Believes a jump when the next reading lies on the same side; a single spike never."""
+    """Believes a jump when a reading soon after lies on the same side; a single spike never."""
 
     def __init__(self) -> None:
         self._believed: dict[str, float] = {}
-        self._doubted: dict[str, float] = {}
+        #: on which side of what is believed the last jump went, and how many readings ago
+        self._doubts: dict[str, tuple[bool, int]] = {}
 
     def is_confirmed(self, sensor: str, celsius: float) -> bool:
         """Tell whether to believe this reading; remembers it for the next."""
@@ -32,10 +35,12 @@ class Jumps:
         if not low <= celsius <= high:
             return True  # the sampler drops it
         believed = self._believed.get(sensor, celsius)
-        doubted = self._doubted.pop(sensor, believed)
-        is_again = (doubted - believed) * (celsius - believed) > 0
-        if abs(celsius - believed) <= JUMP_CELSIUS or is_again:
+        is_above, age = self._doubts.pop(sensor, (None, 0))
+        is_jump = abs(celsius - believed) > JUMP_CELSIUS
+        if not is_jump or is_above == (celsius > believed):
             self._believed[sensor] = celsius
+            if not is_jump and is_above is not None and age < DOUBT_READINGS:
+                self._doubts[sensor] = is_above, age + 1
             return True
-        self._doubted[sensor] = celsius
+        self._doubts[sensor] = celsius > believed, 1
         return False

@@ -26,6 +26,14 @@ def read_text(path: Path) -> str | None:
         raise SensorError(f"{path} cannot be read: {exc.strerror}; the device may be gone") from exc
 
 
+def read_word(path: Path) -> str:
+    """Return a name; empty where there is none or it fails: what bears it is read all the same."""
+    try:
+        return read_text(path) or ""
+    except SensorError:
+        return ""
+
+
 def read_number(path: Path, scale: float = 1.0) -> float | None:
     """Return the number times `scale`; None where there is none."""
     text = read_text(path)

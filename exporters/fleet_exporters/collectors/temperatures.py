@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fleet_exporters.collectors.cpu_sensors import GPU_DRIVERS, choose_cpu
 from fleet_exporters.collectors.members import read_each
 from fleet_exporters.collectors.plausible import Jumps, find_fault
-from fleet_exporters.collectors.sysfs import SYS, read_number, read_text
+from fleet_exporters.collectors.sysfs import SYS, read_number, read_word
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.sample import IMPOSSIBLE, Dropped, Sample
 
@@ -50,14 +50,14 @@ def find_inputs(root: Path = SYS) -> list[Input]:
     ]
     known = {each.driver for each in found}
     for zone in sorted(root.glob("class/thermal/thermal_zone*"), key=_number):
-        driver = (read_text(zone / "type") or "").replace("-", "_")  # as hwmon writes it
+        driver = read_word(zone / "type").replace("-", "_")  # as hwmon writes it
         if driver and driver not in known:
             found.append(Input(zone / "temp", driver, ""))
     return found
 
 
 def _find_hwmon(folder: Path) -> list[Input]:
-    driver = (read_text(folder / "name") or folder.name).replace("-", "_")
+    driver = (read_word(folder / "name") or folder.name).replace("-", "_")
     # Old drivers have put their files into the device's own folder.
     files = sorted(folder.glob("temp*_input"), key=_number)
     files = files or sorted(folder.glob("device/temp*_input"), key=_number)
@@ -67,9 +67,9 @@ def _find_hwmon(folder: Path) -> list[Input]:
 def _read_label(file: Path) -> str:
     """Return the label; `CPU` for an input without one that is wired to the CPU."""
     stem = file.name.removesuffix("input")
-    label = read_text(file.with_name(f"{stem}label"))
-    is_cpu = not label and read_text(file.with_name(f"{stem}type")) in CPU_KINDS
-    return "CPU" if is_cpu else label or ""
+    label = read_word(file.with_name(f"{stem}label"))
+    is_cpu = not label and read_word(file.with_name(f"{stem}type")) in CPU_KINDS
+    return "CPU" if is_cpu else label
 
 
 def _number(path: Path) -> int:
