@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet_dashboards.datasources import Json, sql
-from fleet_dashboards.panels import COLOURED, GAUGE, Head, override, table, thresholds, words
+from fleet_dashboards.panels import COLOURED, GAUGE, Head, override, stat, table, thresholds, words
 
 VERDICTS = words(accepted=("accepted", "green"), rejected=("rejected", "orange"))
 
@@ -39,6 +39,47 @@ def checks() -> Json:
         override("Of", unit="locale", custom__width=70),
     ]
     return table(head, query, overrides=overrides)
+
+
+def kept() -> Json:
+    """Return the share of the judged conversations that was accepted."""
+    head = Head(
+        19,
+        "Yield",
+        "Accepted of the conversations judged in the chosen time, by whole hours. "
+        "Source: analytics.yield_1h; over the last hour also the recording rule "
+        "fleet:yield:ratio1h.",
+        "percentunit",
+        "no judged conversation to show",
+    )
+    query = sql("""
+        SELECT sum(accepted)::double precision / nullif(sum(judged), 0) AS "accepted of judged"
+        FROM analytics.yield_1h WHERE $__timeFilter(time)
+        """)
+    colours = thresholds("red", (0.5, "yellow"), (0.8, "green"))
+    return stat(head, query, decimals=0, min=0, max=1, thresholds=colours)
+
+
+def cost() -> Json:
+    """Return what an accepted conversation costs, lost work included."""
+    head = Head(
+        20,
+        "Cost of an accepted conversation",
+        "Completion tokens and seconds of all calls to model servers in the chosen time, those of "
+        "refused turns, rejected conversations and given-up tasks among them, for each accepted "
+        "conversation. Source: analytics.yield_1h; over the last hour also the recording rules "
+        "fleet:completion_tokens_per_accepted:ratio1h and "
+        "fleet:generation_seconds_per_accepted:ratio1h.",
+        "locale",
+        "no accepted conversation to show",
+    )
+    query = sql("""
+        SELECT sum(completion_tokens)::double precision / nullif(sum(accepted), 0) AS "tokens",
+          sum(generation_seconds) / nullif(sum(accepted), 0) AS "time"
+        FROM analytics.yield_1h WHERE $__timeFilter(time)
+        """)
+    overrides = [override("time", unit="s", decimals=1)]
+    return stat(head, query, decimals=0, thresholds=thresholds("text"), overrides=overrides)
 
 
 def rejections() -> Json:

@@ -31,6 +31,7 @@ def build() -> Json:
                 (8, conversations.checks()),
             ],
         ),
+        Row(4, [(12, conversations.kept()), (12, conversations.cost())]),
         Row(8, [(12, hardware.temperatures()), (12, hardware.utilization())]),
         Row(7, [(8, hardware.memory()), (8, hardware.disks()), (8, conversations.rejections())]),
         Row(9, [(24, conversations.latest())]),

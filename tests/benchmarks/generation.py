@@ -26,7 +26,7 @@ from fleet_orchestrator.generation import catalogue
 from fleet_orchestrator.generation.endpoint import Endpoint, connect
 from fleet_orchestrator.store import Store
 from fleet_orchestrator.worker import Worker, read_limits
-from fleet_stack.model import find_model
+from fleet_stack.parts.models import find_model
 from fleet_timescale.connection import connect as connect_database
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def run_model_server() -> Iterator[tuple[str, str]]:
         yield str(model.url), model.name
         return
     port = find_port()
-    command = [sys.executable, "-m", "fleet_stack.llm_server", str(model.path), str(port)]
+    command = [sys.executable, "-m", "fleet_stack.servers.llm", str(model.path), str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             wait_for(f"http://127.0.0.1:{port}/health")
