@@ -24,9 +24,9 @@ from pathlib import Path
 import pytest
 import requests
 from fix_ports import free_port
-from fleet_control_api.identity import digest
-from fleet_control_api.passwords import hash_password
-from fleet_control_api.settings import Settings
+from fleet_control_api.callers.identity import digest
+from fleet_control_api.callers.passwords import hash_password
+from fleet_control_api.service.settings import Settings
 
 SECRET = "the-proxy-secret"
 KEY = "k" * 40
@@ -116,7 +116,7 @@ def start_api(
         )
     for _ in range(200):
         try:
-            requests.get(f"http://{listen}/api/v1/openapi.json", timeout=5)
+            requests.get(f"http://{listen}/api/v1/openapi.json", timeout=60)
         except requests.ConnectionError:
             assert process.poll() is None, log.read_text()
             time.sleep(0.05)  # the port opens when it opens; nothing tells us

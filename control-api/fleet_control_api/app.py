@@ -13,19 +13,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 
-from fleet_control_api import problems
-from fleet_control_api.audit_rate_limit import AuditRateLimit
-from fleet_control_api.body import SIZE_MAX
-from fleet_control_api.context import LOGINS_OF_SOURCE, STREAMS_MAX, Services
-from fleet_control_api.context import services as running_services
-from fleet_control_api.database import Database
-from fleet_control_api.debounce import Debounce
-from fleet_control_api.errors import ControlApiError
-from fleet_control_api.grafana import GrafanaAuthenticator, Keys
-from fleet_control_api.identity import ANONYMOUS
-from fleet_control_api.limits import RateLimit
-from fleet_control_api.metrics import Metrics
-from fleet_control_api.roles import route_of
+from fleet_control_api.audit.rate_limit import AuditRateLimit
+from fleet_control_api.callers.grafana import GrafanaAuthenticator, Keys
+from fleet_control_api.callers.identity import ANONYMOUS
+from fleet_control_api.callers.sessions import Sessions
+from fleet_control_api.changes.debounce import Debounce
+from fleet_control_api.permissions.limits import RateLimit
+from fleet_control_api.permissions.roles import route_of
 from fleet_control_api.routes import (
     audit,
     auth,
@@ -40,10 +34,16 @@ from fleet_control_api.routes import (
     runbooks,
     sd,
 )
-from fleet_control_api.sessions import Sessions
+from fleet_control_api.service.context import LOGINS_OF_SOURCE, STREAMS_MAX, Services
+from fleet_control_api.service.context import services as running_services
+from fleet_control_api.service.database import Database
+from fleet_control_api.service.errors import ControlApiError
+from fleet_control_api.service.metrics import Metrics
+from fleet_control_api.values import problems
+from fleet_control_api.values.body import SIZE_MAX
 
 if TYPE_CHECKING:
-    from fleet_control_api.settings import Settings
+    from fleet_control_api.service.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fleet_timescale.errors import FleetError
 
-from fleet_control_api.settings import Settings
+from fleet_control_api.service.settings import Settings
 
 if TYPE_CHECKING:
     from flask import Flask

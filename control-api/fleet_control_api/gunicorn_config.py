@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fleet_control_api.audit_summaries import SummaryWriter
+    from fleet_control_api.audit.summaries import SummaryWriter
 
 workers = 1  # rate limits and audit summaries are kept in memory
 worker_class = "gthread"
@@ -50,7 +50,7 @@ _writers: list[SummaryWriter] = []  # the one of this worker process
 
 def post_worker_init(worker: Any) -> None:
     """Write audit summaries from a thread of the worker."""
-    from fleet_control_api.audit_summaries import SummaryWriter  # noqa: PLC0415 - the arbiter does without
+    from fleet_control_api.audit.summaries import SummaryWriter  # noqa: PLC0415 - the arbiter does without
 
     writer = SummaryWriter(worker.wsgi.extensions["fleet"], lambda: worker.alive)
     writer.start()

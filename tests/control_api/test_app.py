@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from fleet_control_api.app import create_app, make_services
-from fleet_control_api.body import DEPTH_MAX, SIZE_MAX, measure_depth, parse_body
-from fleet_control_api.errors import MalformedError
-from fleet_control_api.openapi import describe
-from fleet_control_api.roles import route_of
+from fleet_control_api.description.openapi import describe
+from fleet_control_api.permissions.roles import route_of
+from fleet_control_api.service.errors import MalformedError
+from fleet_control_api.values.body import DEPTH_MAX, SIZE_MAX, measure_depth, parse_body
 
 README = Path(__file__).parents[2] / "control-api" / "README.md"
 
@@ -235,7 +235,7 @@ def test_readme_lists_every_route_with_its_role(lasting_api):
 
 def test_readme_lists_every_setting():
     """Each variable that the program reads is in the README's table."""
-    source = (README.parent / "fleet_control_api" / "settings.py").read_text()
+    source = (README.parent / "fleet_control_api" / "service" / "settings.py").read_text()
     names = set(re.findall(r"FLEET_[A-Z_]+", source)) - {"FLEET_"}
     secrets = {"FLEET_DATABASE_URL", "FLEET_JWT_KEY", "FLEET_PROXY_SECRET"}
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 from fix_control import KEY, make_user
-from fleet_control_api.passwords import hash_password, is_password
+from fleet_control_api.callers.passwords import hash_password, is_password
 
 PASSWORD = "correct horse"
 

@@ -8,14 +8,14 @@ from threading import Event
 
 import pytest
 from fix_control import make_user
-from fleet_control_api.audit_rate_limit import OWN_ROWS, AuditRateLimit
-from fleet_control_api.audit_summaries import SummaryWriter
-from fleet_control_api.body import SIZE_MAX
-from fleet_control_api.database import Database
-from fleet_control_api.limits import RateLimit
-from fleet_control_api.perform import perform
-from fleet_control_api.roles import changes
+from fleet_control_api.audit.rate_limit import OWN_ROWS, AuditRateLimit
+from fleet_control_api.audit.summaries import SummaryWriter
+from fleet_control_api.changes.perform import perform
+from fleet_control_api.permissions.limits import RateLimit
+from fleet_control_api.permissions.roles import changes
 from fleet_control_api.routes import fleet
+from fleet_control_api.service.database import Database
+from fleet_control_api.values.body import SIZE_MAX
 
 
 @pytest.fixture
@@ -171,11 +171,11 @@ def test_summaries_of_a_silent_database_stand_in_the_log(bounded, caplog):
     call_often(bounded, "nobody", "POST", "/fleet/pause", 5)
     away = Database("postgresql://fleet_control@127.0.0.1:1/none")
     bounded.use(database=away)
-    with caplog.at_level(logging.ERROR, "fleet_control_api.audit"):
+    with caplog.at_level(logging.ERROR, "fleet_control_api.audit.log"):
         write_summaries(bounded)
     away.close()
 
-    [record] = [r for r in caplog.records if r.name == "fleet_control_api.audit"]
+    [record] = [r for r in caplog.records if r.name == "fleet_control_api.audit.log"]
     assert record.reason.startswith("4 more in the minute ")
 
 

@@ -8,8 +8,8 @@ from itertools import cycle
 import fix_control
 import pytest
 import schemathesis
-from fleet_control_api.identity import Role
-from fleet_control_api.limits import RateLimit
+from fleet_control_api.callers.identity import Role
+from fleet_control_api.permissions.limits import RateLimit
 from schemathesis.engine import events, from_schema
 from schemathesis.transport.wsgi import WSGITransport
 

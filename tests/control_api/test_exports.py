@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from fleet_control_api.context import STREAMS_MAX
-from fleet_control_api.errors import ExportError
 from fleet_control_api.exports.archive import Chunks
 from fleet_control_api.exports.contact_lens import (
     SCHEMAS,
@@ -23,6 +21,8 @@ from fleet_control_api.exports.contact_lens import (
     render_name,
 )
 from fleet_control_api.exports.timing import Span, Turn, count_seconds, derive_timing, locate_masks
+from fleet_control_api.service.context import STREAMS_MAX
+from fleet_control_api.service.errors import ExportError
 from jsonschema import Draft202012Validator
 
 TURNS = (

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 import requests
 from fix_control import start_api, stop_api
-from fleet_control_api.settings import Settings
+from fleet_control_api.service.settings import Settings
 from fleet_timescale.errors import SettingsError
 
 

@@ -8,8 +8,8 @@ import uuid
 import pytest
 from flask import Flask
 from fleet_control_api.app import check_routes, create_app
-from fleet_control_api.errors import ControlApiError
-from fleet_control_api.settings import Settings
+from fleet_control_api.service.errors import ControlApiError
+from fleet_control_api.service.settings import Settings
 
 PEOPLE = ("nobody", "viewer", "operator", "admin", "sd", "metrics", "webhook",
           "grafana:viewer", "grafana:editor", "grafana:admin", "grafana:robot")  # fmt: skip

@@ -7,14 +7,14 @@ from threading import Event
 
 import pytest
 import requests
-from fleet_control_api.audit import Entry
-from fleet_control_api.audit_rate_limit import AuditRateLimit
-from fleet_control_api.commands import Done
-from fleet_control_api.debounce import Debounce
-from fleet_control_api.errors import RefusedError, UnavailableError
-from fleet_control_api.grafana import KEYS_LIFE, REFETCH_PAUSE, Keys
-from fleet_control_api.identity import ANONYMOUS, Identity
-from fleet_control_api.limits import RateLimit
+from fleet_control_api.audit.log import Entry
+from fleet_control_api.audit.rate_limit import AuditRateLimit
+from fleet_control_api.callers.grafana import KEYS_LIFE, REFETCH_PAUSE, Keys
+from fleet_control_api.callers.identity import ANONYMOUS, Identity
+from fleet_control_api.changes.commands import Done
+from fleet_control_api.changes.debounce import Debounce
+from fleet_control_api.permissions.limits import RateLimit
+from fleet_control_api.service.errors import RefusedError, UnavailableError
 
 
 def test_limit_opens_again(clock):

@@ -9,26 +9,72 @@ from pathlib import Path
 import pytest
 
 CONTROL_API = Path(__file__).parents[2] / "control-api"
+PACKAGE = "fleet_control_api"
+# From what everything stands on up to what calls everything; `client` is a program of its own.
+FOLDERS = ("service", "values", "callers", "audit", "permissions", "changes", "exports",
+           "description", "routes")  # fmt: skip
 
 
-def imports_of_modules():
-    """Each module with the modules of ours that it imports, those for types included."""
-    paths = sorted((CONTROL_API / "fleet_control_api").rglob("*.py"))
-    names = {".".join(p.relative_to(CONTROL_API).with_suffix("").parts): p for p in paths}
-    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
-    found = {}
-    for name, path in names.items():
-        nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
-        # `from package import module` names the module only together with what it imports.
-        wanted = {n.module for n in nodes}
-        wanted |= {f"{n.module}.{alias.name}" for n in nodes for alias in n.names}
-        found[name] = wanted & names.keys() - {"fleet_control_api", name}
-    return found
+def read_imports(path, *, for_types):
+    """The names that a module imports from; those for types only when asked for."""
+    tree = ast.parse(path.read_text())
+    if not for_types:
+        guarded = [
+            n for n in tree.body if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test)
+        ]
+        tree.body = [node for node in tree.body if node not in guarded]
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    # `from package import module` names the module only together with what it imports.
+    return {n.module for n in nodes} | {f"{n.module}.{a.name}" for n in nodes for a in n.names}
+
+
+def imports_of_modules(*, for_types):
+    """Each module with the modules of ours that it imports."""
+    names = {}
+    for path in sorted((CONTROL_API / PACKAGE).rglob("*.py")):
+        name = ".".join(path.relative_to(CONTROL_API).with_suffix("").parts)
+        names[name.removesuffix(".__init__")] = path
+    return {
+        name: read_imports(path, for_types=for_types) & names.keys() - {PACKAGE, name}
+        for name, path in names.items()
+    }
+
+
+def folder_of(module):
+    return module.split(".")[1] if module.count(".") > 1 else ""
 
 
 def test_no_module_imports_itself_by_a_detour():
     """There is an order in which the modules can be read, each after those that it imports."""
+    modules = imports_of_modules(for_types=True)
     try:
-        TopologicalSorter(imports_of_modules()).prepare()
+        TopologicalSorter(modules).prepare()
     except CycleError as exc:
         pytest.fail(" imports ".join(reversed(exc.args[1])))
+
+
+def test_folders_import_what_is_below_them():
+    """A folder runs on those before it in the list; only the program's own modules see all."""
+    wrong = [
+        f"{module} imports {other}"
+        for module, others in imports_of_modules(for_types=False).items()
+        for other in others
+        if folder_of(module) in FOLDERS
+        and folder_of(other) not in FOLDERS[: FOLDERS.index(folder_of(module)) + 1]
+        and other.removeprefix(f"{PACKAGE}.") not in FOLDERS
+    ]
+
+    assert wrong == []
+
+
+def test_command_line_stands_alone():
+    """The client speaks HTTP with the API and shares nothing with it but the errors."""
+    others = {
+        other
+        for module, imported in imports_of_modules(for_types=True).items()
+        if module.startswith(f"{PACKAGE}.client")
+        for other in imported
+        if not other.startswith(f"{PACKAGE}.client")
+    }
+
+    assert others <= {f"{PACKAGE}.service", f"{PACKAGE}.service.errors"}

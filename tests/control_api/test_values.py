@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from fleet_control_api.arguments import parse, parse_query
-from fleet_control_api.database import Database
-from fleet_control_api.errors import InvalidError
-from fleet_control_api.models.auth import Credentials
-from fleet_control_api.models.fleet import Why
-from fleet_control_api.models.jobs import JobFilter, Order
+from fleet_control_api.service.database import Database
+from fleet_control_api.service.errors import InvalidError
+from fleet_control_api.values.arguments import parse, parse_query
+from fleet_control_api.values.auth import Credentials
+from fleet_control_api.values.fleet import Why
+from fleet_control_api.values.jobs import JobFilter, Order
 
 ORDER = {"scenario": "healthcare_billing", "count": 5}
 MEGABYTE = "x" * 2**20

@@ -17,7 +17,6 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from fleet_control_api.errors import ExportError
 from fleet_control_api.exports.timing import (
     Span,
     SpokenTurn,
@@ -25,6 +24,7 @@ from fleet_control_api.exports.timing import (
     count_seconds,
     derive_timing,
 )
+from fleet_control_api.service.errors import ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

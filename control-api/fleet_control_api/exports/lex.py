@@ -12,10 +12,10 @@ import zipfile
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from fleet_control_api.errors import ExportError
 from fleet_control_api.exports.archive import Chunks, make_member
 from fleet_control_api.exports.contact_lens import Conversation, render_document, render_name
 from fleet_control_api.exports.manifest import NAME, Manifest
+from fleet_control_api.service.errors import ExportError
 
 if TYPE_CHECKING:
     from collections.abc import Generator

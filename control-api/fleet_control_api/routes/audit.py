@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 
-from fleet_control_api.arguments import parse_query
-from fleet_control_api.context import services
-from fleet_control_api.models.audit import AuditFilter, AuditPage, AuditRow
-from fleet_control_api.roles import reads
+from fleet_control_api.permissions.roles import reads
+from fleet_control_api.service.context import services
+from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.audit import AuditFilter, AuditPage, AuditRow
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 

@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, request
 
-from fleet_control_api import audit
-from fleet_control_api.attempts import limit_changes, record_anonymous
-from fleet_control_api.body import read_arguments
-from fleet_control_api.commands import Command, Done
-from fleet_control_api.context import LOGINS_OF_SOURCE, services, source
-from fleet_control_api.errors import (
+from fleet_control_api.audit import log as audit
+from fleet_control_api.audit.attempts import limit_changes, record_anonymous
+from fleet_control_api.callers.identity import ANONYMOUS, Identity, Role
+from fleet_control_api.callers.passwords import is_password
+from fleet_control_api.changes.commands import Command, Done
+from fleet_control_api.changes.perform import perform
+from fleet_control_api.permissions.roles import changes, public
+from fleet_control_api.service.context import LOGINS_OF_SOURCE, services, source
+from fleet_control_api.service.errors import (
     ApiError,
     ConflictError,
     TooManyError,
     UnauthenticatedError,
     UnavailableError,
 )
-from fleet_control_api.identity import ANONYMOUS, Identity, Role
-from fleet_control_api.models.auth import Credentials, LoggedOut, Nothing, Renewal, Tokens
-from fleet_control_api.passwords import is_password
-from fleet_control_api.perform import perform
-from fleet_control_api.roles import changes, public
+from fleet_control_api.values.auth import Credentials, LoggedOut, Nothing, Renewal, Tokens
+from fleet_control_api.values.body import read_arguments
 
 if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
 
-    from fleet_control_api.arguments import Values
+    from fleet_control_api.values.arguments import Values
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, request
 
-from fleet_control_api.arguments import parse_button
-from fleet_control_api.models.documents import Series, Version
-from fleet_control_api.perform import perform_once
-from fleet_control_api.roles import button, public
+from fleet_control_api.changes.perform import perform_once
+from fleet_control_api.permissions.roles import button, public
 from fleet_control_api.routes import fleet, jobs
+from fleet_control_api.values.arguments import parse_button
+from fleet_control_api.values.documents import Series, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask.typing import ResponseReturnValue
 
-    from fleet_control_api.commands import Arguments, Command, Reply
+    from fleet_control_api.changes.commands import Arguments, Command, Reply
 
 blueprint = Blueprint("buttons", __name__, url_prefix="/buttons")
 

@@ -7,12 +7,12 @@ from typing import Any
 import psycopg
 from flask import Blueprint, Response, current_app
 
-from fleet_control_api.context import services
-from fleet_control_api.docs_page import render_page
-from fleet_control_api.models.documents import OpenApi
-from fleet_control_api.openapi import Known, render_document
-from fleet_control_api.roles import public
+from fleet_control_api.description.openapi import Known, render_document
+from fleet_control_api.description.page import render_page
+from fleet_control_api.permissions.roles import public
 from fleet_control_api.routes.runbooks import list_alerts
+from fleet_control_api.service.context import services
+from fleet_control_api.values.documents import OpenApi
 
 blueprint = Blueprint("documents", __name__)
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import psycopg
 from flask import Blueprint, Response, request
 
-from fleet_control_api.arguments import parse_query
-from fleet_control_api.context import STREAMS_MAX, Services, services
-from fleet_control_api.errors import InvalidError, NotFoundError, UnavailableError
 from fleet_control_api.exports.lex import stream_archive
-from fleet_control_api.models.exports import ExportFilter
-from fleet_control_api.roles import reads
+from fleet_control_api.permissions.roles import reads
 from fleet_control_api.routes.jobs import load_job
+from fleet_control_api.service.context import STREAMS_MAX, Services, services
+from fleet_control_api.service.errors import InvalidError, NotFoundError, UnavailableError
+from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.exports import ExportFilter
 
 if TYPE_CHECKING:
     from collections.abc import Generator

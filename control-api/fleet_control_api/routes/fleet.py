@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, request
 
-from fleet_control_api.body import read_arguments
-from fleet_control_api.commands import Command, Done
-from fleet_control_api.context import services
-from fleet_control_api.identity import Identity, Role
-from fleet_control_api.models.fleet import FleetChange, FleetState, Why
-from fleet_control_api.perform import perform
-from fleet_control_api.roles import changes, reads
+from fleet_control_api.callers.identity import Identity, Role
+from fleet_control_api.changes.commands import Command, Done
+from fleet_control_api.changes.perform import perform
+from fleet_control_api.permissions.roles import changes, reads
+from fleet_control_api.service.context import services
+from fleet_control_api.values.body import read_arguments
+from fleet_control_api.values.fleet import FleetChange, FleetState, Why
 
 if TYPE_CHECKING:
     from fleet_timescale.connection import Connection

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from fleet_control_api.context import services
-from fleet_control_api.errors import UnavailableError
-from fleet_control_api.models.fleet import Health
-from fleet_control_api.roles import public
+from fleet_control_api.permissions.roles import public
+from fleet_control_api.service.context import services
+from fleet_control_api.service.errors import UnavailableError
+from fleet_control_api.values.fleet import Health
 
 blueprint = Blueprint("health", __name__)
 

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, request
 
-from fleet_control_api.arguments import parse, parse_headers, parse_query
-from fleet_control_api.body import read_arguments
-from fleet_control_api.commands import Command, Done
-from fleet_control_api.context import services
-from fleet_control_api.errors import InvalidError, NotFoundError
-from fleet_control_api.identity import Identity, Role
-from fleet_control_api.models.jobs import (
+from fleet_control_api.callers.identity import Identity, Role
+from fleet_control_api.changes.commands import Command, Done
+from fleet_control_api.changes.perform import perform
+from fleet_control_api.permissions.roles import changes, reads
+from fleet_control_api.service.context import services
+from fleet_control_api.service.errors import InvalidError, NotFoundError
+from fleet_control_api.values.arguments import parse, parse_headers, parse_query
+from fleet_control_api.values.body import read_arguments
+from fleet_control_api.values.jobs import (
     Cancellation,
     Job,
     JobFilter,
@@ -22,8 +24,6 @@ from fleet_control_api.models.jobs import (
     Order,
     OrderHeaders,
 )
-from fleet_control_api.perform import perform
-from fleet_control_api.roles import changes, reads
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from fleet_control_api.context import services
-from fleet_control_api.identity import Role
-from fleet_control_api.roles import reads
+from fleet_control_api.callers.identity import Role
+from fleet_control_api.permissions.roles import reads
+from fleet_control_api.service.context import services
 
 blueprint = Blueprint("metrics", __name__)
 

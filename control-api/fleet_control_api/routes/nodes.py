@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from fleet_control_api.context import services
-from fleet_control_api.models.fleet import Node, Nodes
-from fleet_control_api.roles import reads
+from fleet_control_api.permissions.roles import reads
+from fleet_control_api.service.context import services
+from fleet_control_api.values.fleet import Node, Nodes
 
 blueprint = Blueprint("nodes", __name__, url_prefix="/nodes")
 

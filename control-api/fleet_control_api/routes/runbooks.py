@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response
 
-from fleet_control_api.context import services
-from fleet_control_api.errors import NotFoundError
-from fleet_control_api.models.documents import Alert
-from fleet_control_api.roles import public
+from fleet_control_api.permissions.roles import public
+from fleet_control_api.service.context import services
+from fleet_control_api.service.errors import NotFoundError
+from fleet_control_api.values.documents import Alert
 
 if TYPE_CHECKING:
     from pathlib import Path

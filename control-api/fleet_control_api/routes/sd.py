@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from fleet_control_api.context import services
-from fleet_control_api.models.fleet import Target, Targets
-from fleet_control_api.roles import reads
+from fleet_control_api.permissions.roles import reads
+from fleet_control_api.service.context import services
+from fleet_control_api.values.fleet import Target, Targets
 
 blueprint = Blueprint("sd", __name__, url_prefix="/sd")
 

@@ -167,7 +167,7 @@ def _add_users(connection: Connection, secrets: Secrets) -> None:
     if not missing:
         return
     # The API's own way to hash: another cost would answer known and unknown logins unlike fast.
-    hash_password = importlib.import_module("fleet_control_api.passwords").hash_password
+    hash_password = importlib.import_module("fleet_control_api.callers.passwords").hash_password
     for login in missing:
         hashed = hash_password(secrets.ensure(f"user_{login}_password"))
         connection.execute(

@@ -1,0 +1,1 @@
+"""How it is written down: the audit log, and its rate limit."""

@@ -1,0 +1,1 @@
+"""Who calls: people with a login, programs with a token, people behind Grafana."""

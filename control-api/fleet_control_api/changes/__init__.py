@@ -1,0 +1,1 @@
+"""What can be changed: commands, each run with its audit row in one transaction."""

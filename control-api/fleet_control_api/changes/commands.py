@@ -1,0 +1,45 @@
+"""
+Commands: what people can ask to change. A REST route and a Grafana button run the same command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from fleet_control_api.service.errors import NotFoundError
+from fleet_control_api.values.fields import Answer, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fleet_timescale.connection import Connection
+
+    from fleet_control_api.callers.identity import Identity, Role
+    from fleet_control_api.service.errors import ApiError
+
+Arguments = TypeVar("Arguments", bound=Request)
+Reply = TypeVar("Reply", bound=Answer)
+
+
+@dataclass(frozen=True)
+class Done(Generic[Reply]):
+    """The result of a command: the answer to the caller, target and reason for the audit log."""
+
+    answer: Reply
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Command(Generic[Arguments, Reply]):
+    """A change that callers of a role may ask for."""
+
+    action: str
+    role: Role
+    summary: str
+    arguments: type[Arguments]
+    answer: type[Reply]
+    execute: Callable[[Connection, Identity, Arguments], Done[Reply]]
+    target: Callable[[Arguments], str]  # for the audit row of an attempt that failed
+    not_found: type[ApiError] = NotFoundError  # the answer when the database finds no such row

@@ -1,0 +1,1 @@
+"""What the whole program stands on: settings, the database, metrics, errors."""

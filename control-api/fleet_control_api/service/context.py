@@ -1,0 +1,66 @@
+"""
+What every request handler needs.
+
+Made once by the application factory and found through the running app.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import current_app, g, request
+
+if TYPE_CHECKING:
+    from threading import BoundedSemaphore
+
+    from fleet_control_api.audit.rate_limit import AuditRateLimit
+    from fleet_control_api.callers.grafana import GrafanaAuthenticator
+    from fleet_control_api.callers.identity import Identity
+    from fleet_control_api.callers.sessions import Sessions
+    from fleet_control_api.changes.commands import Done
+    from fleet_control_api.changes.debounce import Debounce
+    from fleet_control_api.permissions.limits import RateLimit
+    from fleet_control_api.service.database import Database
+    from fleet_control_api.service.metrics import Metrics
+    from fleet_control_api.service.settings import Settings
+
+STREAMS_MAX = 8  # of 32 threads: the rest answers while exports run
+LOGINS_OF_SOURCE = 20  # attempts a minute from one address
+
+
+@dataclass(frozen=True)
+class Services:
+    """The seams of the application; tests hand in their own."""
+
+    settings: Settings
+    database: Database
+    sessions: Sessions
+    grafana: GrafanaAuthenticator
+    metrics: Metrics
+    audit_limit: AuditRateLimit
+    # Per source address, then per login name: a password is guessed on neither way.
+    logins_by_source: RateLimit
+    logins_by_name: RateLimit
+    # Per person and way in: what they try to change, and how often they renew a login.
+    writes: RateLimit
+    refreshes: RateLimit
+    debounce: Debounce[Done[Any]]
+    streams: BoundedSemaphore
+
+
+def services() -> Services:
+    """Return the services of the app that handles this request."""
+    return cast("Services", current_app.extensions["fleet"])
+
+
+def source() -> str | None:
+    """
+    Return the address that the request came from; headers that a client can write are not believed.
+    """
+    return request.remote_addr or None
+
+
+def caller() -> Identity:
+    """Return who calls; the route's decorator has found out."""
+    return cast("Identity", g.identity)

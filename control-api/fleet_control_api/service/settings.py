@@ -1,0 +1,55 @@
+"""What the launcher tells the control API, read once from FLEET_* variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet_timescale import settings as read
+from fleet_timescale.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RUNBOOKS = Path(__file__).resolve().parents[3] / "prometheus" / "runbooks"
+KEY_LENGTH_MIN = 32  # bytes; HS256 wants a key as long as its hash (RFC 7518, 3.2)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the application factory needs; secrets are values here, files outside."""
+
+    dsn: str
+    jwt_key: str
+    proxy_secret: str
+    grafana_url: str  # empty: there is no Grafana, and every button is refused
+    grafana_issuer: str  # as Grafana signs it, with a trailing slash
+    public_url: str
+    runbooks: Path = RUNBOOKS
+    listen: str = "127.0.0.1:8080"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """
+        Read the variables. Raises SettingsError for a missing one and for a key that is too short.
+        """
+        jwt_key = read.secret(environ, "FLEET_JWT_KEY")
+        if len(jwt_key.encode()) < KEY_LENGTH_MIN:
+            raise SettingsError(
+                f"the key in {environ['FLEET_JWT_KEY_FILE']} is shorter than {KEY_LENGTH_MIN} "
+                "bytes; write a longer random one into it"
+            )
+        grafana = read.text(environ, "FLEET_GRAFANA_URL", "").rstrip("/")
+        public_grafana = read.text(environ, "FLEET_PUBLIC_GRAFANA_URL", grafana).rstrip("/")
+        listen = read.text(environ, "FLEET_LISTEN")
+        return cls(
+            dsn=read.secret(environ, "FLEET_DATABASE_URL"),
+            jwt_key=jwt_key,
+            proxy_secret=read.secret(environ, "FLEET_PROXY_SECRET"),
+            grafana_url=grafana,
+            grafana_issuer=f"{public_grafana}/",
+            public_url=read.text(environ, "FLEET_PUBLIC_URL", f"http://{listen}").rstrip("/"),
+            runbooks=Path(read.text(environ, "FLEET_RUNBOOKS_DIR", str(RUNBOOKS))),
+            listen=listen,
+        )

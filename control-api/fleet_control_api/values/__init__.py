@@ -1,0 +1,1 @@
+"""What callers send and receive: pydantic models, and how requests become them."""
