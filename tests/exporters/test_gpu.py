@@ -159,6 +159,19 @@ def test_function_that_fails_is_no_lost_card():
     assert {each.what for each in reading.dropped} == {f"gpu 0 {name}" for name in failing}
 
 
+def test_name_that_cannot_be_decoded_costs_no_card():
+    """What pynvml itself raises is that of one function too."""
+
+    def name():
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    odd = card(nvmlDeviceGetName=name)
+    found, dropped = read_partly(Gpu(lambda: FakeNvml(odd, card(nvmlDeviceGetUUID="GPU-2"))))
+
+    assert (found["fleet_gpu_up", "0"], found["fleet_gpu_up", "1"]) == (1, 1)
+    assert "gpu 0 nvmlDeviceGetName" in dropped
+
+
 def test_function_that_recovers_is_read_again():
     """Unknown Error is no lack of the card: the function is asked at each reading."""
     answers = card(nvmlDeviceGetPowerUsage=UNKNOWN)

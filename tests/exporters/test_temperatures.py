@@ -110,6 +110,15 @@ def test_rest_of_a_board_chip_is_told_too(sysfs):
     assert found["fleet_temperature_celsius", "acpitz"] == 25
 
 
+def test_sensors_of_gpus_are_not_read(sysfs):
+    """Their own families know whether a card sleeps; reading would wake it."""
+    root = sysfs("raspberry")
+    (root / "class/hwmon/hwmon1/temp1_input").mkdir(parents=True)  # fails when it is read
+    (root / "class/hwmon/hwmon1/name").write_text("amdgpu\n")
+
+    assert [type(item) for item in Temperatures(root).read()] == [Sample]
+
+
 def test_zone_that_hwmon_shows_is_told_once(sysfs):
     """The kernel shows most thermal zones in both places."""
     found = values(Temperatures(sysfs("rk3588")).read())

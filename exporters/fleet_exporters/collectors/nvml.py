@@ -12,7 +12,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fleet_exporters.collectors.members import Failures
+from fleet_exporters.collectors.members import Failures, explain
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import Sample
 
@@ -90,17 +90,17 @@ class Card:
         nvml = self._nvml
         try:
             answer = getattr(nvml, function)(self._device, *arguments)
-        except nvml.NVMLError as exc:
+        except Exception as exc:
             if is_lost(nvml, exc):
                 raise
-            if exc.value in (
+            if getattr(exc, "value", None) in (
                 nvml.NVML_ERROR_NOT_SUPPORTED,
                 nvml.NVML_ERROR_FUNCTION_NOT_FOUND,
                 nvml.NVML_ERROR_NO_PERMISSION,
             ):
                 self._lacking.add(key)
             else:  # under WSL and on laptops some functions never answer
-                self._failures.add(function, str(exc))
+                self._failures.add(function, explain(exc))
             return None
         self._failures.has_answered = True
         return answer

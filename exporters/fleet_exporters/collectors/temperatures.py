@@ -42,7 +42,7 @@ class Input:
 
 
 def find_inputs(root: Path = SYS) -> list[Input]:
-    """Return the files of hwmon, and of thermal zones that hwmon does not show."""
+    """Return the files of hwmon, and of thermal zones that hwmon does not show; none of GPUs."""
     found = [
         each
         for folder in sorted(root.glob("class/hwmon/hwmon*"), key=_number)
@@ -58,6 +58,8 @@ def find_inputs(root: Path = SYS) -> list[Input]:
 
 def _find_hwmon(folder: Path) -> list[Input]:
     driver = (read_word(folder / "name") or folder.name).replace("-", "_")
+    if driver in GPU_DRIVERS:
+        return []  # reading would wake a card that sleeps
     # Old drivers have put their files into the device's own folder.
     files = sorted(folder.glob("temp*_input"), key=_number)
     files = files or sorted(folder.glob("device/temp*_input"), key=_number)
