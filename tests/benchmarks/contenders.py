@@ -86,9 +86,15 @@ def find_port() -> int:
 
 
 def start_ours(
-    folder: Path, node: str, dsn: str, tick_seconds: float, *, is_hung: bool = False
+    folder: Path,
+    node: str,
+    dsn: str,
+    tick_seconds: float,
+    *,
+    name: str = "ours",
+    python: str = sys.executable,
 ) -> Contender:
-    """Start `fleet exporter` as the launcher does, or with a sensor family that never answers."""
+    """Start `fleet exporter` as the launcher does; `hung` has a family that never answers."""
     runtime, secret, port = folder / node, folder / f"{node}.dsn", find_port()
     runtime.mkdir()
     secret.write_text(dsn)
@@ -104,10 +110,9 @@ def start_ours(
         "FLEET_DATABASE_URL_FILE": str(secret),
         "FLEET_TICK_SECONDS": str(tick_seconds),
     }
-    command = [sys.executable, "-P", "-m", "fleet_stack", "exporter"]
-    if is_hung:
+    command = [python, "-P", "-m", "fleet_stack", "exporter"]
+    if name == "hung":
         command = [sys.executable, str(Path(__file__).with_name("hung_exporter.py"))]
-    name = "hung" if is_hung else "ours"
     log = folder / f"{name}.log"
     return Contender(name, _spawn(command, log, environment), port, "fleet_node_info", log)
 

@@ -24,7 +24,7 @@ import report
 from contenders import Contender, fetch_node_exporter, start_node_exporter, start_ours
 from rotations import Plan, Row, measure, percentile
 
-NODES = ["plain", "stuck"]
+NODES = ["plain", "stuck", "before"]
 SETTLE_SECONDS = 10.0  # what programs do once after their start is no one's daily cost
 
 
@@ -36,6 +36,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quiet-seconds", type=float, default=30, help="no scrape at all")
     parser.add_argument("--tick-seconds", type=float, default=5)
     parser.add_argument("--node-exporter", type=Path, help="instead of Debian's package")
+    parser.add_argument("--against", type=Path, help="another checkout, with its .venv: before")
     parser.add_argument("--json", type=Path, help="file to write")
     return parser.parse_args()
 
@@ -46,10 +47,20 @@ def start(
     """Start all contenders; they end with `stack`."""
     program = arguments.node_exporter or fetch_node_exporter(folder / "debian")
     tick = arguments.tick_seconds
+    python = str(arguments.against / ".venv/bin/python") if arguments.against else ""
     contenders = []
     for begin in (
         lambda: start_ours(folder, "plain", dsns["plain"], tick),
-        lambda: start_ours(folder, "stuck", dsns["stuck"], tick, is_hung=True),
+        lambda: start_ours(folder, "stuck", dsns["stuck"], tick, name="hung"),
+        *(
+            [
+                lambda: start_ours(
+                    folder, "before", dsns["before"], tick, name="before", python=python
+                )
+            ]
+            if python
+            else []
+        ),
         lambda: start_node_exporter(program, folder),
     ):
         contenders.append(begin())
