@@ -59,7 +59,7 @@ def test_up_brings_everything_up(fleet):
 
 
 def test_model_writes_conversations(fleet):
-    """A job ends with a verdict on each conversation, and no two texts are equal."""
+    """A job ends with a verdict on each conversation, no two texts are equal, tokens are right."""
     before = tokens_of_server(fleet)
     job = fleet.submit("mixed", CONVERSATIONS)
 
@@ -70,8 +70,13 @@ def test_model_writes_conversations(fleet):
         "GROUP BY conversation_id"
     )
     assert len({row["text"] for row in texts}) == CONVERSATIONS
-    counted = fleet.number(TOKENS)
-    assert counted == pytest.approx(tokens_of_server(fleet) - before, rel=0.01)
+    written = tokens_of_server(fleet) - before
+    counted, calls = (
+        fleet.number(TOKENS),
+        fleet.number("SELECT count(*) FROM analytics.llm_requests"),
+    )
+    # A turn is left at its closing quote; the server has the next token or two under way then.
+    assert counted <= written <= counted + 2 * calls
 
 
 def test_model_server_continues_a_begun_answer(fleet):

@@ -222,6 +222,14 @@ class Handler(QuietHandler):
             self.model_server.hung_up.set()
         self.close_connection = True
 
+    def listen(self, request, answer):
+        """Say a word, and nothing more until the other side hangs up."""
+        self.begin()
+        self.send_text("Hello")
+        if self.connection.recv(1) == b"":
+            self.model_server.hung_up.set()
+        self.close_connection = True
+
     def silent(self, request, answer):
         """Not even answer."""
         self.model_server.go_on.wait()

@@ -116,6 +116,24 @@ def test_call_that_is_left_knows_its_tokens(endpoint, model_server):
     assert (call.outcome, call.prompt_tokens, call.cached_prompt_tokens) == ("aborted", 40, 38)
 
 
+def test_server_is_left_at_once(endpoint, model_server):
+    """When nothing more is wanted the connection ends, also while the server is silent."""
+    model_server.plan.append(Answer("listen"))
+
+    with closing(endpoint.stream(ASKED, Call("tiny"), lambda: True)) as pieces:
+        assert next(pieces) == "Hello"
+
+    assert model_server.hung_up.wait(10)  # the client itself would wait two minutes
+
+
+def test_connection_is_used_again(endpoint, model_server):
+    """After a whole answer the next call finds the server all the same."""
+    for _ in range(5):
+        assert (
+            ask(endpoint, Request(MESSAGES, None, 7, 0.5, 9.0, continues=True))[1].outcome == "ok"
+        )
+
+
 def test_stream_that_breaks_off_is_told_so(endpoint, model_server):
     """What came before the connection was lost has been handed out."""
     body = f"data: {json.dumps(chunk({'content': 'Hel'}))}\n\n".encode()

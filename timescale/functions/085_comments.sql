@@ -15,7 +15,7 @@ COMMENT ON COLUMN analytics.nodes.jobs_done IS 'Conversations that this machine 
 COMMENT ON COLUMN analytics.nodes.worker_state IS 'The worker as its agent sees it: stopped, running or restarting.';
 COMMENT ON COLUMN analytics.nodes.llm_circuit_opened_at IS 'Since when it takes no work because its model server fails; NULL while that works.';
 COMMENT ON COLUMN analytics.nodes.model IS 'The model that its model server was asked about last; NULL before the first task.';
-COMMENT ON COLUMN analytics.nodes.continuation IS 'What that server does with the beginning of an answer: continues, starts_over or refuses. Where it continues, conversations can be written line by line.';
+COMMENT ON COLUMN analytics.nodes.continuation IS 'What that server does with the beginning of an answer: continues, starts_over or refuses. Where it continues, conversations are written line by line.';
 COMMENT ON COLUMN analytics.nodes.is_expected IS 'False while people have switched the machine off on purpose.';
 COMMENT ON COLUMN analytics.nodes.agent_version IS 'Version of the fleet on this machine.';
 COMMENT ON COLUMN analytics.nodes.settings_version IS 'Version of the configuration that the machine runs.';

@@ -13,13 +13,15 @@ Item = TypeVar("Item")
 
 
 def read_in_background(
-    open_source: Callable[[], Generator[Item, None, None]], seconds: float
+    open_source: Callable[[], Generator[Item, None, None]],
+    seconds: float,
+    interrupt: Callable[[], None],
 ) -> Generator[Item | None, None, None]:
     """
     Yield what the source yields, and None whenever nothing came for so many seconds.
 
-    An error of the source is raised here. When the reader stops early, the source is closed at its
-    next item; its thread waits for that no longer than the source itself does.
+    An error of the source is raised here. When the reader stops early, `interrupt` may end the wait
+    for the next item; without that, the source is closed when it comes.
     """
     items: queue.SimpleQueue[tuple[Item | None, BaseException | None, bool]] = queue.SimpleQueue()
     is_unwanted = threading.Event()
@@ -50,3 +52,4 @@ def read_in_background(
             yield item
     finally:
         is_unwanted.set()
+        interrupt()

@@ -3,7 +3,7 @@ One streamed call to an OpenAI-compatible server, measured here.
 
 Servers misreport, and a cut call reports nothing.
 
-Called by the worker; keeps nothing between calls.
+Called by the worker; between calls it keeps only what is `Known` of the server.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import openai
 from fleet_orchestrator.generation.answer import Answer, Event, Model, Piece, Usage, render_said
 from fleet_orchestrator.generation.background_reader import read_in_background
 from fleet_orchestrator.generation.endpoint_error import EndpointError, Kind
+from fleet_orchestrator.generation.hang_up import HangUp
 from fleet_orchestrator.generation.quoting import hide_prompt
 from fleet_orchestrator.generation.slots import decide_slot
 
@@ -178,20 +179,24 @@ class Endpoint:
 
     def _read(self, request: Request) -> Generator[Event | None, None, None]:
         """Yield what the server says and costs, and None whenever it is time to look up."""
-        answer = Answer()
-        with closing(read_in_background(lambda: self._open(request), LOOK_SECONDS)) as chunks:
+        answer, hang_up = Answer(), HangUp()
+        reader = read_in_background(lambda: self._open(request, hang_up), LOOK_SECONDS, hang_up.now)
+        with closing(reader) as chunks:
             for data in chunks:
                 yield from answer.feed(data or b"")
                 yield None  # also while nothing but comments come
                 if answer.is_done:
+                    hang_up.release()
                     break
         yield from answer.close(may_be_empty=request.continues)
 
-    def _open(self, request: Request) -> Generator[bytes, None, None]:
+    def _open(self, request: Request, hang_up: HangUp) -> Generator[bytes, None, None]:
         create = self.client.chat.completions.with_streaming_response.create
         # The bytes as they come: the client's own way to read them ends at the first odd chunk.
         with create(**self._render(request)) as response:
+            hang_up.hold(response.http_response.extensions)
             yield from response.iter_bytes()
+            hang_up.release()
 
     def _render(self, request: Request) -> dict[str, Any]:
         return {

@@ -29,7 +29,7 @@ GIBI = 2**30
 Fact = tuple[str, str, str]
 
 BEGUN_ANSWER = {
-    "continues": "continues a begun answer: conversations can be written line by line",
+    "continues": "continues a begun answer: conversations are written line by line",
     "starts_over": "starts a begun answer over: conversations are written in one call",
     "refuses": "refuses a begun answer: conversations are written in one call",
 }
