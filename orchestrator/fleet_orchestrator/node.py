@@ -82,7 +82,8 @@ class Child:
             logger.warning("The worker did not end in time; killing it.")
             self.process.kill()
             self.process.wait()
-        _close(self.process.stdin)
+        with self.lock:
+            _close(self.process.stdin)
 
     @property
     def state(self) -> str:
@@ -98,7 +99,7 @@ class Child:
 
 
 def _write_line(pipe: IO[str] | None) -> None:
-    if pipe is None:
+    if pipe is None or pipe.closed:  # not started yet, or stopped
         return
     try:
         pipe.write("wake\n")
