@@ -136,8 +136,8 @@ class Answer:
 
 
 def clean(text: str) -> str:
-    """Return text that can be stored: no zero characters, no halves of characters."""
-    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    r"""Return text that can be stored: \ud83d\ude00 is one sign, half of it and NUL are lost."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
     return whole.replace("\0", "")
 
 

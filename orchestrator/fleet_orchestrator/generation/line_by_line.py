@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fleet_orchestrator.generation.answer import clean
 from fleet_orchestrator.generation.endpoint import Request
 from fleet_orchestrator.generation.method import StartsOverError
 from fleet_orchestrator.generation.prompt import render_beginning, render_messages
@@ -58,11 +59,11 @@ class WordsReader:
         self._decode(self._rest + piece)
         if len(self.opening) >= REPEATED_CHARACTERS_MIN and self._words.startswith(self.opening):
             raise StartsOverError("the server repeats an answer instead of continuing it")
-        return [_join_surrogates(self._words)] if self.is_done else []
+        return [clean(self._words)] if self.is_done else []
 
     def end(self) -> list[str]:
         """Return the words that the end of the answer cut off."""
-        return [_join_surrogates(self._words)]
+        return [clean(self._words)]
 
     def _decode(self, text: str) -> None:
         position = 0
@@ -111,8 +112,3 @@ def _decode_escape(found: re.Match[str]) -> str:
     if code := found["code"]:
         return chr(int(code, 16))
     return ESCAPES.get(found["sign"], found["sign"])
-
-
-def _join_surrogates(text: str) -> str:
-    r"""Return the text with pairs such as \ud83d\ude00 made one sign; a half of a pair is lost."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore").replace("\0", "")
