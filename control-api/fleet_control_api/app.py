@@ -67,14 +67,14 @@ class Json(DefaultJSONProvider):
 
     @staticmethod
     def default(value: Any) -> Any:
-        """Return what stands for a value that JSON does not know."""
+        """Return a JSON value for a type that JSON lacks."""
         if isinstance(value, datetime):
             return value.isoformat()
         return DefaultJSONProvider.default(value)
 
 
 def make_services(settings: Settings) -> Services:
-    """Return the real seams of the settings."""
+    """Return the services that the settings describe."""
     url = settings.grafana_url
     keys = Keys(f"{url}/api/signing-keys/keys") if url else None
     return Services(

@@ -18,11 +18,11 @@ threads = 32
 graceful_timeout = 3  # seconds; the launcher gives 5
 keepalive = 5  # seconds
 header_map = "drop"  # X_Grafana_Id would otherwise stand in for X-Grafana-Id
-forwarded_allow_ips = ""  # nobody in front of us is believed about addresses
+forwarded_allow_ips = ""  # no proxy is trusted with the client's address
 limit_request_line = 4094
 limit_request_fields = 50
-control_socket_disable = True  # it would be made in the home folder of whoever runs us
-# gunicorn's heartbeat file belongs into memory; in some containers only root may write there.
+control_socket_disable = True  # it would be a file in the user's home folder
+# gunicorn's heartbeat file belongs in memory; in some containers only root may write there.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 logconfig_dict = {
     "version": 1,

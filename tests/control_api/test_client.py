@@ -206,8 +206,8 @@ def make_zip(path, manifest):
     ("manifest", "said"),
     [
         ({"conversations": 2, "files": []}, "has 1 files, its manifest says 2"),
-        ({"conversations": 1, "files": [{"name": "a.json", "sha256": "0"}]}, "a.json came damaged"),
-        ({}, "no whole export"),
+        ({"conversations": 1, "files": [{"name": "a.json", "sha256": "0"}]}, "a.json is damaged"),
+        ({}, "not a complete export"),
     ],
 )
 def test_archive_that_differs_from_its_manifest_is_refused(
@@ -222,7 +222,9 @@ def test_archive_that_differs_from_its_manifest_is_refused(
     assert list(tmp_path.glob("x.zip*")) == []
 
 
-@pytest.mark.parametrize(("length", "said"), [(10_000, "was cut off"), (None, "no whole export")])
+@pytest.mark.parametrize(
+    ("length", "said"), [(10_000, "was cut off"), (None, "not a complete export")]
+)
 def test_cut_stream_is_refused(serve_bytes, tmp_path, capsys, length, said):
     """A connection that ends early, or half an archive, leaves no file."""
     body = make_zip(tmp_path / "source", {"conversations": 1, "files": []})[:50]

@@ -68,7 +68,7 @@ def test_reason_may_be_null(api):
         assert api.call("operator", "POST", "/fleet/pause", **options).json["reason"] == ""
 
 
-def test_job_id_belongs_into_the_path(lasting_api):
+def test_job_id_belongs_in_the_path(lasting_api):
     """A second id in the body is refused rather than ignored."""
     job = "00000000-0000-4000-8000-000000000000"
     response = lasting_api.call(

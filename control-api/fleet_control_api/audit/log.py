@@ -87,5 +87,5 @@ def _log_unwritten(entry: Entry, error: psycopg.Error) -> None:
 
 
 def _clean(text: str) -> str:
-    """Return the text without what PostgreSQL or a terminal would stumble over."""
+    """Return the text without what PostgreSQL or a terminal cannot take."""
     return "".join(c if c.isprintable() else " " for c in text)[:LENGTH_MAX]

@@ -41,7 +41,7 @@ def fetch_keys(url: str) -> dict[str, Any]:
     """
     Return Grafana's public keys (a JWKS).
 
-    No redirects and no proxies: who answers here is believed.
+    No redirects and no proxies, since the answer is trusted.
     """
     with requests.Session() as session:
         session.trust_env = False
@@ -117,7 +117,7 @@ class GrafanaAuthenticator:
         self._keys = keys
 
     def identify(self, headers: Headers) -> Identity:
-        """Return who clicked. Raises RefusedError unless both proofs hold."""
+        """Return who clicked. Raises RefusedError unless both proofs are valid."""
         sent = headers.get("X-Fleet-Proxy-Secret", "")
         if not hmac.compare_digest(sent.encode(), self._secret):
             raise RefusedError(
@@ -149,7 +149,7 @@ class GrafanaAuthenticator:
             )
         except jwt.PyJWTError as exc:
             raise RefusedError(
-                f"X-Grafana-Id does not hold: {exc}",
+                f"X-Grafana-Id is not valid: {exc}",
                 remedy=f"Reload Grafana; the issuer expected is {self._issuer}.",
             ) from exc
         return claims

@@ -65,7 +65,7 @@ class Access:
 
     @property
     def is_public(self) -> bool:
-        """True for routes that hold no data."""
+        """True for routes that anybody may call."""
         return self.role is None and not self.scopes
 
     def allows(self, identity: Identity) -> bool:

@@ -37,7 +37,7 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class Sessions:
-    """Opens, proves, renews and ends logins; `key` signs, the database decides."""
+    """Opens, verifies, renews and ends sessions; `key` signs the access tokens."""
 
     key: str
     clock: Callable[[], datetime] = now
@@ -84,7 +84,7 @@ class Sessions:
             session_id = UUID(claims["sid"])
             is_expired = float(claims["exp"]) <= self.clock().timestamp()
         except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as exc:
-            raise UnauthenticatedError("the access token is not ours", remedy=LOG_IN) from exc
+            raise UnauthenticatedError("the access token is not valid", remedy=LOG_IN) from exc
         if is_expired:
             raise UnauthenticatedError(
                 "the access token has expired", remedy="Renew it with POST /auth/refresh."

@@ -1,7 +1,7 @@
 """
 `fleet <noun> <verb>`: the control API from the command line.
 
-The front door hands in address and token. Answers go to standard output, as tables or with --json
+`./fleet` passes address and token. Answers go to standard output, as tables or with --json
 as the API gave them; errors are one sentence on standard error and exit code 1.
 """
 

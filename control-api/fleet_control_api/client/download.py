@@ -1,4 +1,4 @@
-"""Bring an export into a file: whole and checked, or not at all."""
+"""Download an export into a file: complete and verified, or not at all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Report = Callable[[int], None]
 
 
 def report_progress(size_bytes: int) -> None:
-    """Show how much has come, on a terminal only."""
+    """Show how much has arrived, on a terminal only."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{size_bytes / 1e6:.1f} MB received ")
         sys.stderr.flush()
@@ -74,7 +74,7 @@ def removing(path: Path) -> Iterator[None]:
 def receive(
     remote: Remote, path: str, query: Mapping[str, Any], file: BinaryIO, report: Report
 ) -> None:
-    """Write the answer to the file as it comes, down to the disk."""
+    """Write the response to the file as it arrives, and sync it to disk."""
     size = 0
     with remote.open("GET", path, query=query) as response:
         pieces = response.iter_content(PIECE)
@@ -97,7 +97,7 @@ def receive(
 
 
 def check_archive(path: Path) -> dict[str, Any]:
-    """Return the manifest, once every file that it names is there with the sum that it names."""
+    """Return the manifest, once every file that it names is there with its sha256."""
     try:
         with zipfile.ZipFile(path) as archive:
             manifest: dict[str, Any] = json.loads(archive.read(MANIFEST))
@@ -110,14 +110,14 @@ def check_archive(path: Path) -> dict[str, Any]:
             for entry in manifest["files"]:
                 data = archive.read(entry["name"])
                 if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-                    raise ClientError(f"{entry['name']} came damaged; try again")
+                    raise ClientError(f"{entry['name']} is damaged; try again")
     except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError) as exc:
-        raise ClientError(f"what came is no whole export ({exc}); try again") from exc
+        raise ClientError(f"what arrived is not a complete export ({exc}); try again") from exc
     return manifest
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the renaming last through a power cut, where the system can."""
+    """Sync the folder, where the system can, so that the renaming survives a power cut."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

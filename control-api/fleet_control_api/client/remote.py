@@ -47,7 +47,7 @@ class Remote:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, Any] | None = None,
     ) -> Iterator[requests.Response]:
-        """Lend a successful answer, its body not yet read."""
+        """Yield a successful response, its body not yet read."""
         with requests.Session() as session:
             # The token goes to the API and nowhere else: no proxy, no .netrc, no redirect.
             session.trust_env = False

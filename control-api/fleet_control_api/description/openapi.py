@@ -98,7 +98,15 @@ def render_document(app: Flask, public_url: str, known: Known) -> Json:
         },
         "servers": [{"url": public_url}],
         "paths": dict(sorted(paths.items())),
-        "components": {"securitySchemes": SCHEMES, "schemas": schemas},
+        "components": {
+            "securitySchemes": SCHEMES,
+            "schemas": schemas,
+            "responses": {
+                error.__name__: render_error(error)
+                for _, route in routes
+                for error in find_errors(route)
+            },
+        },
     }
 
 
@@ -143,7 +151,10 @@ def render_operation(rule: Rule, route: Route, doc: str, schemas: Json) -> Json:
         ],
         "responses": {
             str(route.status): _render_success(route),
-            **{str(error.status): _render_error(error) for error in find_errors(route)},
+            **{
+                str(error.status): {"$ref": f"#/components/responses/{error.__name__}"}
+                for error in find_errors(route)
+            },
         },
     }  # fmt: skip
     if route.body and (body := render_body(route, schemas)):
@@ -202,7 +213,8 @@ def _render_success(route: Route) -> Json:
     return done
 
 
-def _render_error(error: type[ApiError]) -> Json:
+def render_error(error: type[ApiError]) -> Json:
+    """Return the answer of an error."""
     answer: Json = {
         "description": (error.__doc__ or "").strip(),
         "content": {"application/problem+json": PROBLEM},

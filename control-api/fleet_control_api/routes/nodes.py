@@ -1,4 +1,4 @@
-"""Nodes: who takes part, and how they are."""
+"""Nodes: the enrolled machines and their state."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ LOGINS_OF_SOURCE = 20  # attempts a minute from one address
 
 @dataclass(frozen=True)
 class Services:
-    """The seams of the application; tests hand in their own."""
+    """The parts of the application; tests hand in their own."""
 
     settings: Settings
     database: Database
@@ -56,11 +56,11 @@ def services() -> Services:
 
 def source() -> str | None:
     """
-    Return the address that the request came from; headers that a client can write are not believed.
+    Return the address of the client; headers that a client can write are not trusted.
     """
     return request.remote_addr or None
 
 
 def caller() -> Identity:
-    """Return who calls; the route's decorator has found out."""
+    """Return who calls; the route's decorator has set it."""
     return cast("Identity", g.identity)

@@ -68,7 +68,7 @@ class Database:
     @contextmanager
     def transaction(self, wait: float | None = None) -> Iterator[Connection]:
         """
-        Lend a connection in one transaction; `wait` is other than the usual time for a free one.
+        Yield a connection in one transaction; `wait` bounds the seconds for a free one.
 
         Committed at the end, rolled back when the block raises.
         """

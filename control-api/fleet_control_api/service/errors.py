@@ -35,7 +35,7 @@ class MalformedError(ApiError):
 
 
 class UnauthenticatedError(ApiError):
-    """Nobody is logged in."""
+    """The caller is not logged in."""
 
     status = 401
     title = "Not logged in"

@@ -1,4 +1,4 @@
-"""What the control API says about itself to Prometheus; fresh for each application, one process."""
+"""The control API's own metrics, in a registry of each application."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def read_arguments(request: Request, model: type[Values], **path: str) -> Values
     """
     body = read_body(request)
     for name in path.keys() & body.keys():
-        raise InvalidError(f"unknown value {name!r}", remedy=f"{name} belongs into the path only.")
+        raise InvalidError(f"unknown value {name!r}", remedy=f"{name} belongs in the path only.")
     return parse(model, {**body, **path})
 
 
@@ -51,7 +51,7 @@ def read_body(request: Request) -> dict[str, Any]:
         return {}
     if request.mimetype != "application/json":
         raise MediaTypeError(
-            f"the body is {request.mimetype or 'of no named type'}",
+            f"the content type of the body is {request.mimetype or 'missing'}",
             remedy="Send JSON with the header Content-Type: application/json.",
         )
     return parse_body(data)
@@ -76,9 +76,9 @@ def parse_body(data: bytes) -> dict[str, Any]:
 
 def measure_depth(text: str) -> int:
     """
-    Return how deep brackets are nested, those inside strings left out.
+    Return how deep brackets are nested, outside of strings.
 
-    Looked at before the parser recurses.
+    Checked before parsing, since the parser recurses.
     """
     depth = deepest = 0
     is_string = is_escaped = False
@@ -104,4 +104,4 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")

@@ -55,7 +55,7 @@ def answer_database_error(error: psycopg.Error) -> Response:
 
 
 def answer_unexpected(error: Exception) -> Response:
-    """Answer a fault of ours: without detail, which stands in the log."""
+    """Answer an internal error without its detail, which the log has."""
     log.error(
         "request failed",
         exc_info=error,
