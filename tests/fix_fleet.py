@@ -176,8 +176,8 @@ class Fleet:
         }
 
     def let_leases_end(self) -> None:
-        """Move all leases into the past."""
-        past = "now() - interval '1 hour'"
+        """Move all leases into the past, but not to before the server's start."""
+        past = "now() - interval '1 millisecond'"
         self.rows(f"UPDATE fleet.tasks SET lease_until = {past} WHERE lease_until IS NOT NULL")
         self.rows(f"UPDATE fleet.conversations SET judging_until = {past}")
 

@@ -142,3 +142,61 @@ def test_circuit_tells_each_change_once(fleet):
         ("alpha", "llm_circuit_opened", "it answers with a login page"),
         ("alpha", "llm_circuit_closed", "it answers again"),
     ]
+
+
+def test_conversation_written_elsewhere_proves_nothing(fleet):
+    """Who only finishes what another node wrote has not shown that it can write."""
+    fleet.submit(count=2)
+    written, other = fleet.claim(2, "beta")
+    written.start().store().release()
+    other.release()
+    finished, failed = fleet.claim(2)
+    failed.fail()
+
+    finished.start().finish()
+
+    assert fleet.task(failed)["failures"] == 0
+    assert [row["counts"] for row in fleet.rows(FAILURES)] == [None]
+
+
+def test_request_that_reached_nobody_is_no_fault_of_its_task(fleet):
+    """A server that was away for a moment costs no task anything, though it answers again."""
+    fleet.submit()
+    held = fleet.claim_one()
+    held.fail("the model server cannot be reached", kind="unreachable")
+
+    fleet.decide(can_write=True)
+
+    assert [row["counts"] for row in fleet.rows(FAILURES)] == [False]
+    assert fleet.task(held)["failures"] == 0
+    assert fleet.claim_one().write()
+
+
+def test_two_open_failures_of_a_task_at_a_node_are_both_decided(fleet):
+    """Two machines with one login are a mistake, but one that must not stop the node for ever."""
+    fleet.submit(count=2)
+    failed = fleet.claim_one()
+    failed.fail("first")
+    fleet.rows(
+        "INSERT INTO fleet.task_failures SELECT task_id, 2, node, clock_timestamp(), kind, 'second'"
+        " FROM fleet.task_failures"
+    )
+
+    fleet.claim_one().write()
+
+    assert fleet.task(failed)["failures"] == 2
+    assert [row["counts"] for row in fleet.rows(FAILURES)] == [True, True]
+
+
+def test_paused_fleet_asks_no_canary(fleet):
+    """While the fleet is paused nothing waits for a node to show that it can write."""
+    ask = "SELECT fleet.has_open_failures()"
+    set_state = "SELECT fleet.set_fleet_state(%s, 'tests', 'why')"
+    fleet.submit()
+    fleet.claim_one().fail()
+
+    fleet.rows(set_state, "paused")
+    assert not fleet.value(ask, user="alpha")
+
+    fleet.rows(set_state, "running")
+    assert fleet.value(ask, user="alpha")

@@ -225,6 +225,21 @@ def test_sweep_takes_back_what_was_not_extended(fleet):
         lost.finish()
 
 
+def test_lease_that_ended_while_the_database_was_away_is_nobodys_failure(fleet):
+    """Nobody could extend it: after a restart of the database the task waits, unblamed."""
+    fleet.submit()
+    lost = fleet.claim_one().start().store()
+    fleet.rows("UPDATE fleet.tasks SET lease_until = pg_postmaster_start_time()")
+
+    assert fleet.value("SELECT fleet.sweep_tasks()") == 1
+
+    assert fleet.task(lost)["state"] == "pending"
+    assert fleet.rows("SELECT * FROM analytics.task_failures") == []
+    (event,) = fleet.rows("SELECT kind, message FROM analytics.events")
+    assert event["kind"] == "task_taken_back"
+    assert "the lease ended while the database was away" in event["message"]
+
+
 def test_release_keeps_turns_and_counts_no_failure(fleet):
     """A task given back in the middle is claimed at once elsewhere, with its turns."""
     fleet.submit()

@@ -147,8 +147,10 @@ BEGIN
   IF NOT EXISTS (SELECT FROM fleet.turns u WHERE u.task_id = p_task) THEN
     RAISE EXCEPTION 'task % has no turns', p_task USING ERRCODE = 'check_violation', HINT = 'Write some, or reject it.';
   END IF;
-  -- Whatever failed here before: this node can write.
-  PERFORM fleet.decide_failures(true);
+  -- Whatever failed here before: this node can write, unless another wrote all turns.
+  IF EXISTS (SELECT FROM fleet.turns u WHERE u.task_id = p_task AND u.attempt = p_attempt) THEN
+    PERFORM fleet.decide_failures(true);
+  END IF;
   PERFORM fleet.tell_missed_cache(p_task, p_model);
   PERFORM pg_notify('fleet_judge', v_conversation::text);
   RETURN v_conversation;
@@ -164,8 +166,9 @@ CREATE OR REPLACE FUNCTION fleet.return_task(v_task fleet.tasks, p_kind text, p_
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF p_kind IS NOT NULL THEN
-    INSERT INTO fleet.task_failures (task_id, attempt, node, kind, message)
-    VALUES (v_task.task_id, v_task.attempt, v_task.node, p_kind, p_error);
+    -- A request that reached nobody says nothing of its task, even if the server is back a second later.
+    INSERT INTO fleet.task_failures (task_id, attempt, node, kind, message, counts)
+    VALUES (v_task.task_id, v_task.attempt, v_task.node, p_kind, p_error, CASE WHEN p_kind = 'unreachable' THEN false END);
   END IF;
   UPDATE fleet.tasks SET state = 'pending', error = p_error, lease_until = NULL
   WHERE task_id = v_task.task_id;
@@ -203,11 +206,15 @@ COMMENT ON FUNCTION fleet.return_own_tasks(uuid) IS 'A starting worker gives bac
 
 CREATE OR REPLACE FUNCTION fleet.sweep_tasks() RETURNS integer
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT count(fleet.take_back_task(lost, 'lease_ended', 'the lease ended without a result'))::integer
+  SELECT count(CASE
+    WHEN lost.lease_until > pg_postmaster_start_time()
+    THEN fleet.take_back_task(lost, 'lease_ended', 'the lease ended without a result')
+    ELSE fleet.take_back_task(lost, NULL, 'the lease ended while the database was away') END)::integer
   FROM (SELECT t.* FROM fleet.tasks t WHERE t.state IN ('claimed', 'running') AND t.lease_until < clock_timestamp()
         FOR UPDATE SKIP LOCKED) AS lost;
 $$;
-COMMENT ON FUNCTION fleet.sweep_tasks() IS 'Take back tasks whose lease has ended; returns how many.';
+COMMENT ON FUNCTION fleet.sweep_tasks() IS
+  'Take back tasks whose lease has ended; returns how many. Nobody failed where the database was away and nobody could extend it.';
 
 CREATE OR REPLACE FUNCTION fleet.decide_failures(p_can_write boolean) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -215,7 +222,8 @@ DECLARE
   v_node text := fleet.current_node();
   v_limit integer := fleet.setting('task_attempts_max', v_node);
   v_task fleet.tasks;
-  v_failure fleet.task_failures;
+  v_message text;
+  v_open integer;
   v_decided integer := 0;
 BEGIN
   FOR v_task IN
@@ -224,11 +232,14 @@ BEGIN
       SELECT f.task_id FROM fleet.task_failures f WHERE f.node = v_node AND f.counts IS NULL
     ) FOR NO KEY UPDATE SKIP LOCKED
   LOOP
-    UPDATE fleet.task_failures f SET counts = p_can_write
-    WHERE f.task_id = v_task.task_id AND f.node = v_node AND f.counts IS NULL RETURNING * INTO v_failure;
-    v_decided := v_decided + 1;
+    WITH decided AS (
+      UPDATE fleet.task_failures f SET counts = p_can_write
+      WHERE f.task_id = v_task.task_id AND f.node = v_node AND f.counts IS NULL RETURNING f.attempt, f.message
+    )
+    SELECT count(*), (array_agg(d.message ORDER BY d.attempt DESC))[1] INTO v_open, v_message FROM decided d;
+    v_decided := v_decided + v_open;
     CONTINUE WHEN NOT p_can_write;
-    v_task.failures := v_task.failures + 1;
+    v_task.failures := v_task.failures + v_open;
     UPDATE fleet.tasks SET failures = v_task.failures WHERE task_id = v_task.task_id;
     IF v_task.state = 'pending' AND (v_task.failures >= v_limit OR EXISTS (
         SELECT FROM fleet.task_failures f WHERE f.task_id = v_task.task_id AND f.counts AND f.node <> v_node)) THEN
@@ -237,7 +248,7 @@ BEGIN
         jsonb_build_object('scenario', v_task.scenario, 'outcome', 'failed'), 1);
       INSERT INTO telemetry.events (node, severity, kind, message) VALUES (v_node, 'error', 'task_failed',
         format('Task %s of job %s failed %s times and is given up: %s',
-          v_task.task_id, v_task.job_id, v_task.failures, v_failure.message));
+          v_task.task_id, v_task.job_id, v_task.failures, v_message));
     END IF;
   END LOOP;
   IF v_decided > 0 THEN
@@ -251,10 +262,11 @@ COMMENT ON FUNCTION fleet.decide_failures(boolean) IS
 CREATE OR REPLACE FUNCTION fleet.has_open_failures() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM fleet.task_failures f JOIN fleet.tasks t USING (task_id)
-                 WHERE f.node = fleet.current_node() AND f.counts IS NULL AND t.state = 'pending');
+                 WHERE f.node = fleet.current_node() AND f.counts IS NULL AND t.state = 'pending')
+    AND (SELECT s.state FROM fleet.state s) = 'running';
 $$;
 COMMENT ON FUNCTION fleet.has_open_failures() IS
-  'True while pending tasks wait for the calling node to show whether it can write.';
+  'True while pending tasks wait for the calling node to show whether it can write; false while the fleet is paused.';
 
 CREATE OR REPLACE FUNCTION fleet.set_circuit(p_is_open boolean, p_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
