@@ -136,7 +136,10 @@ def copy_database(template: Database) -> Iterator[Database]:
     """Copy a database for as long as it is needed."""
     copy = Database(template.port, f"t{uuid.uuid4().hex[:12]}")
     with Database(template.port, "postgres").connect() as owner:
-        owner.execute(f"CREATE DATABASE {copy.name} TEMPLATE {template.name}")
+        # File by file, not through the log: a fifth of the time for a small database.
+        owner.execute(
+            f"CREATE DATABASE {copy.name} TEMPLATE {template.name} STRATEGY FILE_COPY"
+        )
         # What was granted on a database is not copied with it.
         with copy.connect() as new:
             new.execute(GRANTS.read_bytes())

@@ -1,7 +1,8 @@
 """
 From nothing to clean data and back: one home, the real programs, the real model.
 
-The tests build on each other in the order in which they stand.
+The tests build on each other in the order in which they stand. The model takes half a minute of a
+core for a conversation, so that tests which wait for something else do so while it writes.
 """
 
 from __future__ import annotations
@@ -58,19 +59,38 @@ def test_up_brings_everything_up(fleet):
     assert set(states.values()) == {"up"}, states
 
 
-def test_model_writes_conversations(fleet):
-    """A job ends with a verdict on each conversation, no two texts are equal, tokens are right."""
-    before = tokens_of_server(fleet)
-    job = fleet.submit("mixed", CONVERSATIONS)
+@pytest.fixture(scope="module")
+def tokens_before(fleet):
+    return tokens_of_server(fleet)
 
-    fleet.wait_for("the job's end", lambda: fleet.finished(job), GENERATION)
+
+@pytest.fixture(scope="module")
+def first_job(fleet, tokens_before):
+    return fleet.submit("mixed", CONVERSATIONS)
+
+
+def test_frozen_exporter_sends_a_mail_and_a_resolved_one(fleet, first_job):
+    """An exporter that does not answer causes a mail with a runbook link; its return another."""
+    pid = fleet.pid("exporter")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        mails = fleet.wait_for("the mail", lambda: fleet.mails("ExporterSilent", "FIRING"), 90)
+        assert "runbooks/ExporterSilent" in mails[0]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    fleet.wait_for("the resolved mail", lambda: fleet.mails("ExporterSilent", "RESOLVED"), 120)
+
+
+def test_model_writes_conversations(fleet, first_job, tokens_before):
+    """A job ends with a verdict on each conversation, no two texts are equal, tokens are right."""
+    fleet.wait_for("the job's end", lambda: fleet.finished(first_job), GENERATION)
 
     texts = fleet.sql(
         "SELECT string_agg(text, ' ' ORDER BY position) AS text FROM analytics.turns "
         "GROUP BY conversation_id"
     )
     assert len({row["text"] for row in texts}) == CONVERSATIONS
-    written = tokens_of_server(fleet) - before
+    written = tokens_of_server(fleet) - tokens_before
     counted, calls = (
         fleet.number(TOKENS),
         fleet.number("SELECT count(*) FROM analytics.llm_requests"),
@@ -100,40 +120,30 @@ def test_prometheus_counts_what_sql_counts(fleet):
         )
 
 
-def test_pause_stops_claims_and_resume_goes_on(fleet):
-    """While the fleet is paused no task is claimed; after resume the work ends."""
+@pytest.fixture(scope="module")
+def job_under_fire(fleet):
+    """A job, ordered in a pause, that goes on while the tests below kill what writes it."""
     assert fleet.api("POST", "/fleet/pause").status_code // 100 == 2
-    job = fleet.submit("healthcare_billing", 1)
+    return fleet.submit("mixed", CONVERSATIONS)
+
+
+def test_pause_stops_claims_and_resume_goes_on(fleet, job_under_fire):
+    """While the fleet is paused no task is claimed; after resume one is, and all end (see below)."""
     query = "SELECT count(*) FROM analytics.tasks WHERE job_id = %s AND state = 'pending'"
-    fleet.wait_for("the waiting task", lambda: fleet.number(query, job) == 1, 20)
+    claims = "SELECT sum(attempt) FROM analytics.tasks WHERE job_id = %s"
+    fleet.wait_for(
+        "the waiting tasks", lambda: fleet.number(query, job_under_fire) == CONVERSATIONS, 20
+    )
     fleet.wait_for("fleet_paused", lambda: fleet.prometheus("fleet_paused") == 1, 20)
-    assert fleet.number("SELECT sum(attempt) FROM analytics.tasks WHERE job_id = %s", job) == 0
+    assert fleet.number(claims, job_under_fire) == 0
 
     fleet.run("resume")
 
-    fleet.wait_for("the job's end", lambda: fleet.finished(job), GENERATION)
+    fleet.wait_for("a claim", lambda: fleet.number(claims, job_under_fire) > 0, 20)
     actions = fleet.sql(
         "SELECT action, outcome FROM analytics.audit ORDER BY audit_id DESC LIMIT 3"
     )
     assert {"done"} == {row["outcome"] for row in actions}
-
-
-@pytest.fixture(scope="module")
-def job_under_fire(fleet):
-    """A job that goes on while the tests below freeze and kill what writes it."""
-    return fleet.submit("mixed", 4)
-
-
-def test_frozen_exporter_sends_a_mail_and_a_resolved_one(fleet, job_under_fire):
-    """An exporter that does not answer causes a mail with a runbook link; its return another."""
-    pid = fleet.pid("exporter")
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        mails = fleet.wait_for("the mail", lambda: fleet.mails("ExporterSilent", "FIRING"), 90)
-        assert "runbooks/ExporterSilent" in mails[0]
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    fleet.wait_for("the resolved mail", lambda: fleet.mails("ExporterSilent", "RESOLVED"), 120)
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +198,7 @@ def test_nothing_is_lost_or_doubled(fleet, job_under_fire):
     fleet.wait_for("the job's end", lambda: fleet.finished(job_under_fire), GENERATION)
 
     written = "SELECT count(*) FROM analytics.conversations WHERE job_id = %s"
-    assert fleet.number(written, job_under_fire) == 4
+    assert fleet.number(written, job_under_fire) == CONVERSATIONS
     assert fleet.number(LOST_OR_DOUBLED) == 0
 
 

@@ -97,10 +97,13 @@ def run_checks(checks: list[Check], environment: Mapping[str, str], progress: Pr
 
 def plan_pytest(arguments: list[str], cores: int) -> list[str]:
     """Return the arguments of pytest for those of the user, with workers for whole folders."""
-    if not all((CHECKOUT / argument).is_dir() for argument in arguments):
+    folders = [CHECKOUT / argument for argument in arguments or ["tests"]]
+    if not all(folder.is_dir() for folder in folders):
         return arguments
+    files = {path for folder in folders for path in folder.rglob("test_*.py")}
     # More than there are cores: many tests wait for the programs that they start.
-    return ["-n", str(min(cores + 2, WORKERS_MAX)), "--durations", "10", *arguments]
+    workers = min(cores + 2, WORKERS_MAX, len(files))
+    return ["-n", str(workers), "--durations", "10", *arguments]
 
 
 def link_tools(tools: Mapping[str, Path], folder: Path, path: str) -> str:
