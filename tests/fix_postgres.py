@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
 
 NODES = ("alpha", "beta")
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 2 << 30  # a server takes up to 0.2 GB, and several processes have one or two
 GRANTS = Path(__file__).parents[1] / "timescale/functions/095_database.sql"
 
 
@@ -39,6 +41,16 @@ def run_as_nobody() -> dict[str, Any]:
         return {}
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def pick_data_folder() -> Path | None:
+    """
+    Return the folder in memory when it has room, else None.
+
+    There a database is copied and dropped in a tenth of the time: it is 300 small files.
+    """
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN
+    return MEMORY if has_room and os.access(MEMORY, os.W_OK) else None
 
 
 @dataclass(frozen=True)
@@ -64,10 +76,12 @@ class Server:
         """Run the programs in this folder, or copies of the wheel's where nobody may enter it."""
         self._as_user = run_as_nobody()
         self._root = Path(tempfile.mkdtemp(prefix="fleet-test-pg-"))
+        self._data = Path(tempfile.mkdtemp(prefix="fleet-test-pg-", dir=pick_data_folder()))
         self._is_running = False
         self.port = free_port()
         if self._as_user:
-            os.chown(self._root, self._as_user["user"], self._as_user["group"])
+            for folder in (self._root, self._data):
+                os.chown(folder, self._as_user["user"], self._as_user["group"])
         self.programs = programs or self._find_programs()
         self._run("initdb", "-U", "fleet_owner", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
                   "--no-sync")  # fmt: skip
@@ -83,7 +97,7 @@ class Server:
         return package / "pginstall" / "bin"
 
     def _run(self, program: str, *arguments: str | Path) -> None:
-        command = [self.programs / program, "-D", self._root / "data", *arguments]
+        command = [self.programs / program, "-D", self._data, *arguments]
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **self._as_user)
 
     def start(self) -> None:
@@ -92,7 +106,7 @@ class Server:
             return
         options = (
             f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self._root} -c fsync=off"
-            " -c max_connections=200"
+            " -c max_connections=200 -c max_wal_size=64MB"
         )
         self._run("pg_ctl", "-l", self._root / "log", "-w", "-o", options, "start")
         self._is_running = True
@@ -112,6 +126,7 @@ class Server:
     def remove(self) -> None:
         if self._is_running:
             self.stop("immediate")
+        shutil.rmtree(self._data)
         shutil.rmtree(self._root)
 
 
@@ -136,10 +151,8 @@ def copy_database(template: Database) -> Iterator[Database]:
     """Copy a database for as long as it is needed."""
     copy = Database(template.port, f"t{uuid.uuid4().hex[:12]}")
     with Database(template.port, "postgres").connect() as owner:
-        # File by file, not through the log: a fifth of the time for a small database.
-        owner.execute(
-            f"CREATE DATABASE {copy.name} TEMPLATE {template.name} STRATEGY FILE_COPY"
-        )
+        # By file: the template is small, its log would be twice as much.
+        owner.execute(f"CREATE DATABASE {copy.name} TEMPLATE {template.name} STRATEGY FILE_COPY")
         # What was granted on a database is not copied with it.
         with copy.connect() as new:
             new.execute(GRANTS.read_bytes())

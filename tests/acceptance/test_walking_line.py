@@ -128,7 +128,7 @@ def job_under_fire(fleet):
 
 
 def test_pause_stops_claims_and_resume_goes_on(fleet, job_under_fire):
-    """While the fleet is paused no task is claimed; after resume one is, and all end (see below)."""
+    """While the fleet is paused no task is claimed; after resume one is."""
     query = "SELECT count(*) FROM analytics.tasks WHERE job_id = %s AND state = 'pending'"
     claims = "SELECT sum(attempt) FROM analytics.tasks WHERE job_id = %s"
     fleet.wait_for(
