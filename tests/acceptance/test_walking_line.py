@@ -21,8 +21,8 @@ import requests
 from jsonschema import Draft202012Validator
 
 pytestmark = pytest.mark.acceptance
-CONVERSATIONS = 3
-GENERATION = 300  # seconds; a small machine writes a conversation in 10 to 40
+CONVERSATIONS = 2  # in each of two jobs: one more is half a minute more
+GENERATION = 600  # seconds; a small machine writes a conversation in 10 to 40, a busy one in 120
 BACK = 30  # seconds; ours come back within 5, a busy machine may need more
 ORDERS_MORE = 5  # of two conversations each
 OURS = ("exporter", "node", "worker", "master", "control-api")

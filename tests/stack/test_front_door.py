@@ -221,6 +221,8 @@ def test_root_gets_the_packages_installed(checkout, environ, tools, tmp_path):
 def test_unreachable_index_is_said_in_a_sentence(checkout, environ, tools):
     """Without a network the sentence says so, and the next run starts anew."""
     (tools / "python3").symlink_to(os.path.realpath(sys.executable))
+    (tools / "sleep").unlink()
+    add_program(tools / "sleep", f"exec {shutil.which('sleep')} 0.2")  # before the second try
     nowhere = {
         "PIP_INDEX_URL": "http://127.0.0.1:1/simple",
         "PIP_RETRIES": "0",
