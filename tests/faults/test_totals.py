@@ -8,6 +8,7 @@ from contextlib import closing
 import psycopg
 import pytest
 from fix_fleet import wait_until
+from fleet_orchestrator.generation.endpoint import Endpoint
 from fleet_orchestrator.store import Store
 from fleet_orchestrator.worker import Worker
 
@@ -45,7 +46,7 @@ def restart_worker(server, exporter):
     def start():
         worker = Worker(
             lambda: Store(lambda: server.connect("alpha"), uuid.uuid4()),
-            None,
+            Endpoint(None, "m"),  # nobody calls it
             exporter.runtime_folder,
         )
         stores.append(worker.store())

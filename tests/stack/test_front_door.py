@@ -85,7 +85,7 @@ def run(command, environ, **options):
     return subprocess.run(
         [command, *options.pop("arguments", [])],
         env=environ, capture_output=True, text=True, check=False,
-        timeout=60, **options,
+        timeout=180, **options,
     )  # fmt: skip
 
 

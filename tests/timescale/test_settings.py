@@ -11,7 +11,7 @@ from fix_fleet import fleet_error
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (("fleet", "colour", 1), ("unknown setting colour", "Known: cpu_hot_celsius, ")),
+        (("fleet", "colour", 1), ("unknown setting colour", "Known: conversation_restarts_max, ")),
         (("fleet", "temperature", 3), ("must be between 0 and 2, not 3", "Sampling temperature")),
         (("fleet", "temperature", "NaN"), ("not NaN", "Sampling temperature")),
         (("galaxy", "temperature", 1), ("unknown scope galaxy", "Use fleet, role:generate")),
