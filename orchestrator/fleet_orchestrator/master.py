@@ -27,6 +27,7 @@ from fleet_orchestrator.settings import MasterSettings
 
 logger = logging.getLogger(__name__)
 STANDING_SECONDS = 2.0  # how often the published numbers are read
+LEVELS_SECONDS = 30.0  # how often readings are rolled up: a minute is there within one of its end
 STATEMENT_SECONDS = 10  # a frozen database must not look like a calm fleet
 UPKEEP = {
     "tasks_taken_back": "SELECT fleet.sweep_tasks() AS value",
@@ -44,6 +45,7 @@ class Master:
     master_id: uuid.UUID = field(default_factory=uuid.uuid4)
     epoch: int | None = None
     _standing_at: float = 0.0
+    _levels_at: float = 0.0
 
     def tick(self, connection: Connection) -> dict[str, int]:
         """Do one round when leading; return how much of each kind of upkeep was done."""
@@ -59,11 +61,24 @@ class Master:
         if time.monotonic() - self._standing_at >= STANDING_SECONDS:
             self.collector.publish(read_standing(connection))
             self._standing_at = time.monotonic()
+        if time.monotonic() - self._levels_at >= LEVELS_SECONDS:
+            roll_up(connection)
+            self._levels_at = time.monotonic()
         return {name: count for name, count in done.items() if count}
 
     def resign(self, connection: Connection) -> None:
         """Let another master lead at once."""
         connection.execute("SELECT fleet.stop_leading(%s)", [self.master_id])
+
+
+def roll_up(connection: Connection) -> None:
+    """Bring minutes and hours up to date; what cannot be done now is done the next time."""
+    try:
+        connection.execute("SELECT telemetry.upkeep()")
+    except psycopg.Error as exc:
+        if connection.closed:
+            raise
+        logger.warning("Readings could not be rolled up.", extra={"error": str(exc)})
 
 
 def _value(connection: Connection, statement: str, *params: Any) -> Any:

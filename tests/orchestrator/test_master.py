@@ -19,6 +19,9 @@ from fleet_orchestrator.fleet_metrics import JOB_STATES, NODE_STATES, TASK_STATE
 from fleet_orchestrator.master import Master, Pace, run
 from prometheus_client import CollectorRegistry, generate_latest
 
+READING = """
+INSERT INTO telemetry.temperatures (time, node, sensor, temperature_celsius)
+VALUES (now() - interval '2 hours', 'alpha', 'cpu', 40)"""
 QUICK = Pace(tick=0.1, retry=0.1)
 SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
@@ -55,6 +58,29 @@ def test_leader_splits_sweeps_and_settles(fleet, contenders):
         held.write()
     assert tick(leader) == {"jobs_closed": 1}
     assert tick(leader) == {}
+
+
+def test_leader_rolls_readings_up(fleet, contenders):
+    """Minutes and hours are brought up to date by whoever leads."""
+    leader, _, tick = contenders
+    fleet.rows(READING)
+
+    tick(leader)
+
+    assert fleet.value("SELECT sum(samples)::int FROM analytics.temperatures_1m") == 1
+
+
+def test_readings_that_cannot_be_rolled_up_stop_nothing_else(fleet, contenders, caplog):
+    """The master goes on, and says what is wrong."""
+    leader, _, tick = contenders
+    fleet.rows("ALTER TABLE telemetry.due RENAME TO elsewhere")
+    try:
+        assert tick(leader) == {}
+    finally:
+        fleet.rows("ALTER TABLE telemetry.elsewhere RENAME TO due")
+
+    assert "Readings could not be rolled up." in caplog.text
+    assert leader.epoch
 
 
 def test_standby_does_nothing_until_the_lease_is_over(fleet, contenders):

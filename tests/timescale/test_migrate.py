@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 
 import pytest
 from fleet_timescale.errors import MigrationError
 from fleet_timescale.migrate import ROOT, Script, decide_pending, migrate
+
+
+def copy_scripts(target):
+    for folder in ("migrations", "engines", "functions", "data"):
+        shutil.copytree(ROOT / folder, target / folder)
 
 
 def test_second_run_applies_nothing(owner):
@@ -32,10 +38,7 @@ def test_newer_database_is_refused(owner):
 
 def test_failed_migration_leaves_nothing(owner, tmp_path):
     """A broken script rolls back all that ran before it in the same run."""
-    for folder in ("migrations", "functions", "data"):
-        (tmp_path / folder).mkdir()
-        for path in (ROOT / folder).iterdir():
-            (tmp_path / folder / path.name).write_bytes(path.read_bytes())
+    copy_scripts(tmp_path)
     (tmp_path / "migrations/9998_good.sql").write_text("CREATE TABLE fleet.made (x int)")
     (tmp_path / "migrations/9999_bad.sql").write_text("SELECT * FROM nowhere")
 
@@ -47,10 +50,7 @@ def test_failed_migration_leaves_nothing(owner, tmp_path):
 
 def test_two_runs_at_once_apply_once(database, tmp_path):
     """The second waits for the first and finds nothing left to do."""
-    for folder in ("migrations", "functions", "data"):
-        (tmp_path / folder).mkdir()
-        for path in (ROOT / folder).iterdir():
-            (tmp_path / folder / path.name).write_bytes(path.read_bytes())
+    copy_scripts(tmp_path)
     (tmp_path / "migrations/9999_made.sql").write_text("CREATE TABLE fleet.made (x int)")
     barrier, done = threading.Barrier(2), []
 

@@ -33,7 +33,8 @@ def test_every_table_that_nodes_write_is_held_to_it(fleet):
         " AND relkind IN ('r', 'p') AND has_table_privilege('fleet_exporter', oid, 'INSERT')"
     )
 
-    assert {row["relname"] for row in granted} == set(ROWS)
+    # A trigger notes there which minutes to count anew; what a node writes there changes no row.
+    assert {row["relname"] for row in granted} - {"dirty_minutes"} == set(ROWS)
 
 
 @pytest.mark.parametrize("table", ROWS)

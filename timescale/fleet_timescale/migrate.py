@@ -1,9 +1,10 @@
 """
 Bring a database to what this checkout needs.
 
-`migrations/` run once each, in order, checked by sha256; `functions/` are applied again whenever
-one of them changed. All happens in one transaction under an advisory lock: interrupted or
-concurrent runs leave nothing half done.
+`migrations/` run once each, in order, checked by sha256; `functions/` and the file of the engine in
+`engines/` are applied again whenever one of them changed. All happens in one transaction under an
+advisory lock: interrupted or concurrent runs leave nothing half done. Only old rows are rolled up
+after it, which the next run makes up for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from fleet_timescale.engine import choose_engine
 from fleet_timescale.errors import MigrationError
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = 0x466C656574  # "Fleet": one migration at a time in a database
 SERVER_FLOOR = 150000  # PostgreSQL 15: the oldest with all that the functions use
+ENGINE_PLACE = "006_engine"  # of its file among the functions
 
 BOOTSTRAP = """
 CREATE SCHEMA IF NOT EXISTS fleet;
@@ -92,7 +95,7 @@ def migrate(connection: Connection, root: Path = ROOT) -> list[str]:
             _run(connection, script)
             _note(connection, script.name, script.sha256)
             done.append(script.name)
-        functions = load_scripts(root / "functions")
+        functions = load_functions(root, choose_engine(connection))
         checksum = hashlib.sha256("".join(s.sha256 for s in functions).encode()).hexdigest()
         if done or checksum != functions_before:
             for script in functions:
@@ -101,14 +104,26 @@ def migrate(connection: Connection, root: Path = ROOT) -> list[str]:
             done.append("functions")
         if _load_settings(connection, root / "data" / "settings.json", settings_before):
             done.append("settings")
+    _execute(connection, "rolling up old rows", "CALL telemetry.complete_levels()")
     return done
 
 
+def load_functions(root: Path, engine: str) -> list[Script]:
+    """Return what is applied again at each change, in its order."""
+    sql = (root / "engines" / f"{engine}.sql").read_text()
+    scripts = [*load_scripts(root / "functions"), Script(f"{ENGINE_PLACE}_{engine}", sql)]
+    return sorted(scripts, key=lambda script: script.name)
+
+
 def _run(connection: Connection, script: Script) -> None:
+    _execute(connection, f"{script.name}.sql", script.sql)
+
+
+def _execute(connection: Connection, title: str, sql: str) -> None:
     try:
-        connection.execute(script.sql.encode())
+        connection.execute(sql.encode())
     except psycopg.Error as exc:
-        raise MigrationError(f"{script.name}.sql failed: {exc}") from exc
+        raise MigrationError(f"{title} failed: {exc}") from exc
 
 
 def _note(connection: Connection, name: str, sha256: str) -> None:

@@ -107,7 +107,7 @@ BEGIN
     (SELECT count(*) FROM fleet.turns u WHERE u.task_id = p_task),
     (SELECT count(*) FROM fleet.turn_tries y WHERE y.task_id = p_task),
     sum(r.prompt_tokens), coalesce(sum(r.completion_tokens), 0), coalesce(sum(r.duration_seconds), 0)
-  FROM telemetry.llm_requests r WHERE r.task_id = p_task
+  FROM telemetry.llm_requests r WHERE r.task_id = p_task AND r.time >= v_task.created_at
   RETURNING conversation_id INTO v_conversation;
   UPDATE fleet.tasks SET state = 'done', lease_until = NULL, finished_at = clock_timestamp() WHERE task_id = p_task;
   RETURN v_conversation;
@@ -125,6 +125,7 @@ BEGIN
   SELECT sum(c.prompt_tokens), sum(c.cached_prompt_tokens) INTO v_read, v_cached
   FROM (SELECT r.prompt_tokens, r.cached_prompt_tokens, row_number() OVER (ORDER BY r.time) AS number
         FROM telemetry.llm_requests r WHERE r.task_id = p_task AND r.node = v_node
+          AND r.time >= (SELECT t.created_at FROM fleet.tasks t WHERE t.task_id = p_task)
           AND r.prompt_tokens IS NOT NULL AND r.cached_prompt_tokens IS NOT NULL) c
   WHERE c.number > 1 HAVING count(*) >= 3;
   IF v_cached * 10 < v_read THEN
@@ -313,7 +314,7 @@ DECLARE
   v_model jsonb := jsonb_build_object('model', p_model);
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended(p_request::text, 0));
-  IF EXISTS (SELECT FROM telemetry.llm_requests r WHERE r.request_id = p_request) THEN
+  IF EXISTS (SELECT FROM telemetry.llm_requests r WHERE r.request_id = p_request AND r.time > now() - interval '1 day') THEN
     RETURN;
   END IF;
   INSERT INTO telemetry.llm_requests (node, request_id, task_id, model, prompt_tokens, completion_tokens,
@@ -335,4 +336,4 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text, bigint) IS
-  'Store one call to a model server and count it; a repeated request id changes nothing. Tokens of the prompt that the server did not tell are NULL and not counted.';
+  'Store one call to a model server and count it; a request id that is repeated within a day changes nothing. Tokens of the prompt that the server did not tell are NULL and not counted.';

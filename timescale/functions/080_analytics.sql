@@ -1,12 +1,4 @@
--- All that people and Grafana read. Made anew at each change: views hold no data.
--- All in one statement: a view of somebody else's that builds on ours stops it, and is named.
-CREATE SCHEMA IF NOT EXISTS analytics;
-DO $$ BEGIN
-  EXECUTE (SELECT 'DROP VIEW ' || string_agg(format('analytics.%I', v.viewname), ', ')
-           FROM pg_views v WHERE v.schemaname = 'analytics' HAVING count(*) > 0);
-EXCEPTION WHEN null_value_not_allowed THEN NULL; -- the first time there is nothing to drop
-END $$;
-COMMENT ON SCHEMA analytics IS 'Documented views; raw transcripts, secrets and source addresses are not in it.';
+-- All that people and Grafana read.
 
 CREATE VIEW analytics.nodes AS
 SELECT n.node,
@@ -120,17 +112,6 @@ SELECT s.scenario, s.title, s.is_healthcare, s.weight,
   (SELECT count(*) FROM fleet.conversations c WHERE c.scenario = s.scenario AND c.state = 'rejected') AS rejected
 FROM fleet.scenarios s;
 
-CREATE VIEW analytics.hardware AS SELECT * FROM telemetry.hardware;
-CREATE VIEW analytics.gpu AS SELECT * FROM telemetry.gpu;
-CREATE VIEW analytics.disks AS SELECT * FROM telemetry.disks;
-CREATE VIEW analytics.temperatures AS SELECT * FROM telemetry.temperatures;
-CREATE VIEW analytics.network AS SELECT * FROM telemetry.network;
-CREATE VIEW analytics.disk_io AS SELECT * FROM telemetry.disk_io;
-CREATE VIEW analytics.llm_requests AS
-SELECT time, node, model, prompt_tokens, cached_prompt_tokens, completion_tokens, duration_seconds,
-  time_to_first_token_seconds, outcome, task_id
-FROM telemetry.llm_requests;
-CREATE VIEW analytics.events AS SELECT time, node, severity, kind, message FROM telemetry.events;
 CREATE VIEW analytics.audit AS
 SELECT audit_id, time, actor, role, way, action, target, outcome, reason FROM control.audit;
 CREATE VIEW analytics.config AS

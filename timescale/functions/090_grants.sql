@@ -2,12 +2,12 @@
 -- What an earlier version granted and this one does not is taken back first.
 REVOKE ALL ON ALL TABLES IN SCHEMA telemetry, fleet, control, analytics
   FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA telemetry, fleet, control
+REVOKE ALL ON ALL ROUTINES IN SCHEMA telemetry, fleet, control
   FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst;
 REVOKE ALL ON SCHEMA telemetry, fleet, control, analytics
   FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA fleet, control FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA telemetry, fleet, control FROM PUBLIC;
 -- Whoever holds our advisory locks stops orders and the audit log; large objects are a way to write.
 DO $$
 DECLARE
@@ -23,9 +23,14 @@ END $$;
 GRANT USAGE ON SCHEMA analytics TO fleet_control, fleet_master, fleet_grafana, fleet_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO fleet_control, fleet_master, fleet_grafana, fleet_analyst;
 
-GRANT USAGE ON SCHEMA telemetry TO fleet_exporter;
+GRANT USAGE ON SCHEMA telemetry TO fleet_exporter, fleet_master;
 GRANT INSERT ON telemetry.hardware, telemetry.gpu, telemetry.disks, telemetry.disk_io, telemetry.temperatures,
   telemetry.network TO fleet_exporter;
+DO $$ BEGIN
+  IF to_regclass('telemetry.dirty_minutes') IS NOT NULL THEN -- on plain PostgreSQL, where a trigger writes it for them
+    GRANT INSERT ON telemetry.dirty_minutes TO fleet_exporter;
+  END IF;
+END $$;
 GRANT USAGE ON SCHEMA fleet TO fleet_worker, fleet_control, fleet_master, fleet_exporter;
 GRANT EXECUTE ON FUNCTION fleet.current_node() TO fleet_exporter, fleet_worker;
 GRANT EXECUTE ON FUNCTION fleet.record_event(uuid, timestamptz, text, text, text, text)
@@ -48,7 +53,8 @@ GRANT EXECUTE ON FUNCTION
 TO fleet_worker;
 
 GRANT EXECUTE ON FUNCTION
-  fleet.lead(uuid), fleet.stop_leading(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.sweep_judgements(), fleet.settle_jobs(), fleet.setting(text, text)
+  fleet.lead(uuid), fleet.stop_leading(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.sweep_judgements(), fleet.settle_jobs(), fleet.setting(text, text),
+  telemetry.upkeep(timestamptz)
 TO fleet_master;
 GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes, fleet.jobs, fleet.tasks TO fleet_master;
 

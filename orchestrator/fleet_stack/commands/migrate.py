@@ -17,6 +17,8 @@ def main(argv: list[str]) -> int:
     ).parse_args(argv)
     home = homes.locate(os.environ)
     homes.load(home)
-    applied = enrolment.migrate_database(Secrets(home.path("secrets")).read("owner.dsn"))
+    dsn = Secrets(home.path("secrets")).read("owner.dsn")
+    applied = enrolment.migrate_database(dsn)
     say("\n".join(f"applied {name}" for name in applied) or "the database is up to date")
+    say(f"readings are stored by {enrolment.read_engine(dsn)}")
     return 0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from fleet_timescale.connection import Connection, connect
+from fleet_timescale.engine import describe_engine
 from fleet_timescale.errors import DatabaseError
 from fleet_timescale.migrate import migrate
 from psycopg import sql
@@ -45,6 +46,12 @@ def migrate_database(url: str) -> list[str]:
         applied = migrate(connection)
         importlib.import_module(CATALOGUE).load(connection)
     return applied
+
+
+def read_engine(url: str) -> str:
+    """Return what stores the readings, for people."""
+    with readable_errors(), connect(url, "fleet migrate") as connection:
+        return describe_engine(connection)
 
 
 @contextmanager
