@@ -6,6 +6,7 @@ All run at once and are asked in turn, so that what disturbs the machine disturb
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -87,9 +88,8 @@ def measure(contenders: Sequence[Contender], plan: Plan) -> dict[str, Row]:
 
 
 def _scrape_all(contenders: Sequence[Contender], times: dict[str, list[float]], turn: int) -> None:
-    """Ask each once; another one begins at each turn."""
-    first = turn % len(contenders)
-    for each in (*contenders[first:], *contenders[:first]):
+    """Ask each once, in an order of chance: who comes after whom decides what is in the caches."""
+    for each in random.Random(turn).sample(contenders, len(contenders)):
         times[each.name].append(each.scraper.scrape()[0])
 
 

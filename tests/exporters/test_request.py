@@ -74,10 +74,11 @@ def test_what_is_no_request_is_none(head):
 
 def test_answer_says_how_long_it_is():
     """A kept connection needs the length; a gzipped page says so."""
-    answer = render_answer(HTTPStatus.OK, b"body", "text/plain", is_gzip=True, keeps_open=True)
+    answer = render_answer(HTTPStatus.OK, b"body", 0, is_gzip=True, keeps_open=True)
     head, _, body = answer.partition(b"\r\n\r\n")
 
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n" in head
     assert b"Content-Length: 4" in head
     assert b"Content-Encoding: gzip" in head
     assert b"Connection" not in head
@@ -121,3 +122,13 @@ def test_request_may_come_in_pieces_and_after_empty_lines(ask):
 def test_half_a_request_is_no_request(ask):
     """A client that hangs up gets nothing."""
     assert ask(b"GET /metrics HTTP/1.1\r\nHost: x\r\n") == b""
+
+
+def test_silent_connection_is_closed(caplog):
+    """A client that neither asks nor hangs up keeps no thread for ever; that is no failure."""
+    server = Server(("127.0.0.1", 0), OnePage(), 5.0, clock=lambda: 0.0, idle_seconds=0.05)
+
+    with serving(server), socket.create_connection(("127.0.0.1", server.server_port), 5) as client:
+        assert client.recv(1) == b""
+
+    assert caplog.messages == []

@@ -6,11 +6,12 @@ The standard library's server takes three times as long for one that asks for re
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from fleet_exporters.sinks.page.text_format import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from http import HTTPStatus
@@ -53,15 +54,20 @@ def parse(head: bytes) -> Request | None:
     )
 
 
+@lru_cache(maxsize=4)  # the same for a second, however many ask
 def render_answer(
-    status: HTTPStatus, body: bytes, content_type: str, *, is_gzip: bool, keeps_open: bool
+    status: HTTPStatus, body: bytes, now: int, *, is_gzip: bool, keeps_open: bool
 ) -> bytes:
-    """Return a whole answer, to be sent in one piece: two would wait for each other (Nagle)."""
+    """
+    Return a whole answer at `now`, Unix time.
+
+    It is to be sent in one piece: two would wait for each other (Nagle).
+    """
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
         "Server: fleet-exporter",
-        f"Date: {_render_date(int(time.time()))}",
-        f"Content-Type: {content_type}",
+        f"Date: {formatdate(now, usegmt=True)}",
+        f"Content-Type: {CONTENT_TYPE}",
         f"Content-Length: {len(body)}",
     ]
     if is_gzip:
@@ -69,8 +75,3 @@ def render_answer(
     if not keeps_open:
         lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-@lru_cache(maxsize=1)  # the same for a second, however many ask
-def _render_date(second: int) -> str:
-    return formatdate(second, usegmt=True)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
+import struct
 import sys
 import time
 from contextlib import suppress
 from http import HTTPStatus
-from socket import AF_INET, AF_INET6, SHUT_RDWR
+from socket import (
+    AF_INET,
+    AF_INET6,
+    SHUT_RDWR,
+    SO_RCVTIMEO,
+    SO_SNDTIMEO,
+    SOL_SOCKET,
+)
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING
 
 from fleet_exporters.errors import ExporterError
 from fleet_exporters.sinks.page.request import HEAD_END, HEAD_MAX, Request, parse, render_answer
-from fleet_exporters.sinks.page.text_format import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STALE_TICKS = 4  # after so many ticks without a reading the page answers 503
-IDLE_SECONDS = 60  # a silent connection is closed; Prometheus asks every 5 s
+MICROSECONDS = 1_000_000
+IDLE_SECONDS = 60.0  # a silent connection is closed; Prometheus asks every 5 s
 
 
 class Handler(StreamRequestHandler):
@@ -31,8 +39,18 @@ class Handler(StreamRequestHandler):
 
     server: Server
     disable_nagle_algorithm = True  # else the end of a long answer waits for the client
-    timeout = IDLE_SECONDS
     _rest = b""  # what came with a head and belongs to the next one
+
+    def setup(self) -> None:
+        """Have the kernel watch for silence: Python's time-outs cost a system call each time."""
+        super().setup()
+        seconds = self.server.idle_seconds
+        if sys.platform == "linux":
+            value = struct.pack("ll", int(seconds), int(seconds % 1 * MICROSECONDS))
+            self.request.setsockopt(SOL_SOCKET, SO_RCVTIMEO, value)
+            self.request.setsockopt(SOL_SOCKET, SO_SNDTIMEO, value)
+        else:
+            self.request.settimeout(seconds)
 
     def handle(self) -> None:
         """Answer requests until the client closes the connection."""
@@ -85,8 +103,10 @@ class Handler(StreamRequestHandler):
     def _send(
         self, status: HTTPStatus, body: bytes, *, is_gzip: bool = False, keeps_open: bool = False
     ) -> None:
-        answer = render_answer(status, body, CONTENT_TYPE, is_gzip=is_gzip, keeps_open=keeps_open)
-        self.request.sendall(answer)
+        now = int(time.time())
+        self.request.sendall(
+            render_answer(status, body, now, is_gzip=is_gzip, keeps_open=keeps_open)
+        )
 
 
 class Server(ThreadingTCPServer):
@@ -102,12 +122,14 @@ class Server(ThreadingTCPServer):
         exposition: Exposition,
         tick_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self.address_family = AF_INET6 if ":" in address[0] else AF_INET
         self._exposition = exposition
         self._stale_after = STALE_TICKS * tick_seconds
         self._clock = clock
         self._is_ended = False
+        self.idle_seconds = idle_seconds
         try:
             super().__init__(address, Handler)
         except OSError as exc:
@@ -135,7 +157,8 @@ class Server(ThreadingTCPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """Log a failed request; a client that hangs up is logged at debug level only."""
-        if isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+        # BlockingIOError: the kernel has waited long enough.
+        if isinstance(sys.exception(), (ConnectionError, TimeoutError, BlockingIOError)):
             logger.debug("client hung up", extra={"client": client_address})
         else:
             logger.exception(  # noqa: LOG004 - the server calls this while it handles one
