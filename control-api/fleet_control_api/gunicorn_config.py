@@ -19,7 +19,7 @@ graceful_timeout = 3  # seconds; the launcher gives 5
 keepalive = 5  # seconds
 header_map = "drop"  # X_Grafana_Id would otherwise stand in for X-Grafana-Id
 forwarded_allow_ips = ""  # no proxy is trusted with the client's address
-limit_request_line = 4094
+limit_request_line = 8190  # 500 characters of 4 bytes in a query string, and the rest
 limit_request_fields = 50
 control_socket_disable = True  # it would be a file in the user's home folder
 # gunicorn's heartbeat file belongs in memory; in some containers only root may write there.

@@ -54,6 +54,18 @@ def test_sums_are_written_at_the_end(api_server, owner):
     assert sums
 
 
+def test_longest_reason_fits_into_a_query(grafana_proxy):
+    """What the document allows arrives through a button, too: 500 characters of four bytes each."""
+    answer = requests.post(
+        f"{grafana_proxy.proxy_url}/fleet-pause",
+        params={"reason": "\U0001f680" * 500},
+        auth=("editor", "editor"),
+        timeout=60,
+    )
+
+    assert (answer.status_code, answer.json().get("reason")) == (200, "\U0001f680" * 500)
+
+
 def drain(pieces):
     for _ in pieces:
         pass

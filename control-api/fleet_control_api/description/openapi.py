@@ -6,6 +6,7 @@ It is made of what the decorators declare, of the pydantic models and of each ha
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -89,7 +90,7 @@ def render_document(app: Flask, public_url: str, known: Known) -> Json:
             operation = render_operation(rule, route, doc, schemas)
             paths.setdefault(path, {})[method.lower()] = operation
     add_known(schemas, known)
-    return {
+    document: Json = {
         "openapi": "3.1.0",
         "info": {
             "title": "Transcript Fleet control API",
@@ -108,6 +109,16 @@ def render_document(app: Flask, public_url: str, known: Known) -> Json:
             },
         },
     }
+    drop_unused(document)
+    return document
+
+
+def drop_unused(document: Json) -> None:
+    """Drop the schemas that nothing refers to: those whose fields became parameters."""
+    text, schemas = json.dumps(document), document["components"]["schemas"]
+    for name in list(schemas):
+        if f'"{REFERENCE.format(model=name)}"' not in text:
+            del schemas[name]
 
 
 def render_schemas(routes: list[Route]) -> Json:
@@ -196,7 +207,9 @@ def render_body(route: Route, schemas: Json) -> Json | None:
     if not left:
         return None
     required = [name for name in schema.get("required", ()) if name not in in_path]
-    body = {**schema, "properties": left, "required": required}
+    body: Json = {"$ref": REFERENCE.format(model=route.body.__name__)}
+    if in_path:
+        body = {**schema, "properties": left, "required": required}
     return {"required": bool(required), "content": {"application/json": {"schema": body}}}
 
 

@@ -47,9 +47,9 @@ def _list_values(operation: dict[str, Any], schemas: dict[str, Any]) -> list[str
     ]
     body = operation.get("requestBody")
     if body:
-        schema = body["content"]["application/json"]["schema"]
+        schema = flatten(body["content"]["application/json"]["schema"], schemas)
         lines += [
-            _describe(name, field, name in schema["required"], schemas)
+            _describe(name, field, name in schema.get("required", ()), schemas)
             for name, field in schema["properties"].items()
         ]
     return lines
