@@ -95,8 +95,8 @@ def test_model_writes_conversations(fleet, first_job, tokens_before):
         fleet.number(TOKENS),
         fleet.number("SELECT count(*) FROM analytics.llm_requests"),
     )
-    # A turn is left at its closing quote; the server has the next token or two under way then.
-    assert counted <= written <= counted + 2 * calls
+    # A turn is left at its closing quote; the server has the next few tokens under way then.
+    assert counted <= written <= counted + 4 * calls
 
 
 def test_model_server_continues_a_begun_answer(fleet):

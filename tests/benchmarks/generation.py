@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -249,9 +250,16 @@ def write_samples(owner: Connection, job: uuid.UUID, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def stop(*_: object) -> None:
+    """End early, with the table of what there is."""
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Run the benchmark; it fails nothing."""
     arguments = parse_arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-benchmark-")))
         url, model = arguments.url, arguments.model
