@@ -95,11 +95,13 @@ class Worker:
     def generate_one(self, store: Store) -> None:
         """Write a task if there is one; a server that fails is asked for a canary call instead."""
         limits = read_limits(store)
-        if self.throttle_factor() <= 0:
+        wait = self.circuit.decide_wait(random.random())  # noqa: S311 - jitter
+        if self.circuit.is_open and self.stop.wait(wait):
+            return
+        if self.throttle_factor() <= 0:  # asked after the wait, in which a game may have begun
             self.pause(self.wake, POLL_SECONDS)
             return
         if self.circuit.is_open:
-            self.stop.wait(self.circuit.decide_wait(random.random()))  # noqa: S311 - jitter
             self.ask_canary(store)
             return
         task = store.claim()
@@ -110,41 +112,33 @@ class Worker:
                 self.pause(self.wake, POLL_SECONDS)
             return
         started = time.monotonic()
-        if self.endpoint.known.continuation is None:
-            self.ask_continuation(store, task, limits)
         self.write(store, task, limits)
         self.publish_counters(store)
         self.stop.wait(decide_rest(time.monotonic() - started, self.throttle_factor()))
 
-    def ask_continuation(self, store: Store, task: Task, limits: Limits) -> None:
+    def ask_continuation(self, store: Store, keep_going: Callable[[], bool]) -> None:
         """Find out, while holding a task, whether the model server continues a begun answer."""
         call = Call(self.endpoint.model)
-        with Lease(self.store(), task, limits.lease_seconds) as lease:
-            try:
-                found = continuation.ask(
-                    self.endpoint, call, lambda: lease.is_held and not self.stop.is_set()
-                )
-            except EndpointError as exc:
-                found = None  # the conversation will fail too, or the next one asks again
-                logger.warning("Failed to ask for a continuation.", extra={"error": str(exc)})
-        store.record(call, None)
+        try:
+            found = continuation.ask(self.endpoint, call, keep_going)
+        except EndpointError as exc:
+            found = None  # the conversation will fail too, or the next one asks again
+            logger.warning("Failed to ask for a continuation.", extra={"error": str(exc)})
+        store.insist(lambda: store.record(call, None), keep_going)
         if found:
             self.endpoint.known.continuation = found
-            store.set_continuation(self.endpoint.model, found)
+            store.insist(lambda: store.set_continuation(self.endpoint.model, found), keep_going)
             logger.info("Asked for a continuation.", extra={"model_server": found})
 
     def write(self, store: Store, task: Task, limits: Limits) -> None:
         """Write one task's conversation, or give the task back."""
         extra = {"task_id": task.task_id, "scenario": task.scenario, "attempt": task.attempt}
         with Lease(self.store(), task, limits.lease_seconds) as lease:
-            owner = Owner(self.runtime_folder)
-            writer = Writer(
-                store,
-                self.endpoint.for_conversation(),
-                limits,
-                lambda: lease.is_held and not self.stop.is_set() and not owner.has_cut(),
-            )
+            keep_going = self.watch(Owner(self.runtime_folder), lease)
             try:
+                if self.endpoint.known.continuation is None:
+                    self.ask_continuation(store, keep_going)
+                writer = Writer(store, self.endpoint.for_conversation(), limits, keep_going)
                 conversation_id = writer.write(task)
             except LostLeaseError as exc:
                 logger.warning(
@@ -161,6 +155,12 @@ class Worker:
                 )
                 self.judge_wake.set()
 
+    def watch(self, owner: Owner, lease: Lease | None = None) -> Callable[[], bool]:
+        """Return what says whether a call to the model server may still go on."""
+        return lambda: (
+            (lease is None or lease.is_held) and not self.stop.is_set() and not owner.has_cut()
+        )
+
     def give_back(self, store: Store, task: Task, exc: Exception) -> None:
         """
         Give a task back after an error, and count what failed.
@@ -174,9 +174,7 @@ class Worker:
         persona = task.persona or make_persona(task.definition, task.seed)
         message = scrub(failure.message, persona)
         try:
-            store.insist(
-                lambda: store.release(task, failure.kind, message), lambda: not self.stop.is_set()
-            )
+            self.insist(store, lambda: store.release(task, failure.kind, message))
         except LostLeaseError:
             logger.info("The task was taken back already.", extra=extra)
         if failure.kind:
@@ -186,28 +184,33 @@ class Worker:
 
     def ask_canary(self, store: Store) -> None:
         """Find out by one short call whether the model server can write; decide what failed."""
-        call, has_answered = Call(self.endpoint.model), False
+        call, keep_going = Call(self.endpoint.model), self.watch(Owner(self.runtime_folder))
+        reason = "The model server answers again."
         try:
-            canary.ask(self.endpoint, call, lambda: not self.stop.is_set())
-            has_answered = call.outcome == "ok"
-            reason = "The model server answers again."
+            canary.ask(self.endpoint, call, keep_going)
         except OrchestratorError as exc:
             reason = decide_failure(exc).message
-        was_open = self.circuit.is_open
-        store.record(call, None)
-        if self.stop.is_set() and not has_answered:
+        has_answered = call.outcome == "ok"
+        self.insist(store, lambda: store.record(call, None))
+        if not has_answered and not keep_going():
             return  # we hung up ourselves
+        was_open = self.circuit.is_open
         self.circuit = self.circuit.after_canary(has_answered=has_answered)
-        store.decide_failures(can_write=has_answered)
+        self.insist(store, lambda: store.decide_failures(can_write=has_answered))
         if was_open != self.circuit.is_open:
             self.endpoint.known.forget()  # the server may have come back as another
             self.tell_circuit(store, reason)
         self.publish_counters(store)
 
+    def insist(self, store: Store, action: Callable[[], None]) -> None:
+        """Do what must be done in the database, however long it is away, until we are to end."""
+        store.insist(action, lambda: not self.stop.is_set())
+
     def tell_circuit(self, store: Store, reason: str) -> None:
         """Make it known that the model server is no longer used, or is used again."""
         logger.warning("The circuit has changed.", extra={"is_open": self.circuit.is_open})
-        store.set_circuit(is_open=self.circuit.is_open, reason=reason)
+        is_open = self.circuit.is_open
+        self.insist(store, lambda: store.set_circuit(is_open=is_open, reason=reason))
 
     def judge_all(self) -> None:
         """

@@ -6,9 +6,11 @@ import json
 import sys
 import threading
 import uuid
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from fleet_orchestrator.generation import catalogue
 from fleet_orchestrator.generation.endpoint import connect
@@ -80,6 +82,8 @@ def attempt(fleet, worker, store):
     def run(**limits):
         task = store.claim()
         assert task is not None, "nothing to claim"
+        known = worker.endpoint.known
+        known.continuation = known.continuation or "starts_over"  # else it is asked first
         worker.write(store, task, replace(read_limits(store), **limits))
         failures = fleet.rows(
             "SELECT kind FROM fleet.task_failures WHERE task_id = %s AND attempt = %s",
@@ -100,6 +104,34 @@ def write_elsewhere(fleet):
         return held.start(persona).store(texts).finish()
 
     return write
+
+
+class AbsentOnce(Store):
+    """A way to a database that is away at the first call of some methods."""
+
+    def __init__(self, of: Store, methods: tuple[str, ...]) -> None:
+        super().__init__(of._connect, of.worker_id)
+        for name in methods:
+            setattr(self, name, absent_once(getattr(self, name)))
+
+
+def absent_once(action):
+    """The action, with a database that is away at the first call."""
+    errors = [psycopg.OperationalError("the server does not answer")]
+
+    def call(*args, **rest):
+        if errors:
+            raise errors.pop()
+        return action(*args, **rest)
+
+    return call
+
+
+@pytest.fixture
+def absent_at(worker):
+    """A way to the database that is away at the first call of each of these methods."""
+    with ExitStack() as stack:
+        yield lambda *methods: stack.enter_context(closing(AbsentOnce(worker.store(), methods)))
 
 
 @pytest.fixture

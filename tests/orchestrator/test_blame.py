@@ -122,3 +122,42 @@ def test_words_of_the_prompt_are_hidden():
     told = hide_prompt('context too small for "customer is IMANI Okafor, born in 1958"', messages)
 
     assert told == 'context too small for "… is … in …"'
+
+
+def test_absence_while_the_server_is_asked_loses_no_task(fleet, worker, absent_at):
+    """The database goes away between claim and first word: the task is written all the same."""
+    fleet.submit()
+
+    worker.generate_one(absent_at("record", "set_continuation"))
+
+    assert fleet.rows(STATES) == [{"state": "done", "n": 1}]
+    asked = "SELECT count(*) FROM analytics.llm_requests WHERE task_id IS NULL"
+    assert fleet.value(asked) == 1
+
+
+def test_circuit_is_told_after_an_absence(fleet, worker, store, model_server, absent_at):
+    """A circuit that opens and closes while the database is away is told when it is back."""
+    told = "SELECT kind FROM analytics.events ORDER BY time"
+    model_server.always = LOGIN_PAGE
+    fleet.submit(count=3)
+    for _ in range(2):
+        worker.generate_one(store)
+
+    worker.generate_one(absent_at("set_circuit"))
+    model_server.always = None
+    worker.generate_one(absent_at("record", "decide_failures", "set_circuit"))
+
+    assert [row["kind"] for row in fleet.rows(told)] == ["llm_circuit_opened", "llm_circuit_closed"]
+    assert not worker.circuit.is_open
+
+
+def test_canary_without_an_end_is_no_answer(fleet, worker, store, model_server, monkeypatch):
+    """A server that says nothing until the deadline does not answer again."""
+    monkeypatch.setattr("fleet_orchestrator.generation.canary.SECONDS_MAX", 0.1)
+    model_server.always = Answer("comments")
+
+    worker.ask_canary(store)
+
+    assert worker.circuit.is_open
+    told = fleet.value("SELECT message FROM analytics.events WHERE kind = 'llm_circuit_opened'")
+    assert "did not end its answer within 0.1 s" in told

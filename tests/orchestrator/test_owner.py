@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator import owner, runtime
+from fleet_orchestrator.circuit import Circuit
 from fleet_orchestrator.generation import endpoint
 from fleet_orchestrator.owner import LOOK_SECONDS, Owner
 from model_server import Answer
@@ -117,3 +118,35 @@ def test_nothing_is_claimed_until_the_game_is_over(fleet, worker, model_server, 
     worker.end()
     attempts = fleet.rows("SELECT attempt FROM fleet.turns ORDER BY position")
     assert [row["attempt"] for row in attempts] == [1, 1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize("ask", ["canary", "continuation"])
+def test_game_cuts_what_is_asked_of_the_server(fleet, worker, store, model_server, *, beside, ask):
+    """Also a short call heats the card; nobody failed, and it is asked again after the game."""
+    model_server.always = Answer("silent")
+    if ask == "canary":
+        asking = beside(worker.ask_canary, store)
+    else:
+        fleet.submit()
+        asking = beside(worker.generate_one, store)
+    wait_until(lambda: model_server.requests or model_server.probes, "it asks")
+
+    tell(worker.runtime_folder, GAMING)
+    asking.join(10)
+
+    assert not asking.is_alive()
+    assert not worker.circuit.is_open
+    assert fleet.value("SELECT outcome FROM analytics.llm_requests") == "aborted"
+    assert fleet.rows("SELECT * FROM analytics.task_failures") == []
+
+
+def test_no_canary_is_sent_while_the_owner_plays(worker, store, model_server):
+    """The game began while the circuit's wait went on."""
+    worker.circuit = Circuit(failures=3, is_open=True)
+    tell(worker.runtime_folder, GAMING)
+    worker.wake.set()
+
+    worker.generate_one(store)
+
+    assert model_server.requests == []
+    assert worker.circuit.is_open

@@ -37,12 +37,15 @@ def ask(endpoint: Endpoint, call: Call, keep_going: Callable[[], bool]) -> None:
     """
     Make the call and fill in what it cost.
 
-    Raises EndpointError, and CanaryError for an answer that is not what the schema allows.
+    Raises EndpointError, and CanaryError for an answer that is not what the schema allows or has no
+    end; also when keep_going() turned false.
     """
     request = Request(MESSAGES, SCHEMA, 1, 0.0, SECONDS_MAX, tokens_max=TOKENS_MAX)
     with closing(endpoint.stream(request, call, keep_going)) as pieces:
         answer = "".join(pieces)
-    if call.outcome == "ok" and not is_sentence(answer):
+    if call.outcome != "ok":
+        raise CanaryError(f"the model server did not end its answer within {SECONDS_MAX:g} s")
+    if not is_sentence(answer):
         call.outcome = "invalid"
         raise CanaryError("the model server answers, but not with the JSON of its schema")
 
