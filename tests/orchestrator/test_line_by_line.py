@@ -143,6 +143,17 @@ def test_refused_turn_is_written_anew(fleet, order, attempt, model_server, refus
     assert fleet.counters("fleet_turn_tries_total") == {("assistant_talk", "healthcare_billing"): 2}
 
 
+@pytest.mark.parametrize("manner", ["continues", "starts_over"])
+def test_turn_is_one_line(fleet, order, worker, attempt, *, refuse, manner):
+    """Line breaks that the answer's JSON escapes do not make a turn look like two."""
+    worker.endpoint.known.continuation = manner
+    refuse(1, text="Well,\nagent: what is your\u2028 birthday?")
+
+    attempt()
+
+    assert fleet.rows(TURNS)[2]["text"] == "Well, agent: what is your birthday?"
+
+
 def begins(request, turns):
     """Whether the beginning of a request has so many turns."""
     return len(json.loads(request["messages"][-1]["content"] + '"}]}')["turns"]) == turns + 1

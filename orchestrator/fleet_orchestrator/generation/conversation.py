@@ -161,7 +161,7 @@ class Writer:
             reader = work.method.make_reader(work.draft)
             with closing(self._read_turns(request, reader, call)) as texts:
                 for text in texts:
-                    refusal = self._take(work, text.strip())
+                    refusal = self._take(work, " ".join(text.split()))  # a turn is one line
                     if refusal:
                         call.outcome = "ok"  # it did answer; nothing more of it is wanted
                         break

@@ -30,6 +30,7 @@ class HangUp:
 
     def now(self) -> None:
         """End the connection, if there still is one: its reader sees the end of the answer."""
-        if self._socket is not None:
+        held = self._socket  # the reader may release it any moment
+        if held is not None:
             with suppress(OSError):  # the server was faster
-                self._socket.shutdown(socket.SHUT_RDWR)
+                held.shutdown(socket.SHUT_RDWR)
