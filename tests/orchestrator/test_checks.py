@@ -170,6 +170,10 @@ CASES = [
                 talk("What is your birthday?", "It's 10/9/1958.", proofs=BORN),
             ),
             (
+                talk("Hi there.", proofs=BORN, outline=ASKED),
+                talk("When were you born?", proofs=BORN, outline=ASKED),
+            ),
+            (
                 talk("Hi.", "It's 10/9/1958.", "Born?", "On October 9, 1958.", proofs=BORN),
                 talk("Born?", "On October 9, 1958.", "Hm.", "October 9, I said.", proofs=BORN),
             ),

@@ -76,9 +76,11 @@ def test_a_second_is_enough():
     assert owner.LOOK_SECONDS + endpoint.LOOK_SECONDS < 1
 
 
+@pytest.mark.parametrize("does", ["continues", "starts_over"])
 @pytest.mark.parametrize("kind", ["hang", "silent", "drip"])
-def test_game_cuts_the_running_call(fleet, worker, attempt, model_server, *, beside, kind):
+def test_game_cuts_the_running_call(fleet, worker, attempt, model_server, *, beside, kind, does):
     """Whatever the server does: the call is aborted, the task given back with its turns."""
+    worker.endpoint.known.continuation = does
     turns = 0 if kind == "silent" else 2
     model_server.plan.append(Answer(kind, turns))
     fleet.submit(min_turns=6, max_turns=6)

@@ -165,18 +165,21 @@ def check_disclosure(conversation: Conversation, index: int) -> Finding | None:
 
 
 def check_identity_asked(conversation: Conversation, index: int) -> Finding | None:
-    """The customer proves who they are because the agent has asked."""
-    if _first_proof(conversation, index) != index:
+    """The customer proves who they are because the agent has asked, at the turn before."""
+    first = _first_proof(conversation, index)
+    if first == index:
+        asking = conversation.turns[index - 1]["text"] if index else ""
+    elif first is None and _proof_is_due(conversation, index + 1):
+        asking = conversation.turns[index]["text"]
+    else:
         return None
-    asked = index > 0 and ASKS_PROOF.search(conversation.turns[index - 1]["text"])
-    return None if asked else _quote("identity_not_asked", conversation, index)
+    is_asked = ASKS_PROOF.search(asking)
+    return None if is_asked else _quote("identity_not_asked", conversation, index)
 
 
 def check_identity_told(conversation: Conversation, index: int) -> Finding | None:
     """The customer has proved who they are at the turn whose line of the outline says so."""
-    line = conversation.outline[index] if index < len(conversation.outline) else ""
-    is_due = mentions(line, conversation.proofs)
-    if is_due and _first_proof(conversation, index) is None:
+    if _proof_is_due(conversation, index) and _first_proof(conversation, index) is None:
         return _quote("identity_not_told", conversation, index)
     return None
 
@@ -247,6 +250,11 @@ def _first_proof(conversation: Conversation, newest: int) -> int | None:
         if mentions(turn["text"], conversation.proofs):
             return index
     return None
+
+
+def _proof_is_due(conversation: Conversation, index: int) -> bool:
+    line = conversation.outline[index] if index < len(conversation.outline) else ""
+    return mentions(line, conversation.proofs)
 
 
 def _sentences(text: str) -> list[str]:
