@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
+from pathlib import Path
 
 import pytest
 from fix_postgres import Database
-from fleet_timescale.migrate import BOOTSTRAP, ROOT, _note, load_scripts, migrate
+from fleet_timescale.migrate import migrate
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from before import migrate_before_levels
 
 READING = "INSERT INTO telemetry.temperatures VALUES ({time}, {node!r}, 'cpu', 40)"
 HOUR = "date_trunc('hour', now()) - interval '2 hours'"
@@ -39,12 +45,7 @@ def older(postgres):
     with Database(postgres.port, "postgres").connect() as server:
         server.execute(f"CREATE DATABASE {name}")
         with Database(postgres.port, name).connect() as connection:
-            connection.execute(BOOTSTRAP)
-            for script in load_scripts(ROOT / "migrations"):
-                if script.name.endswith("create_levels"):
-                    break
-                connection.execute(script.sql)
-                _note(connection, script.name, script.sha256)
+            migrate_before_levels(connection)
             yield connection
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
