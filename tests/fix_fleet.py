@@ -40,7 +40,9 @@ DELETE FROM fleet.task_failures; DELETE FROM fleet.node_models; DELETE FROM flee
 DELETE FROM fleet.rejections; DELETE FROM fleet.grades; DELETE FROM fleet.turns;
 DELETE FROM fleet.conversations; DELETE FROM fleet.tasks; DELETE FROM fleet.jobs;
 DELETE FROM fleet.node_counters; DELETE FROM fleet.config;
-DELETE FROM telemetry.llm_requests; DELETE FROM telemetry.events; DELETE FROM telemetry.hardware;
+DELETE FROM telemetry.llm_requests;
+DELETE FROM telemetry.generation_1m; DELETE FROM telemetry.generation_1h;
+DELETE FROM telemetry.events; DELETE FROM telemetry.hardware;
 DELETE FROM telemetry.gpu; DELETE FROM telemetry.disks; DELETE FROM telemetry.temperatures;
 DELETE FROM telemetry.network; DELETE FROM telemetry.disk_io;
 DELETE FROM telemetry.dirty_minutes; DELETE FROM telemetry.due;

@@ -186,3 +186,19 @@ def test_yield_has_what_was_paid_and_what_was_kept(fleet):
     assert sum(row["completion_tokens"] for row in rows) == 150
     assert sum(row["generation_seconds"] for row in rows) == 30
     assert sum(row["tries"] for row in rows) == 1
+
+
+def test_yield_outlives_the_calls(fleet):
+    """Hours whose calls are no longer kept still have what was paid in them."""
+    fleet.submit()
+    call(fleet, fleet.claim_one().row["task_id"], 50, 10.0)
+    earlier = "UPDATE telemetry.llm_requests SET time = time - interval '5 hours'"
+    fleet.rows(earlier)
+    fleet.rows("CALL telemetry.fill_levels('llm_requests', '-infinity', 'infinity')")
+    fleet.rows("DELETE FROM telemetry.llm_requests")
+
+    (row,) = fleet.rows("SELECT * FROM analytics.yield_1h")
+
+    assert (row["completion_tokens"], row["generation_seconds"]) == (50, 10)
+    hour = "SELECT date_trunc('hour', now() - interval '5 hours', 'UTC')"
+    assert row["time"] == fleet.value(hour)

@@ -94,15 +94,18 @@ SELECT b.time, b.node, b.judged, b.accepted, b.tries, b.completion_tokens, b.gen
   b.completion_tokens / nullif(b.accepted, 0)::double precision AS completion_tokens_per_accepted,
   b.generation_seconds / nullif(b.accepted, 0) AS generation_seconds_per_accepted
 FROM (
-  SELECT date_trunc('hour', p.time, 'UTC') AS time, p.node, sum(p.judged)::bigint AS judged,
-    sum(p.accepted)::bigint AS accepted, sum(p.tries)::bigint AS tries,
+  SELECT p.time, p.node, sum(p.judged)::bigint AS judged, sum(p.accepted)::bigint AS accepted, sum(p.tries)::bigint AS tries,
     sum(p.completion_tokens)::bigint AS completion_tokens, sum(p.generation_seconds) AS generation_seconds
   FROM (
-    SELECT c.judged_at AS time, c.node, 1 AS judged, (c.state = 'accepted')::integer AS accepted, 0 AS tries,
-      0 AS completion_tokens, 0 AS generation_seconds
-    FROM fleet.conversations c WHERE c.state <> 'unjudged'
-    UNION ALL SELECT r.time, r.node, 0, 0, 0, r.completion_tokens, r.duration_seconds FROM telemetry.llm_requests r
-    UNION ALL SELECT y.created_at, y.node, 0, 0, 1, 0, 0 FROM fleet.turn_tries y
+    SELECT date_bin('1 hour', c.judged_at, '2000-01-01 00:00:00+00') AS time, c.node, 1 AS judged,
+      (c.state = 'accepted')::integer AS accepted, 0 AS tries, 0 AS completion_tokens, 0::double precision AS generation_seconds
+    FROM fleet.conversations c WHERE c.judged_at IS NOT NULL
+    -- Calls of an hour are rolled up once it is over, and kept for some weeks only.
+    UNION ALL SELECT g.time, g.node, 0, 0, 0, g.completion_tokens_sum, g.duration_seconds_avg * g.samples
+    FROM telemetry.generation_1h g WHERE g.time < date_bin('1 hour', now() - interval '1 hour', '2000-01-01 00:00:00+00')
+    UNION ALL SELECT date_bin('1 hour', r.time, '2000-01-01 00:00:00+00'), r.node, 0, 0, 0, r.completion_tokens, r.duration_seconds
+    FROM telemetry.llm_requests r WHERE r.time >= date_bin('1 hour', now() - interval '1 hour', '2000-01-01 00:00:00+00')
+    UNION ALL SELECT date_bin('1 hour', y.created_at, '2000-01-01 00:00:00+00'), y.node, 0, 0, 1, 0, 0 FROM fleet.turn_tries y
   ) p GROUP BY 1, 2
 ) b;
 
