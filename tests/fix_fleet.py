@@ -57,7 +57,7 @@ RESET session_replication_role;
 """
 
 
-def wait_until(is_true: Callable[[], Any], what: str, seconds: float = 15) -> Any:
+def wait_until(is_true: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Ask until the answer is true, and return it; fail with `what` was waited for."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
     while not (answer := is_true()):

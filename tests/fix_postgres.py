@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 import uuid
@@ -89,8 +90,8 @@ class Server:
 
     def _find_programs(self) -> Path:
         package = find_package()
-        if self._as_user:
-            # The checkout may lie where nobody cannot go: take the programs along.
+        is_open = all(folder.stat().st_mode & stat.S_IXOTH for folder in package.parents)
+        if self._as_user and not is_open:
             for name in (f"{package.name}/pginstall", f"{package.name}.libs"):
                 shutil.copytree(package.parent / name, self._root / name)
             package = self._root / package.name

@@ -76,7 +76,7 @@ def test_server_that_recovers_is_used_again(fleet, worker, model_server, beside)
 
     model_server.always = None
 
-    wait_until(lambda: fleet.rows(STATES) == [{"state": "done", "n": 5}], "all are written", 30)
+    wait_until(lambda: fleet.rows(STATES) == [{"state": "done", "n": 5}], "all are written")
     wait_until(lambda: not is_told_open(worker), "the circuit is told closed")
     worker.end()
     assert fleet.value("SELECT max(failures) FROM analytics.tasks") == 0
@@ -93,7 +93,7 @@ def test_poison_task_is_a_dead_letter_at_one_node(fleet, worker, model_server, b
     model_server.poison = values["reference_number"]
 
     beside(worker.generate)
-    wait_until(lambda: fleet.value(OPEN_TASKS) == 0, "all tasks have ended", 60)
+    wait_until(lambda: fleet.value(OPEN_TASKS) == 0, "all tasks have ended")
     worker.end()
 
     states = {row["state"]: row["n"] for row in fleet.rows(STATES)}

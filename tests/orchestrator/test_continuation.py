@@ -99,7 +99,7 @@ def test_server_that_comes_back_is_asked_again(fleet, worker, model_server, run)
     wait_until(lambda: worker.circuit.is_open, "the circuit opens")
     model_server.manner, model_server.always = "starts_over", None
 
-    wait_until(lambda: fleet.value(DONE) == 4, "all are written", 30)
+    wait_until(lambda: fleet.value(DONE) == 4, "all are written")
     assert fleet.rows(NODE) == [{"model": "tiny", "continuation": "starts_over"}]
     told = "SELECT message FROM analytics.events WHERE kind = 'llm_continuation_changed'"
     assert "continues before, starts_over now" in fleet.value(told)

@@ -233,7 +233,7 @@ def test_master_program_serves_its_page(fleet, tmp_path):
             return {}
 
     try:
-        wait_until(lambda: read().get(("fleet_master_leading", "")) == 1, "it leads", 30)
+        wait_until(lambda: read().get(("fleet_master_leading", "")) == 1, "it leads")
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
     finally:

@@ -100,7 +100,7 @@ def test_running_worker_writes_nothing_personal(fleet, worker, beside):
     beside(worker.judge_all)
     beside(worker.generate)
     judged = "SELECT count(*) FROM analytics.conversations"
-    wait_until(lambda: fleet.value(judged) == 10, "ten judged conversations", 30)
+    wait_until(lambda: fleet.value(judged) == 10, "ten judged conversations")
     worker.end()
 
     strings = {

@@ -41,7 +41,7 @@ def test_job_is_written_and_judged(fleet, run):
 
     run()
 
-    wait_until(lambda: fleet.value(JUDGED) == 10, "ten judged conversations", 30)
+    wait_until(lambda: fleet.value(JUDGED) == 10, "ten judged conversations")
     rows = fleet.rows(
         "SELECT c.scenario, c.state, r.reason, r.evidence FROM analytics.conversations c"
         " LEFT JOIN analytics.rejections r USING (conversation_id)"
