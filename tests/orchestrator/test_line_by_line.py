@@ -143,6 +143,19 @@ def test_refused_turn_is_written_anew(fleet, order, attempt, model_server, refus
     assert fleet.counters("fleet_turn_tries_total") == {("assistant_talk", "healthcare_billing"): 2}
 
 
+def test_model_that_repeats_itself_is_not_taken_for_the_server(
+    fleet, order, attempt, model_server, refuse
+):
+    """A server that has continued this conversation is kept; the repeated turn is refused."""
+    for turns in (0, 2):
+        refuse(1, turns, "Good morning, you have reached the billing desk.")
+
+    attempt()
+
+    assert [row["position"] for row in fleet.rows(TRIES)] == [3]
+    assert all("response_format" not in request for request in model_server.requests)
+
+
 @pytest.mark.parametrize("manner", ["continues", "starts_over"])
 def test_turn_is_one_line(fleet, order, worker, attempt, *, refuse, manner):
     """Line breaks that the answer's JSON escapes do not make a turn look like two."""

@@ -40,7 +40,8 @@ class WordsReader:
     Takes one turn's words out of the continuation of a JSON string.
 
     They end at the first quote that is not escaped, or at a line break, or with the answer.
-    `opening` is the first turn of the conversation, if it has one.
+    `opening` is the first turn where the second one follows: a server that starts over says it again,
+    later on a model that repeats itself may.
     """
 
     opening: str = ""
@@ -105,7 +106,7 @@ class LineByLine:
 
     def make_reader(self, draft: Draft) -> Reader:
         """Return the reader of one turn's words."""
-        return WordsReader(draft.turns[0]["text"] if draft.turns else "")
+        return WordsReader(draft.turns[0]["text"] if len(draft.turns) == 1 else "")
 
 
 def _decode_escape(found: re.Match[str]) -> str:
