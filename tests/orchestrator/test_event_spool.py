@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -218,3 +219,25 @@ def test_shortened_and_missing_logs_are_read_from_the_beginning(log):
 
     assert read_lines(log, position)[0] == ["new"]
     assert read_lines(log, Position(1, 5))[0] == ["new"]
+
+
+class Renamed(type(Path())):
+    """A log that is renamed between a look for it and its opening, the first time."""
+
+    def open(self, *args, **rest):
+        if not self.with_suffix(".renamed").exists():
+            self.with_suffix(".renamed").touch()
+            raise FileNotFoundError(str(self))
+        return super().open(*args, **rest)
+
+
+def test_log_that_is_rotated_meanwhile_is_read_in_the_next_round(fleet, tmp_path, node, log):
+    """One unlucky look does not end the telling of what the log says."""
+    log.write_text(KILLED)
+    spool = EventSpool(tmp_path / "events.json", "alpha", Renamed(log))
+
+    spool.tell(node)
+    assert messages(fleet) == []
+    spool.tell(node)
+
+    assert messages(fleet) == [STARTED, ENDED]

@@ -81,6 +81,8 @@ class EventSpool:
             return [], self._position
         try:
             return read_lines(self._log, self._position)
+        except FileNotFoundError:
+            return [], self._position  # it is being rotated just now
         except OSError as exc:
             logger.warning("The supervisor's log cannot be read.", extra={"error": str(exc)})
             self._log = None  # said once; the next start of the agent tries again

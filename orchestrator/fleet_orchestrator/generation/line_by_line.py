@@ -40,8 +40,8 @@ class WordsReader:
     Takes one turn's words out of the continuation of a JSON string.
 
     They end at the first quote that is not escaped, or at a line break, or with the answer.
-    `opening` is the first turn where the second one follows: a server that starts over says it again,
-    later on a model that repeats itself may.
+    `opening` is the first turn where the second one follows: a server that starts over says it
+    again; later on it is a model that repeats itself.
     """
 
     opening: str = ""
