@@ -17,12 +17,12 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
+from fix_fleet import wait_until
 from fix_ports import free_port
 from fleet_control_api.callers.identity import digest
 from fleet_control_api.callers.passwords import hash_password
@@ -114,16 +114,21 @@ def start_api(
         process = subprocess.Popen(
             [sys.executable, "-m", "fleet_control_api.cli"], env=environ, stdout=out, stderr=out
         )
-    for _ in range(200):
+
+    def is_there():
+        assert process.poll() is None, log.read_text()
         try:
-            requests.get(f"http://{listen}/api/v1/openapi.json", timeout=60)
+            return requests.get(f"http://{listen}/api/v1/openapi.json", timeout=60)
         except requests.ConnectionError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.05)  # the port opens when it opens; nothing tells us
-        else:
-            return process, f"http://{listen}/api/v1", log
-    process.kill()
-    raise AssertionError(log.read_text())
+            return None
+
+    try:
+        wait_until(is_there, "the API answers")
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process, f"http://{listen}/api/v1", log
 
 
 def stop_api(process: subprocess.Popen) -> None:
