@@ -124,6 +124,15 @@ def test_words_of_the_prompt_are_hidden():
     assert told == 'context too small for "… is … in …"'
 
 
+def test_words_at_the_beginning_of_a_line_are_hidden_too():
+    """Also a server that quotes its request as JSON, line breaks escaped, tells no word of it."""
+    messages = [{"role": "user", "content": "Briefly.\nPeople talk.\tThen:\n1. agent: Okafor"}]
+
+    told = hide_prompt(json.dumps({"error": json.dumps(messages)}), messages)
+
+    assert [word for word in ("People", "Then", "1.", "Okafor") if word in told] == []
+
+
 def test_absence_while_the_server_is_asked_loses_no_task(fleet, worker, absent_at):
     """The database goes away between claim and first word: the task is written all the same."""
     fleet.submit()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+ESCAPED = re.compile(r"\\+[bfnrt]")  # white space in JSON, or in JSON in JSON
 TELLING = re.compile(r"\w*\d\w*|\w{4,}")  # shorter words tell nothing of a prompt
 
 
@@ -16,5 +17,6 @@ def hide_prompt(said: str, messages: list[dict[str, str]]) -> str:
     words = {
         word.casefold() for message in messages for word in TELLING.findall(message["content"])
     }
-    hidden = TELLING.sub(lambda found: "…" if found[0].casefold() in words else found[0], said)
+    plain = ESCAPED.sub(" ", said)
+    hidden = TELLING.sub(lambda found: "…" if found[0].casefold() in words else found[0], plain)
     return re.sub(r"…(?:\W*…)+", "…", hidden)
