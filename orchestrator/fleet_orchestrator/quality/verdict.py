@@ -44,10 +44,15 @@ def decide_refusal(conversation: Conversation, persona: dict[str, Any]) -> Verdi
     """
     Return the verdict on a conversation that generation gave up at its newest turn.
 
-    That turn is quoted as evidence and is no part of what is kept.
+    Its words are kept nowhere, not even as evidence.
     """
     newest = len(conversation.turns) - 1
-    findings = [finding for check in TURN_CHECKS if (finding := check(conversation, newest))]
+    evidence = f"turn {newest + 1} was refused in all its tries"
+    findings = [
+        replace(finding, evidence=evidence)
+        for check in TURN_CHECKS
+        if (finding := check(conversation, newest))
+    ]
     return _make_verdict(conversation.turns[:newest], persona, findings)
 
 
