@@ -27,6 +27,7 @@ from fleet_orchestrator.settings import MasterSettings
 
 logger = logging.getLogger(__name__)
 STANDING_SECONDS = 2.0  # how often the published numbers are read
+KEEP_LEVELS = ("SELECT telemetry.upkeep()", "SELECT telemetry.note_storage()")
 LEVELS_SECONDS = 30.0  # how often readings are rolled up: a minute is there within one of its end
 STATEMENT_SECONDS = 10  # a frozen database must not look like a calm fleet
 UPKEEP = {
@@ -62,7 +63,7 @@ class Master:
             self.collector.publish(read_standing(connection))
             self._standing_at = time.monotonic()
         if time.monotonic() - self._levels_at >= LEVELS_SECONDS:
-            roll_up(connection)
+            keep_levels(connection)
             self._levels_at = time.monotonic()
         return {name: count for name, count in done.items() if count}
 
@@ -71,14 +72,15 @@ class Master:
         connection.execute("SELECT fleet.stop_leading(%s)", [self.master_id])
 
 
-def roll_up(connection: Connection) -> None:
+def keep_levels(connection: Connection) -> None:
     """Bring minutes and hours up to date; what cannot be done now is done the next time."""
-    try:
-        connection.execute("SELECT telemetry.upkeep()")
-    except psycopg.Error as exc:
-        if connection.closed:
-            raise
-        logger.warning("Readings could not be rolled up.", extra={"error": str(exc)})
+    for statement in KEEP_LEVELS:
+        try:
+            connection.execute(statement)
+        except psycopg.Error as exc:
+            if connection.closed:
+                raise
+            logger.warning("Readings could not be kept in levels.", extra={"error": str(exc)})
 
 
 def _value(connection: Connection, statement: str, *params: Any) -> Any:

@@ -32,7 +32,11 @@ COMMANDS = {
         "show what this machine's sensors find; --json too",
         "fleet_stack.commands.doctor:main",
     ),
-    "migrate": ("bring the database up to date", "fleet_stack.commands.migrate:main"),
+    "db": (
+        "`db size`: what readings take on disk; --json too",
+        "fleet_stack.commands.database:look",
+    ),
+    "migrate": ("bring the database up to date", "fleet_stack.commands.database:migrate"),
     "test": ("run every test", "fleet_stack.commands.test:main"),
 }
 # What supervisor runs.

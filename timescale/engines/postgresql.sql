@@ -73,6 +73,18 @@ END $$;
 COMMENT ON FUNCTION telemetry.drop_rows(text, interval, timestamptz) IS
   'Remove the oldest partition if all of it is older than what is kept; returns how many. Error 55P03 where it is in use.';
 
+CREATE OR REPLACE FUNCTION telemetry.parts(p_name text)
+RETURNS TABLE (part regclass, starts_at timestamptz, ends_at timestamptz, bytes bigint, uncompressed_bytes bigint, rows bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT c.oid, substring(b.bound FROM 'FROM \(''([^'']+)''\)')::timestamptz, substring(b.bound FROM 'TO \(''([^'']+)''\)$')::timestamptz,
+    s.bytes, s.bytes, telemetry.estimate_rows(c.oid)
+  FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid,
+    pg_get_expr(c.relpartbound, c.oid) AS b(bound), pg_total_relation_size(c.oid) AS s(bytes)
+  WHERE to_regclass(format('telemetry.%I', p_name)) IN (i.inhparent, c.oid) AND c.relkind = 'r';
+$$;
+COMMENT ON FUNCTION telemetry.parts(text) IS
+  'What a table of telemetry lies in: the times between which its rows are, where there are such bounds, bytes, and rows.';
+
 -- What makes a table one by time, and its rollups --------------------------------------------------------------------
 CREATE OR REPLACE FUNCTION telemetry.make_partitioned(p_table text, p_days integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

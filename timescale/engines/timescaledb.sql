@@ -68,6 +68,29 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION telemetry.upkeep(timestamptz) IS 'Nothing to do: the workers of TimescaleDB keep the levels. The master calls it on either engine.';
 
+CREATE OR REPLACE FUNCTION telemetry.parts(p_name text)
+RETURNS TABLE (part regclass, starts_at timestamptz, ends_at timestamptz, bytes bigint, uncompressed_bytes bigint, rows bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  WITH hypertable AS (
+    SELECT coalesce(max(a.materialization_hypertable_schema), 'telemetry') AS schema,
+      coalesce(max(a.materialization_hypertable_name), p_name) AS name
+    FROM timescaledb_information.continuous_aggregates a WHERE a.view_schema = 'telemetry' AND a.view_name = p_name
+  )
+  SELECT r.part, c.range_start, c.range_end, d.total_bytes,
+    d.total_bytes + coalesce(s.before_compression_total_bytes - s.after_compression_total_bytes, 0),
+    CASE WHEN c.is_compressed THEN k.numrows_pre_compression
+         ELSE telemetry.estimate_rows(r.part) END
+  FROM hypertable h
+  JOIN timescaledb_information.chunks c ON c.hypertable_schema = h.schema AND c.hypertable_name = h.name
+  CROSS JOIN LATERAL (SELECT format('%I.%I', c.chunk_schema, c.chunk_name)::regclass) r(part)
+  JOIN public.chunks_detailed_size(format('%I.%I', h.schema, h.name)::regclass) d USING (chunk_schema, chunk_name)
+  LEFT JOIN public.chunk_compression_stats(format('%I.%I', h.schema, h.name)::regclass) s USING (chunk_schema, chunk_name)
+  LEFT JOIN _timescaledb_catalog.chunk i ON i.schema_name = c.chunk_schema AND i.table_name = c.chunk_name
+  LEFT JOIN _timescaledb_catalog.compression_chunk_size k ON k.chunk_id = i.id;
+$$;
+COMMENT ON FUNCTION telemetry.parts(text) IS
+  'What a table of telemetry lies in: the times between which its rows are, bytes as they are and without compression, and rows.';
+
 CREATE OR REPLACE PROCEDURE telemetry.fill_levels(p_table text, p_from timestamptz, p_to timestamptz) LANGUAGE plpgsql AS $$
 DECLARE
   v_rollup text := (SELECT l.rollup FROM telemetry.levels l WHERE l.table_name = p_table);

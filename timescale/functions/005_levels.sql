@@ -66,3 +66,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   FROM telemetry.levels l, unnest('{node}' || l.keys) WITH ORDINALITY AS k(key, place) WHERE l.table_name = p_table;
 $$;
 COMMENT ON FUNCTION telemetry.key_columns(text) IS 'What a rollup is grouped by beside time, each with a comma before it.';
+
+CREATE OR REPLACE FUNCTION telemetry.estimate_rows(p_relation regclass) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_rows bigint;
+BEGIN
+  SELECT c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::integer) INTO v_rows
+  FROM pg_class c WHERE c.oid = p_relation AND c.reltuples >= 0 AND c.relpages > 0;
+  IF v_rows IS NULL THEN
+    EXECUTE format('SELECT count(*) FROM %s', p_relation) INTO v_rows;
+  END IF;
+  RETURN v_rows;
+END $$;
+COMMENT ON FUNCTION telemetry.estimate_rows(regclass) IS
+  'Rows of a table by its statistics and its size now; counted where there are no statistics, as in small and new ones.';

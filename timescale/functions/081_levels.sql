@@ -19,6 +19,8 @@ BEGIN
   END LOOP;
 END $$;
 
+CREATE VIEW analytics.storage AS SELECT * FROM telemetry.storage;
+
 CREATE VIEW analytics.quality_1h AS
 SELECT date_bin('1 hour', c.judged_at, '2000-01-01 00:00:00+00') AS time, c.node, c.model, c.scenario, count(*) AS samples,
   count(*) FILTER (WHERE c.state = 'accepted') AS accepted, count(*) FILTER (WHERE c.state = 'rejected') AS rejected,

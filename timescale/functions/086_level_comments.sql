@@ -35,6 +35,21 @@ BEGIN
   END LOOP;
 END $$;
 
+COMMENT ON VIEW analytics.storage IS 'What each level of each table by time takes on disk, now, in a month, and once it is full; measured each hour.';
+COMMENT ON COLUMN analytics.storage.table_name IS 'Table, as its views are called.';
+COMMENT ON COLUMN analytics.storage.level IS 'raw (rows as they come), minute (_1m) or hour (_1h).';
+COMMENT ON COLUMN analytics.storage.keep IS 'How long rows can be read; NULL: for good.';
+COMMENT ON COLUMN analytics.storage.bytes IS 'Space on disk now, indexes included, bytes.';
+COMMENT ON COLUMN analytics.storage.saved_bytes IS 'What compression saves of the space, bytes; 0 on plain PostgreSQL.';
+COMMENT ON COLUMN analytics.storage.rows IS 'Rows on disk, estimated from statistics.';
+COMMENT ON COLUMN analytics.storage.days IS 'Age of the oldest row on disk, days.';
+COMMENT ON COLUMN analytics.storage.rows_per_day IS 'Rows a day at the rate of the last 24 hours; NULL without any.';
+COMMENT ON COLUMN analytics.storage.month_bytes IS 'What 30 days at that rate take, bytes.';
+COMMENT ON COLUMN analytics.storage.full_bytes IS 'What all that is kept takes at that rate, bytes; NULL where rows are kept for good.';
+COMMENT ON COLUMN analytics.storage.next_drop_at IS 'When the oldest rows are removed; NULL where none will be.';
+COMMENT ON COLUMN analytics.storage.next_drop_bytes IS 'Space that is free after that, bytes.';
+COMMENT ON COLUMN analytics.storage.measured_at IS 'When all this was so.';
+
 COMMENT ON VIEW analytics.quality_1h IS 'What quality said of conversations, by the hour (UTC) in which it did.';
 COMMENT ON COLUMN analytics.quality_1h.time IS 'When the hour begins.';
 COMMENT ON COLUMN analytics.quality_1h.node IS 'Machine that wrote them.';

@@ -54,7 +54,7 @@ TO fleet_worker;
 
 GRANT EXECUTE ON FUNCTION
   fleet.lead(uuid), fleet.stop_leading(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.sweep_judgements(), fleet.settle_jobs(), fleet.setting(text, text),
-  telemetry.upkeep(timestamptz)
+  telemetry.upkeep(timestamptz), telemetry.note_storage(interval)
 TO fleet_master;
 GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes, fleet.jobs, fleet.tasks TO fleet_master;
 

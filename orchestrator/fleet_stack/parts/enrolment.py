@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
+from fleet_timescale import storage
 from fleet_timescale.connection import Connection, connect
 from fleet_timescale.engine import describe_engine
 from fleet_timescale.errors import DatabaseError
@@ -26,6 +27,8 @@ from fleet_stack.parts.postgres import first_line, replace_login
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from fleet_timescale.storage import Sizes
 
     from fleet_stack.home import Secrets
 
@@ -52,6 +55,12 @@ def read_engine(url: str) -> str:
     """Return what stores the readings, for people."""
     with readable_errors(), connect(url, "fleet migrate") as connection:
         return describe_engine(connection)
+
+
+def read_sizes(url: str) -> Sizes:
+    """Return what the levels of readings take on disk."""
+    with readable_errors(), connect(url, "fleet db") as connection:
+        return storage.read_sizes(connection)
 
 
 @contextmanager
