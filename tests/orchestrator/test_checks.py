@@ -115,6 +115,7 @@ CASES = [
         [
             (talk("I can't help with that."), talk("I can't help but smile.")),
             (talk("I can\u2019t help you with this."), talk("I can't do this.")),
+            (talk("I can't help with it now."), talk("I can't help it.")),
             (talk("We are unable to assist you with this."), talk("We are able to assist you.")),
         ],
     ),
@@ -148,6 +149,8 @@ CASES = [
         [
             (talk("Hi.", "How can I help you?"), talk("How can I help you?")),
             (talk("Hi.", "Thank you for calling."), talk("Hi.", "Thank you for the call.")),
+            (talk("Hi.", "I'm happy to help!"), talk("Hi.", "I'm happy to hear that!")),
+            (talk("Hi.", "I will do my best to help you."), talk("Hi.", "I did my best.")),
             (talk("Hi.", "What is your member number?"), talk("Hi.", "What is my member number?")),
         ],
     ),

@@ -65,7 +65,8 @@ ASSISTANT = re.compile(
 OFFERS_HELP = re.compile(
     r"\b(?:how (?:can|may|could) I (?:help|assist)|can I assist|I can (?:assist|help) you"
     r"|(?:anything|something) else I can (?:help|do|assist)|glad I could help|thank you for calling"
-    r"|thanks for calling|what can I do for you|(?:I['\u2019]m|I am) here to help)\b",
+    r"|thanks for calling|what can I do for you|(?:I['\u2019]m|I am) (?:here|happy) to help"
+    r"|do my best to help)\b",
     re.IGNORECASE,
 )
 # How an outline line begins that says what is done rather than what is true.
@@ -83,7 +84,7 @@ ASKS_IDENTITY = re.compile(
 ASKS_PROOF = re.compile(r"\b(?:birth|birthday|born|number|account|id|name)\b", re.IGNORECASE)
 REFUSES = re.compile(
     r"\b(?:can(?:no|['\u2019])t|unable to|not able to) (?:help|assist)(?: you)?"
-    r" with (?:that|this)\b",
+    r" with (?:that|this|it)\b",
     re.IGNORECASE,
 )
 
