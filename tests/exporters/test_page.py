@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import math
 import socket
 import subprocess
 import threading
@@ -19,7 +18,7 @@ from fleet_exporters.errors import ExporterError
 from fleet_exporters.sample import Sample, Tick, Verdict
 from fleet_exporters.sinks.page.prometheus import Exposition
 from fleet_exporters.sinks.page.server import Server
-from fleet_exporters.sinks.page.text_format import render, render_value
+from fleet_exporters.sinks.page.text_format import render
 from prometheus_client.parser import text_string_to_metric_families
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -71,19 +70,6 @@ def test_golden_page():
     golden = Path(__file__).parent / "golden_metrics.txt"
 
     assert golden.read_text() == render(whole_catalogue()).decode()
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1, "1.0"), (0.1, "0.1"), (-3.5, "-3.5"), (1e16, "1e+16"),
-        (2**53 - 1, "9007199254740991.0"),
-        (math.inf, "+Inf"), (-math.inf, "-Inf"), (math.nan, "NaN"),
-    ],
-)  # fmt: skip
-def test_value_is_the_shortest_text_that_means_it(value, text):
-    """As Prometheus' own libraries write it."""
-    assert render_value(value) == text
 
 
 def test_page_is_read_as_it_was_meant():
