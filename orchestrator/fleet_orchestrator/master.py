@@ -74,13 +74,23 @@ class Master:
 
 def keep_levels(connection: Connection) -> None:
     """Bring minutes and hours up to date; what cannot be done now is done the next time."""
-    for statement in KEEP_LEVELS:
-        try:
-            connection.execute(statement)
-        except psycopg.Error as exc:
-            if connection.closed:
-                raise
-            logger.warning("Readings could not be kept in levels.", extra={"error": str(exc)})
+    connection.add_notice_handler(log_warning)
+    try:
+        for statement in KEEP_LEVELS:
+            try:
+                connection.execute(statement)
+            except psycopg.Error as exc:
+                if connection.closed:
+                    raise
+                logger.warning("Readings could not be kept in levels.", extra={"error": str(exc)})
+    finally:
+        connection.remove_notice_handler(log_warning)
+
+
+def log_warning(said: psycopg.errors.Diagnostic) -> None:
+    """Log what the database warns of: a table whose readings could not be rolled up, say."""
+    if said.severity_nonlocalized == "WARNING":
+        logger.warning("The database warns.", extra={"warning": said.message_primary})
 
 
 def _value(connection: Connection, statement: str, *params: Any) -> Any:

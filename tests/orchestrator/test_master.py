@@ -84,6 +84,22 @@ def test_readings_that_cannot_be_rolled_up_stop_nothing_else(fleet, contenders, 
     assert leader.epoch
 
 
+def test_table_that_cannot_be_rolled_up_is_named(fleet, contenders, caplog):
+    """What the upkeep passes over is in the master's log."""
+    leader, _, tick = contenders
+    fleet.rows(READING)
+    fleet.rows("ALTER TABLE telemetry.temperatures_1m ADD CONSTRAINT full_up CHECK (false)")
+    try:
+        tick(leader)
+    finally:
+        fleet.rows("ALTER TABLE telemetry.temperatures_1m DROP CONSTRAINT full_up")
+
+    warned = [record.warning for record in caplog.records if hasattr(record, "warning")]
+    assert [text.split(":")[0] for text in warned] == [
+        "upkeep of temperatures failed at its minute"
+    ]
+
+
 def test_standby_does_nothing_until_the_lease_is_over(fleet, contenders):
     """Only the leader works; when it is silent the standby leads with a higher epoch."""
     leader, standby, tick = contenders

@@ -44,13 +44,15 @@ CREATE OR REPLACE FUNCTION telemetry.measure_storage() RETURNS TABLE (
     FROM tables t, telemetry.parts(t.name) p
   ), sizes AS (
     SELECT p.name, sum(p.bytes)::bigint AS bytes, sum(p.uncompressed_bytes - p.bytes)::bigint AS saved_bytes, sum(p.rows)::bigint AS rows,
+      -- What an empty table takes would be taken for that of its first rows.
+      CASE WHEN sum(p.rows) >= 500 THEN (sum(p.bytes) FILTER (WHERE p.rows > 0))::double precision / sum(p.rows)::double precision END AS row_bytes,
       min(telemetry.oldest_row(p.part)) FILTER (WHERE p.rows > 0 AND p.is_first) AS oldest_at
     FROM parts p GROUP BY p.name
   )
   SELECT t.table_name, t.level, t.keep, coalesce(s.bytes, 0), coalesce(s.saved_bytes, 0), coalesce(s.rows, 0),
     extract(epoch FROM now() - s.oldest_at)::double precision / 86400, r.a_day,
-    (s.bytes::double precision / nullif(s.rows, 0) * r.a_day * 30)::bigint,
-    (s.bytes::double precision / nullif(s.rows, 0) * r.a_day * extract(epoch FROM t.keep) / 86400)::bigint, d.ends_at + t.keep, d.bytes
+    (s.row_bytes * r.a_day * 30)::bigint, (s.row_bytes * r.a_day * extract(epoch FROM t.keep) / 86400)::bigint,
+    d.ends_at + t.keep, d.bytes
   FROM tables t LEFT JOIN sizes s USING (name)
   CROSS JOIN LATERAL telemetry.daily_rows(t.name) AS r(a_day)
   LEFT JOIN LATERAL (

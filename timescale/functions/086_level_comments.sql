@@ -44,7 +44,7 @@ COMMENT ON COLUMN analytics.storage.saved_bytes IS 'What compression saves of th
 COMMENT ON COLUMN analytics.storage.rows IS 'Rows on disk, estimated from statistics.';
 COMMENT ON COLUMN analytics.storage.days IS 'Age of the oldest row on disk, days.';
 COMMENT ON COLUMN analytics.storage.rows_per_day IS 'Rows a day at the rate of the last 24 hours; NULL without any.';
-COMMENT ON COLUMN analytics.storage.month_bytes IS 'What 30 days at that rate take, bytes.';
+COMMENT ON COLUMN analytics.storage.month_bytes IS 'What 30 days at that rate take, bytes; NULL while there are fewer than 500 rows to tell by.';
 COMMENT ON COLUMN analytics.storage.full_bytes IS 'What all that is kept takes at that rate, bytes; NULL where rows are kept for good.';
 COMMENT ON COLUMN analytics.storage.next_drop_at IS 'When the oldest rows are removed; NULL where none will be.';
 COMMENT ON COLUMN analytics.storage.next_drop_bytes IS 'Space that is free after that, bytes.';
