@@ -108,7 +108,7 @@ def server():
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_scenario_on_a_server_of_the_user(path, server):
-    """The same on a server that runs its policies by itself."""
+    """The same on any server with TimescaleDB."""
     for given, expected in play(server, timescaledb.settle, path.read_text()):
         assert given == expected
 

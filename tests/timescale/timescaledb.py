@@ -88,6 +88,8 @@ def server_database(url):
         try:
             with connect(psycopg.conninfo.make_conninfo(url, dbname=name), "tests") as connection:
                 migrate(connection)
+                # Its own workers would run the policies at the same time as the tests do.
+                connection.execute("SELECT _timescaledb_functions.stop_background_workers()")
                 yield connection
         finally:
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
