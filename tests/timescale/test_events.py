@@ -76,14 +76,14 @@ def test_event_told_by_two_at_once_is_one_row(fleet):
     [
         ("2100-01-01 00:00:00+00", "now()"),
         (None, "now()"),
-        ("1970-01-01 00:00:00+00", "now() - interval '400 days'"),
+        ("1970-01-01 00:00:00+00", "now()"),
     ],
 )
 def test_time_of_a_wrong_clock_is_bounded(fleet, time, expected):
-    """No event stands in the future, none before what is kept; no time means now."""
+    """What stands in the future, before what is kept, or nowhere, stands where it is told."""
     record(fleet, time=time)
 
-    off = f"SELECT abs(extract(epoch FROM time - ({expected}))) FROM telemetry.events"
+    off = f"SELECT abs(extract(epoch FROM time - ({expected}))) FROM analytics.events"
     assert fleet.value(off) < 60
 
 

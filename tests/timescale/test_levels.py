@@ -172,3 +172,67 @@ def test_rollups_have_a_column_for_each_number(owner):
             WHERE r.table_name = l.table_name AND r.source = a.attname)""")  # fmt: skip
 
     assert numbers == []
+
+
+def test_rows_just_before_a_migration_are_rolled_up(older):
+    """A node that falls silent in the hour of the migration has that minute and hour too."""
+    older.execute(read("now() - interval '1 second'"))
+    migrate(older)
+
+    upkeep(older, "2 hours")
+
+    assert values(older, "SELECT samples::int FROM telemetry.temperatures_1m") == [1]
+    assert values(older, "SELECT samples::int FROM telemetry.temperatures_1h") == [1]
+
+
+def test_rows_that_were_never_rolled_up_are_not_dropped(older):
+    """Where a migration was broken off while it filled the levels, the next one has the rows."""
+    older.execute(read())
+    migrate(older)
+    older.execute("TRUNCATE telemetry.temperatures_1m, telemetry.temperatures_1h")
+    older.execute("UPDATE telemetry.levels SET filled_at = NULL")
+
+    upkeep(older, "3 days")
+    older.execute("CALL telemetry.complete_levels()")
+    upkeep(older, "3 days")
+
+    assert values(older, "SELECT samples::int FROM telemetry.temperatures_1h") == [1]
+    assert values(older, "SELECT count(*) FROM telemetry.temperatures") == [0]
+
+
+def test_hour_waits_for_its_minutes(owner):
+    """An hour whose minutes could not be folded is folded with them once they can be."""
+    owner.execute(read())
+    owner.execute("ALTER TABLE telemetry.temperatures_1m ADD CONSTRAINT full_up CHECK (false)")
+    upkeep(owner)
+    owner.execute("ALTER TABLE telemetry.temperatures_1m DROP CONSTRAINT full_up")
+
+    upkeep(owner)
+
+    assert values(owner, "SELECT samples::int FROM analytics.temperatures_1h") == [1]
+
+
+def test_rows_of_days_without_partitions_are_neither_moved_nor_lost(owner):
+    """After a week without upkeep the present day stays in the default partition, for speed."""
+    add = "INSERT INTO telemetry.temperatures SELECT {}, 'alpha' || n, 'cpu', 40 FROM {} n"
+    noon = "date_trunc('day', now(), 'UTC') + interval '20 days 12 hours'"
+    owner.execute(add.format(noon, "generate_series(1, 10001)"))
+
+    upkeep(owner, "20 days")
+
+    assert values(owner, "SELECT count(*) FROM telemetry.temperatures_default") == [10001]
+    starts = "SELECT starts_at FROM telemetry.parts('temperatures') ORDER BY 1 DESC NULLS LAST"
+    tomorrow = values(owner, "SELECT date_trunc('day', now(), 'UTC') + interval '21 days'")
+    assert tomorrow[0] in values(owner, starts)
+
+
+def test_old_rows_of_the_default_partition_go_bit_by_bit(owner):
+    """One upkeep never has so many to remove that it is cut off, and the next one too."""
+    add = "INSERT INTO telemetry.temperatures SELECT {}, 'alpha' || n, 'cpu', 40 FROM {} n"
+    owner.execute(add.format("now() + interval '10 days'", "generate_series(1, 20001)"))
+
+    upkeep(owner, "20 days")
+    assert values(owner, "SELECT count(*) FROM telemetry.temperatures") == [1]
+    upkeep(owner, "20 days")
+
+    assert values(owner, "SELECT count(*) FROM telemetry.temperatures") == [0]

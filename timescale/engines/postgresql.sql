@@ -36,12 +36,21 @@ DECLARE
   v_width interval := make_interval(hours => 24 * p_days);
   v_from timestamptz;
   v_name text;
+  v_moved_max constant integer := 10000; -- rows, so that those who write to the default partition wait for a moment only
+  v_rows integer;
 BEGIN
   SELECT greatest(max(p.ends_at), date_bin(v_width, p_now, '2000-01-01 00:00:00+00')) INTO v_from
   FROM telemetry.partitions(p_table) p;
   WHILE v_from < p_now + interval '3 days' LOOP
     v_name := format('%s_%s', p_table, to_char(v_from AT TIME ZONE 'UTC', 'YYYYMMDD'));
     EXECUTE format('LOCK TABLE telemetry.%I IN ACCESS EXCLUSIVE MODE NOWAIT', p_table || '_default');
+    -- Where nobody has made partitions for days, all is in the default one: those days stay there until they are old.
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM telemetry.%I WHERE time >= %L AND time < %L LIMIT %s) r',
+      p_table || '_default', v_from, v_from + v_width, v_moved_max + 1) INTO v_rows;
+    IF v_rows > v_moved_max THEN
+      v_from := v_from + v_width;
+      CONTINUE;
+    END IF;
     EXECUTE format('CREATE TABLE telemetry.%I (LIKE telemetry.%I INCLUDING ALL)', v_name, p_table);
     EXECUTE format('COMMENT ON TABLE telemetry.%I IS %L', v_name, format('Rows of telemetry.%s from %s on.', p_table, v_from));
     -- Clocks that run far ahead have put rows of that time into the default partition.
@@ -60,7 +69,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_old regclass;
 BEGIN
-  EXECUTE format('DELETE FROM telemetry.%I WHERE time < %L', p_table || '_default', p_now - p_keep);
+  -- A part of them at a time: the statement that calls this is cut off after some seconds, and would begin anew for ever.
+  EXECUTE format('DELETE FROM telemetry.%1$I WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM telemetry.%1$I d WHERE d.time < %2$L LIMIT 20000))',
+    p_table || '_default', p_now - p_keep);
   SELECT p.partition INTO v_old FROM telemetry.partitions(p_table) p
   WHERE p.ends_at <= p_now - p_keep ORDER BY p.ends_at LIMIT 1;
   IF v_old IS NULL THEN
@@ -71,7 +82,7 @@ BEGIN
   RETURN 1;
 END $$;
 COMMENT ON FUNCTION telemetry.drop_rows(text, interval, timestamptz) IS
-  'Remove the oldest partition if all of it is older than what is kept; returns how many. Error 55P03 where it is in use.';
+  'Remove the oldest partition if all of it is older than what is kept, and old rows of the default one; returns how many partitions. Error 55P03 where it is in use.';
 
 CREATE OR REPLACE FUNCTION telemetry.parts(p_name text)
 RETURNS TABLE (part regclass, starts_at timestamptz, ends_at timestamptz, bytes bigint, uncompressed_bytes bigint, rows bigint)
@@ -184,14 +195,11 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT t.table_name, t.minute, t.node FROM taken t WHERE t.minute BETWEEN p_now - interval '22 hours' AND p_now
   ), noted AS (
     INSERT INTO telemetry.due (table_name, unit, start, node)
-    SELECT d.table_name, 'minute', d.minute, d.node FROM due d
-    UNION
-    SELECT d.table_name, 'hour', date_bin('1 hour', d.minute, '2000-01-01 00:00:00+00'), d.node FROM due d
-    ON CONFLICT DO NOTHING
+    SELECT d.table_name, 'minute', d.minute, d.node FROM due d ON CONFLICT DO NOTHING
   )
   SELECT count(*) FROM taken;
 $$;
-COMMENT ON FUNCTION telemetry.collect_due(timestamptz) IS 'Turn what was noted of ended minutes into what is due, each once; returns how many notes are done with.';
+COMMENT ON FUNCTION telemetry.collect_due(timestamptz) IS 'Turn what was noted of ended minutes into minutes that are due, each once; returns how many notes are done with.';
 
 CREATE OR REPLACE FUNCTION telemetry.fold_due(p_table text, p_unit text, p_now timestamptz, p_until timestamptz) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -202,9 +210,13 @@ DECLARE
 BEGIN
   WHILE v_chosen = v_limit AND clock_timestamp() < p_until LOOP
     EXECUTE format('WITH chosen AS (DELETE FROM telemetry.due WHERE ctid = ANY (ARRAY('
-        'SELECT d.ctid FROM telemetry.due d WHERE d.table_name = %L AND d.unit = %L AND d.start < $1 '
-        'ORDER BY d.start DESC LIMIT %s)) RETURNING node, start), '
-      'folded AS (%s) SELECT count(*) FROM chosen', p_table, p_unit, v_limit, telemetry.fold_sql(p_table, p_unit))
+        'SELECT d.ctid FROM telemetry.due d WHERE d.table_name = %1$L AND d.unit = %2$L AND d.start < $1 '
+        'ORDER BY d.start DESC LIMIT %3$s)) RETURNING node, start), '
+      -- An hour is due once its minutes are folded, and again with each that comes late.
+      'hours AS (INSERT INTO telemetry.due (table_name, unit, start, node) '
+        'SELECT DISTINCT %1$L, ''hour'', date_bin(''1 hour'', c.start, ''2000-01-01 00:00:00+00''), c.node FROM chosen c '
+        'WHERE %2$L = ''minute'' ON CONFLICT DO NOTHING), '
+      'folded AS (%4$s) SELECT count(*) FROM chosen', p_table, p_unit, v_limit, telemetry.fold_sql(p_table, p_unit))
     INTO v_chosen USING date_bin(('1 ' || p_unit)::interval, p_now, '2000-01-01 00:00:00+00');
     v_folded := v_folded + v_chosen;
   END LOOP;
@@ -242,7 +254,10 @@ BEGIN
               PERFORM telemetry.add_partitions(v_level.rollup || '_1m', 5, p_now);
             END IF;
           ELSE
-            PERFORM telemetry.drop_rows(v_level.table_name, v_level.keep, p_now);
+            -- What a migration that was broken off has not rolled up yet stays until the next one does.
+            IF v_level.rollup IS NULL OR v_level.filled_at IS NOT NULL THEN
+              PERFORM telemetry.drop_rows(v_level.table_name, v_level.keep, p_now);
+            END IF;
             IF v_level.rollup IS NOT NULL THEN
               PERFORM telemetry.drop_rows(v_level.rollup || '_1m', interval '30 days', p_now);
             END IF;
@@ -272,6 +287,10 @@ BEGIN
     'FROM telemetry.%I WHERE time >= $1 AND time < $2) %s',
     (SELECT l.rollup || '_1m' FROM telemetry.levels l WHERE l.table_name = p_table), telemetry.fold_sql(p_table, 'hour'))
   USING p_from, least(p_to, pg_catalog.date_bin('1 hour', v_now, '2000-01-01 00:00:00+00'));
+  -- The present minute and hour are for upkeep, also of nodes that write no more.
+  EXECUTE pg_catalog.format('INSERT INTO telemetry.dirty_minutes SELECT DISTINCT %1$L, node, date_bin(''1 minute'', time, ''2000-01-01 00:00:00+00'') '
+    'FROM telemetry.%1$I WHERE time >= $1 AND time < $2', p_table)
+  USING greatest(p_from, pg_catalog.date_bin('1 hour', v_now, '2000-01-01 00:00:00+00')), p_to;
   COMMIT;
 END $$;
 COMMENT ON PROCEDURE telemetry.fill_levels(text, timestamptz, timestamptz) IS

@@ -26,8 +26,9 @@ BEGIN
   INSERT INTO telemetry.events (event_id, time, node, severity, kind, message)
   VALUES (
     p_event,
-    -- A machine's clock may be wrong, a Raspberry Pi's says 1970 before it is set; 400 days are kept.
-    greatest(least(coalesce(p_time, v_now), v_now), v_now - interval '400 days'),
+    -- A machine's clock may be wrong, a Raspberry Pi's says 1970 before it is set: what is as old as that would be dropped
+    -- unseen, so it gets the time at which it is told.
+    CASE WHEN p_time > v_now - interval '400 days' THEN least(p_time, v_now) ELSE v_now END,
     CASE WHEN starts_with(session_user, 'fleet_node_') THEN fleet.current_node() ELSE p_node END,
     p_severity, p_kind, left(v_message, 500));
 END $$;
