@@ -267,3 +267,51 @@ def test_spikes_to_both_sides_are_not_believed(sysfs):
     firmware = Firmware(sysfs("raspberry"), 50000, 85000, 10000, 51000)
 
     assert [list(cpu(firmware.read()).values()) for _ in range(4)] == [[50], [], [], [51]]
+
+
+def run(family, ticks):
+    """Return the last mode and factor of so many ticks of five seconds."""
+    sampler, clock = Sampler({"temperatures": family.read}), iter(range(0, 1000, 5))
+    decider = Decider(clock=lambda: next(clock))
+    verdicts = []
+    for tick in ticks:
+        tick()
+        verdicts.append(decider.decide(sampler.sample()))
+    return verdicts[-1].mode, verdicts[-1].throttle_factor
+
+
+def test_nothing_stands_for_the_cpu_while_its_sensor_is_silent(sysfs):
+    """A substitute for one reading would be missed ever after, and slow the worker down."""
+    root = sysfs("intel_zone")
+    file = root / "class/thermal/thermal_zone1/temp"
+    family = Temperatures(root)
+    list(family.read())
+    file.write_text("")
+
+    found = values(family.read())
+
+    assert found == {("fleet_temperature_celsius", "acpitz"): 27.8}
+    file.write_text("61000")
+    assert cpu(family.read()) == {"x86_pkg_temp": 61.0}
+
+
+@pytest.mark.parametrize("name", ["coretemp", "x86_pkg_temp"])
+def test_driver_that_is_loaded_later_slows_nothing_down(sysfs, name):
+    """The sensor that stood for the CPU until then is not missed."""
+    root, now = sysfs("intel_zone"), [0.0]
+    zone = root / "class/thermal/thermal_zone1/type"
+    hidden = root / "class/hwmon/hwmon3"
+    if name == "x86_pkg_temp":
+        zone.write_text("other")
+
+    def load():
+        now[0] = LIST_SECONDS
+        zone.write_text("x86_pkg_temp")
+        if name == "coretemp":
+            hidden.mkdir()
+            (hidden / "name").write_text("coretemp")
+            (hidden / "temp1_label").write_text("Package id 0")
+            (hidden / "temp1_input").write_text("62000")
+
+    ticks = [lambda: None, load, *[lambda: None] * 10]
+    assert run(Temperatures(root, lambda: now[0]), ticks) == ("idle", 1.0)

@@ -128,6 +128,7 @@ class Temperatures:
         self._clock = clock
         self._inputs: list[Input] = []
         self._list_due = float("-inf")
+        self._cpu: set[str] = set()
         self._jumps = Jumps()
 
     def read(self) -> Iterator[Sample | Dropped]:
@@ -136,6 +137,7 @@ class Temperatures:
             self._list_due = self._clock() + LIST_SECONDS
             self._inputs = find_inputs(self._root)
         sensors: dict[str, list[tuple[str, float]]] = {}
+        silent = {each.name for each in self._inputs}
         is_silent = False
         for each in read_each(self._inputs, read_input, lambda each: each.name):
             if isinstance(each, Dropped):
@@ -143,9 +145,29 @@ class Temperatures:
                 yield each
             else:
                 found, celsius = each
+                silent.discard(found.name)
                 sensors.setdefault(found.driver, []).append((found.label, celsius))
         if sensors or not is_silent:
-            yield from map(self._doubt, parse(sensors))
+            yield from map(self._doubt, self._keep_cpu(list(parse(sensors)), silent))
+
+    def _keep_cpu(
+        self, items: list[Sample | Dropped], silent: set[str]
+    ) -> Iterator[Sample | Dropped]:
+        """Yield the items; while a sensor of the CPU is silent no other one stands for it."""
+        silent |= {each.what for each in items if isinstance(each, Dropped)}
+        told = {
+            each.labels["sensor"]
+            for each in items
+            if isinstance(each, Sample) and each.name == CPU_METRIC
+        }
+        # Dies go by one name, that of each begins with it.
+        if not any(name.startswith(tuple(self._cpu)) for name in silent):
+            self._cpu = told
+        for each in items:
+            if isinstance(each, Sample) and each.labels["sensor"] in told - self._cpu:
+                yield Sample(OTHER_METRIC, each.labels, each.value)
+            else:
+                yield each
 
     def _doubt(self, item: Sample | Dropped) -> Sample | Dropped:
         """Return the item; a jump of the CPU is dropped until the next reading confirms it."""

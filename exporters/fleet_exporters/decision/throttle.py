@@ -149,7 +149,12 @@ def decide_heat(
             level = decide_level(old.level, said.celsius, now - old.since, bands)
             since = old.since if level is old.level else now
         after[sensor] = Heat(level, since, said.celsius, now, held_down)
-    for sensor in before.keys() - thermometers.keys():
+    silent = before.keys() - thermometers.keys()
+    cpus = {sensor for sensor in thermometers if not is_gpu(sensor)}
+    if cpus and cpus.isdisjoint(before):
+        # A driver was loaded: the CPU is told by another sensor from now on.
+        silent = {sensor for sensor in silent if is_gpu(sensor)}
+    for sensor in silent:
         old = before[sensor]
         is_stale = now - old.seen_at > STALE_SECONDS
         level = Level.WARM if is_stale else old.level
