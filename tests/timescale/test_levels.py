@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import uuid
 from pathlib import Path
 
@@ -236,3 +237,22 @@ def test_old_rows_of_the_default_partition_go_bit_by_bit(owner):
     upkeep(owner, "20 days")
 
     assert values(owner, "SELECT count(*) FROM telemetry.temperatures") == [0]
+
+
+def test_migration_waits_for_an_exporter_without_holding_it_up(older):
+    """Rows that are being written when a migration comes are stored, and partitioned with all."""
+    database = Database(older.info.port, older.info.dbname)
+    with database.connect() as node, database.connect() as watcher:
+        thread = threading.Thread(target=migrate, args=[older])
+        with node.transaction():
+            node.execute(f"INSERT INTO telemetry.hardware (time, node) VALUES ({HOUR}, 'alpha')")
+            thread.start()
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = {}::regclass"
+            while values(watcher, waiting.format("'telemetry.hardware'")) == [0]:
+                assert thread.is_alive()
+            node.execute("SET LOCAL lock_timeout = '2s'")
+            node.execute(f"INSERT INTO telemetry.disks VALUES ({HOUR}, 'alpha', '/', 1, 2)")
+        thread.join()
+
+        assert values(watcher, "SELECT samples::int FROM analytics.hardware_1m") == [1]
+        assert values(watcher, "SELECT samples::int FROM analytics.disks_1m") == [1]

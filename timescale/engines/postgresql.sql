@@ -312,7 +312,11 @@ DO $$
 DECLARE
   v_level telemetry.levels;
 BEGIN
-  FOR v_level IN SELECT * FROM telemetry.levels ORDER BY table_name LOOP
+  -- In the order in which exporters write: whoever is at it ends first, and nobody waits in a circle.
+  FOR v_level IN
+    SELECT * FROM telemetry.levels l
+    ORDER BY array_position('{hardware,gpu,disks,disk_io,temperatures,network}', l.table_name), l.table_name
+  LOOP
     IF (SELECT c.relkind = 'r' FROM pg_class c WHERE c.oid = format('telemetry.%I', v_level.table_name)::regclass) THEN
       PERFORM telemetry.make_partitioned(v_level.table_name, v_level.partition_days);
     END IF;
