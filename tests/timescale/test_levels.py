@@ -87,6 +87,16 @@ def test_partitions_are_made_ahead(owner):
     assert len(ends) == len(set(ends))
 
 
+def test_clock_of_the_server_that_was_ahead_leaves_no_gap(owner):
+    """Partitions of the present days are made although there are some of next year."""
+    upkeep(owner, "400 days")
+
+    upkeep(owner, "20 days")
+
+    tomorrow = values(owner, "SELECT date_trunc('day', now(), 'UTC') + interval '21 days'")
+    assert tomorrow[0] in [row["ends_at"] for row in owner.execute(PARTITIONS).fetchall()]
+
+
 def test_rows_that_were_ahead_get_into_their_partition(owner):
     """A clock that ran ahead does not keep the partition of that day from being made."""
     owner.execute(read("now() + interval '9 days'"))
