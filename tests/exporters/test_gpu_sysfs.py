@@ -7,8 +7,10 @@ import shutil
 import pytest
 from fleet_exporters.collectors.gpu_amd import GpuAmd
 from fleet_exporters.collectors.gpu_intel import GpuIntel
+from fleet_exporters.decision.verdict import Decider
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.reading.family import take
+from fleet_exporters.reading.sampler import Sampler
 from fleet_exporters.sample import Dropped, Sample
 
 
@@ -45,6 +47,34 @@ def test_sleeping_card_is_not_woken(sysfs):
     found = values(GpuAmd(sysfs("amd")).read())
 
     assert {key[0] for key in found if key[1] == "2"} == {"fleet_gpu_info", "fleet_gpu_up"}
+
+
+def run(family, happens):
+    """Return mode and factor a minute after something has happened to a card that was read."""
+    sampler, clock = Sampler({"gpu_amd": family.read}), iter(range(0, 65, 5))
+    decider = Decider(clock=lambda: next(clock))
+    decider.decide(sampler.sample())
+    happens()
+    verdicts = [decider.decide(sampler.sample()) for _ in range(12)]
+    return verdicts[-1].mode, verdicts[-1].throttle_factor
+
+
+@pytest.mark.parametrize(
+    ("happens", "expected"),
+    [
+        (lambda card: (card / "power/runtime_status").write_text("suspended"), ("idle", 1.0)),
+        (shutil.rmtree, ("throttling", 0.6)),
+        (lambda card: (card / "hwmon/hwmon4/temp1_input").unlink(), ("throttling", 0.6)),
+    ],
+    ids=["sleeps", "lost", "thermometer-lost"],
+)
+def test_sleeping_card_slows_nothing_down(sysfs, happens, expected):
+    """A card that falls asleep is not hot; one that is lost, or cannot be measured, counts so."""
+    root = sysfs("amd")
+    card = root / "bus/pci/devices/0000:03:00.0"
+    (card / "hwmon/hwmon4/temp2_input").unlink()
+
+    assert run(GpuAmd(root), lambda: happens(card)) == expected
 
 
 def test_lost_amd_card_keeps_its_number(sysfs):

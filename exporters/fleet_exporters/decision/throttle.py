@@ -30,6 +30,8 @@ STALE_SECONDS = (
 SLOWDOWN_METRIC = "fleet_gpu_slowdown_temperature_celsius"
 HELD_DOWN_METRIC = "fleet_gpu_throttle_seconds_total"
 PI_HELD_DOWN_METRIC = "fleet_pi_throttled_seconds_total"
+UP_METRIC = "fleet_gpu_up"
+SLEEPING_METRICS = {"fleet_gpu_info", UP_METRIC}
 
 
 class Level(IntEnum):
@@ -102,6 +104,15 @@ def read_thermometers(samples: Iterable[Sample]) -> dict[str, Thermometer]:
         sensor: Thermometer(value, slowdown.get(sensor), held_down.get(sensor, 0.0))
         for sensor, value in celsius.items()
     }
+
+
+def find_sleeping(samples: Iterable[Sample]) -> set[str]:
+    """Return the GPUs that are there and tell nothing: they sleep, which no hot one does."""
+    told: dict[str, set[str]] = {}
+    for sample in samples:
+        if "gpu" in sample.labels and (sample.value or sample.name != UP_METRIC):
+            told.setdefault(sample.labels["gpu"], set()).add(sample.name)
+    return {f"gpu {gpu}" for gpu, names in told.items() if names == SLEEPING_METRICS}
 
 
 def decide_level(level: Level, celsius: float, stay_seconds: float, bands: Bands) -> Level:

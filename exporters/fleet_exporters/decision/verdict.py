@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from fleet_exporters.decision.activity import Activity, Signals, decide_activity
 from fleet_exporters.decision.rules import Rules
-from fleet_exporters.decision.throttle import Heat, decide, decide_heat, read_thermometers
+from fleet_exporters.decision.throttle import (
+    Heat,
+    decide,
+    decide_heat,
+    find_sleeping,
+    read_thermometers,
+)
 from fleet_exporters.sample import LIMITS, MODES, Sample, Verdict
 
 if TYPE_CHECKING:
@@ -36,7 +42,10 @@ class Decider:
     def decide(self, readings: Iterable[Sample]) -> Verdict:
         """Return the verdict for these readings and the current signals and settings."""
         now, rules, signals = self._clock(), self._read_rules(), self._read_signals()
-        self._heat = decide_heat(self._heat, read_thermometers(readings), now, rules)
+        readings = list(readings)
+        sleeping = find_sleeping(readings)
+        heat = {sensor: seen for sensor, seen in self._heat.items() if sensor not in sleeping}
+        self._heat = decide_heat(heat, read_thermometers(readings), now, rules)
         self._activity = decide_activity(self._activity, signals, now)
         verdict = decide(self._heat, self._activity, signals, now, rules)
         told = (verdict.mode, verdict.throttle_factor, verdict.limits)
