@@ -20,15 +20,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION telemetry.daily_rows(text) IS 'Rows a day at the rate of the last 24 hours; NULL without any.';
 
-CREATE OR REPLACE FUNCTION telemetry.oldest_row(p_part regclass) RETURNS timestamptz
+CREATE OR REPLACE FUNCTION telemetry.oldest_row(p_part regclass, p_starts_at timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_time timestamptz;
 BEGIN
-  EXECUTE format('SELECT min(time) FROM %s', p_part) INTO v_time;
+  -- Most begin with rows of their first hour: the rest of them, millions perhaps, is not read then.
+  EXECUTE format('SELECT coalesce((SELECT min(time) FROM %1$s WHERE time < $1), (SELECT min(time) FROM %1$s))', p_part)
+  INTO v_time USING p_starts_at + interval '1 hour';
   RETURN v_time;
 END $$;
-COMMENT ON FUNCTION telemetry.oldest_row(regclass) IS 'The time of the oldest row of a partition or chunk.';
+COMMENT ON FUNCTION telemetry.oldest_row(regclass, timestamptz) IS 'The time of the oldest row of a partition or chunk, which begins at the second argument or anywhere (NULL).';
 
 CREATE OR REPLACE FUNCTION telemetry.measure_storage() RETURNS TABLE (
   table_name text, level text, keep interval, bytes bigint, saved_bytes bigint, rows bigint, days double precision,
@@ -46,7 +48,7 @@ CREATE OR REPLACE FUNCTION telemetry.measure_storage() RETURNS TABLE (
     SELECT p.name, sum(p.bytes)::bigint AS bytes, sum(p.uncompressed_bytes - p.bytes)::bigint AS saved_bytes, sum(p.rows)::bigint AS rows,
       -- What an empty table takes would be taken for that of its first rows.
       CASE WHEN sum(p.rows) >= 500 THEN (sum(p.bytes) FILTER (WHERE p.rows > 0))::double precision / sum(p.rows)::double precision END AS row_bytes,
-      min(telemetry.oldest_row(p.part)) FILTER (WHERE p.rows > 0 AND p.is_first) AS oldest_at
+      min(telemetry.oldest_row(p.part, p.starts_at)) FILTER (WHERE p.rows > 0 AND p.is_first) AS oldest_at
     FROM parts p GROUP BY p.name
   )
   SELECT t.table_name, t.level, t.keep, coalesce(s.bytes, 0), coalesce(s.saved_bytes, 0), coalesce(s.rows, 0),
