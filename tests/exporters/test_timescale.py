@@ -177,6 +177,22 @@ def test_refused_rows_do_not_block_the_next(ingest, spool, owner, caplog):
     assert "database refuses these rows; they are dropped" in caplog.messages
 
 
+def test_rows_without_a_partition_wait_for_it(ingest, spool, owner):
+    """What a table has no place for at the moment is not refused for good."""
+    owner.execute("ALTER TABLE telemetry.hardware DETACH PARTITION telemetry.hardware_before")
+    owner.execute("ALTER TABLE telemetry.hardware DETACH PARTITION telemetry.hardware_default")
+    spool.put(batch())
+    wait = ingest.step()
+    owner.execute(
+        "ALTER TABLE telemetry.hardware ATTACH PARTITION telemetry.hardware_default DEFAULT"
+    )
+    ingest.step()
+
+    assert wait > 0
+    assert sum(spool.dropped_rows.values()) == 0
+    assert count(owner, "hardware") == 1
+
+
 def test_status_tells_how_far_behind(ingest, spool):
     """Waiting rows have an age; once stored, the lag is what storing took."""
     nothing = status(ingest)

@@ -266,3 +266,23 @@ def test_migration_waits_for_an_exporter_without_holding_it_up(older):
 
         assert values(watcher, "SELECT samples::int FROM analytics.hardware_1m") == [1]
         assert values(watcher, "SELECT samples::int FROM analytics.disks_1m") == [1]
+
+
+def test_rows_written_while_the_present_partition_is_made_are_stored(database, owner):
+    """Who writes after a week without upkeep gets into the partition that is being made."""
+    add = (
+        "SELECT telemetry.add_partitions('temperatures', 1, clock_timestamp() + interval '20 days')"
+    )
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with database.connect("alpha") as node, database.connect() as watcher:
+        row = read("now() + interval '20 days'")
+        thread = threading.Thread(target=node.execute, args=[row])
+        with owner.transaction():
+            owner.execute(add)
+            thread.start()
+            while values(watcher, waiting) == [0]:
+                assert thread.is_alive()
+        thread.join()
+
+    assert values(owner, "SELECT count(*) FROM telemetry.temperatures") == [1]
+    assert values(owner, "SELECT count(*) FROM telemetry.temperatures_default") == [0]

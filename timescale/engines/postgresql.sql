@@ -43,6 +43,10 @@ BEGIN
   SELECT greatest(max(p.ends_at), date_bin(v_width, p_now, '2000-01-01 00:00:00+00')) INTO v_from
   FROM telemetry.partitions(p_table) p WHERE p.ends_at <= p_now + interval '3 days' + v_width;
   WHILE v_from < p_now + interval '3 days' LOOP
+    IF v_from <= p_now THEN
+      -- After days without upkeep: a writer that has chosen the default partition for a row of now would be refused.
+      EXECUTE format('LOCK TABLE ONLY telemetry.%I IN SHARE ROW EXCLUSIVE MODE NOWAIT', p_table);
+    END IF;
     v_name := format('%s_%s', p_table, to_char(v_from AT TIME ZONE 'UTC', 'YYYYMMDD'));
     EXECUTE format('LOCK TABLE telemetry.%I IN ACCESS EXCLUSIVE MODE NOWAIT', p_table || '_default');
     -- Where nobody has made partitions for days, all is in the default one: those days stay there until they are old.
@@ -63,7 +67,7 @@ BEGIN
   END LOOP;
 END $$;
 COMMENT ON FUNCTION telemetry.add_partitions(text, integer, timestamptz) IS
-  'Make partitions up to three days ahead. Error 55P03 where the default partition is in use: try again later.';
+  'Make partitions up to three days ahead. Error 55P03 where the default partition is in use, or the table where it lacks the present one: try again later.';
 
 CREATE OR REPLACE FUNCTION telemetry.drop_rows(p_table text, p_keep interval, p_now timestamptz) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -102,6 +102,13 @@ def store(connection: Connection, batches: Sequence[Batch]) -> None:
             return
 
 
+def is_refused(error: psycopg.Error) -> bool:
+    """True if these rows would fail again. A partition that is being made takes them later."""
+    if isinstance(error, psycopg.errors.CheckViolation):
+        return error.diag.constraint_name is not None
+    return isinstance(error, (psycopg.DataError, psycopg.IntegrityError))
+
+
 class Ingest:
     """Empties the spool into the database from a thread of its own."""
 
@@ -144,10 +151,10 @@ class Ingest:
                 self._measure(self._connection)
                 store(self._connection, batches)
                 self._outage.end(self._connection)
-        except (psycopg.DataError, psycopg.IntegrityError):
-            self._refuse(number, batches)
-            return 0.0
         except psycopg.Error as exc:
+            if is_refused(exc):
+                self._refuse(number, batches)
+                return 0.0
             if self._connection is not None:  # perhaps it was too much for a slow one
                 self._limit = max(1, len(batches) // 2)
             self._outage.begin(exc)
