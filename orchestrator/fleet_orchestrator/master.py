@@ -50,7 +50,7 @@ class Master:
 
     def tick(self, connection: Connection) -> dict[str, int]:
         """Do one round when leading; return how much of each kind of upkeep was done."""
-        epoch = _value(connection, "SELECT fleet.lead(%s) AS value", self.master_id)
+        epoch = self.lead(connection)
         if epoch != self.epoch:
             logger.info("Leading." if epoch else "Standing by.", extra={"epoch": epoch})
             self.epoch = epoch
@@ -63,26 +63,31 @@ class Master:
             self.collector.publish(read_standing(connection))
             self._standing_at = time.monotonic()
         if time.monotonic() - self._levels_at >= LEVELS_SECONDS:
-            keep_levels(connection)
+            for statement in KEEP_LEVELS:
+                keep_levels(connection, statement)
+                self.lead(connection)  # it may have taken as long as the lease
             self._levels_at = time.monotonic()
         return {name: count for name, count in done.items() if count}
+
+    def lead(self, connection: Connection) -> int | None:
+        """Take or renew the lease; return its epoch, None while another master leads."""
+        epoch: int | None = _value(connection, "SELECT fleet.lead(%s) AS value", self.master_id)
+        return epoch
 
     def resign(self, connection: Connection) -> None:
         """Let another master lead at once."""
         connection.execute("SELECT fleet.stop_leading(%s)", [self.master_id])
 
 
-def keep_levels(connection: Connection) -> None:
+def keep_levels(connection: Connection, statement: str) -> None:
     """Bring minutes and hours up to date; what cannot be done now is done the next time."""
     connection.add_notice_handler(log_warning)
     try:
-        for statement in KEEP_LEVELS:
-            try:
-                connection.execute(statement)
-            except psycopg.Error as exc:
-                if connection.closed:
-                    raise
-                logger.warning("Readings could not be kept in levels.", extra={"error": str(exc)})
+        connection.execute(statement.encode())
+    except psycopg.Error as exc:
+        if connection.closed:
+            raise
+        logger.warning("Readings could not be kept in levels.", extra={"error": str(exc)})
     finally:
         connection.remove_notice_handler(log_warning)
 

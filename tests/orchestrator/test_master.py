@@ -22,6 +22,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 READING = """
 INSERT INTO telemetry.temperatures (time, node, sensor, temperature_celsius)
 VALUES (now() - interval '2 hours', 'alpha', 'cpu', 40)"""
+# What a measurement that takes as long as the lease leaves behind.
+LONG = """
+CREATE OR REPLACE FUNCTION telemetry.note_storage(p_after interval DEFAULT '1 hour') RETURNS void
+LANGUAGE sql SECURITY DEFINER AS $$
+UPDATE fleet.state SET leader_until = now() - interval '1 s' $$"""
 QUICK = Pace(tick=0.1, retry=0.1)
 SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
@@ -82,6 +87,19 @@ def test_readings_that_cannot_be_rolled_up_stop_nothing_else(fleet, contenders, 
 
     assert "Readings could not be kept in levels." in caplog.text
     assert leader.epoch
+
+
+def test_long_upkeep_costs_no_lead(fleet, contenders):
+    """The lease is renewed after what may take as long; a standby would take over otherwise."""
+    leader, _, tick = contenders
+    usual = fleet.value("SELECT pg_get_functiondef('telemetry.note_storage'::regproc)")
+    fleet.rows(LONG)
+    try:
+        tick(leader)
+    finally:
+        fleet.rows(usual)
+
+    assert fleet.value("SELECT leader_until > clock_timestamp() FROM fleet.state")
 
 
 def test_table_that_cannot_be_rolled_up_is_named(fleet, contenders, caplog):
