@@ -48,7 +48,9 @@ def decide_objection(machine: str, flags: frozenset[str]) -> str | None:
 
 def decide_threads(cores: int) -> int:
     """
-    Return the number of threads; one core stays free, so that they do not wait for each other.
+    Return the number of threads that write; one core stays free.
+
+    They wait for each other at each token. Prompts are read by all cores, in large pieces.
     """
     return max(1, cores - 1)
 
@@ -66,8 +68,9 @@ def serve(model: Path, port: int) -> None:
     settings.model_alias = {model.stem}
     settings.hostnames, settings.port = ["127.0.0.1"], port
     settings.n_ctx, settings.n_parallel = CONTEXT_TOKENS, SLOTS
-    threads = decide_threads(os.cpu_count() or 1)
-    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
+    cores = os.cpu_count() or 1
+    settings.cpuparams.n_threads = decide_threads(cores)
+    settings.cpuparams_batch.n_threads = cores
     settings.endpoint_metrics = settings.endpoint_slots = settings.endpoint_props = True
     settings.cache_ram_mib = PROMPT_CACHE_MIB
     server = xllamacpp.Server(settings)
