@@ -286,3 +286,19 @@ def test_rows_written_while_the_present_partition_is_made_are_stored(database, o
 
     assert values(owner, "SELECT count(*) FROM telemetry.temperatures") == [1]
     assert values(owner, "SELECT count(*) FROM telemetry.temperatures_default") == [0]
+
+
+def test_rows_of_a_table_that_was_small_when_analysed_are_counted(owner):
+    """Statistics taken while the first page was filling say nothing of the rows that came later."""
+    insert = (
+        "INSERT INTO telemetry.network (time, node, device, receive_bytes_total, "
+        "transmit_bytes_total) SELECT now() - n * interval '1 s', 'alpha', 'eth0', n, n "
+        "FROM generate_series(%s::integer, %s) n"
+    )
+    parts = "SELECT sum(p.rows)::integer AS rows FROM telemetry.parts('network') p"
+    owner.execute(insert, [1, 3])
+    owner.execute("ANALYZE telemetry.network")
+
+    owner.execute(insert, [4, 1000])
+
+    assert owner.execute(parts).fetchone()["rows"] == 1000

@@ -73,11 +73,13 @@ DECLARE
   v_rows bigint;
 BEGIN
   SELECT c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::integer) INTO v_rows
-  FROM pg_class c WHERE c.oid = p_relation AND c.reltuples >= 0 AND c.relpages > 0;
+  FROM pg_class c
+  -- Statistics of a few pages, taken while the first of them was filling, say little of what came later.
+  WHERE c.oid = p_relation AND c.reltuples >= 0 AND c.relpages >= 100;
   IF v_rows IS NULL THEN
     EXECUTE format('SELECT count(*) FROM %s', p_relation) INTO v_rows;
   END IF;
   RETURN v_rows;
 END $$;
 COMMENT ON FUNCTION telemetry.estimate_rows(regclass) IS
-  'Rows of a table by its statistics and its size now; counted where there are no statistics, as in small and new ones.';
+  'Rows of a table by its statistics and its size now; counted where those are of less than 100 pages or there are none.';
