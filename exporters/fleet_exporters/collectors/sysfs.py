@@ -41,9 +41,3 @@ def read_number(path: Path, scale: float = 1.0) -> float | None:
         return None if not text else float(text) * scale
     except ValueError:
         return None
-
-
-def read_first(paths: list[Path], scale: float = 1.0) -> float | None:
-    """Return the first number that is there."""
-    values = (read_number(path, scale) for path in paths)
-    return next((value for value in values if value is not None), None)
