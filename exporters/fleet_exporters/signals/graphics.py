@@ -6,6 +6,7 @@ By hand: `nvidia-smi pmon -c 1`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -13,6 +14,7 @@ import psutil
 from fleet_exporters.collectors.nvml import load_nvml
 from fleet_exporters.decision.activity import Signals
 from fleet_exporters.errors import SensorError
+from fleet_exporters.signals import command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,10 +78,9 @@ class Graphics:
             self._nvml = self._load()
         nvml = self._nvml
         try:
-            answers, problems = self._read_cards(nvml)
-            if problems and not answers:
-                raise problems[0]
-        except nvml.NVMLError as exc:
+            cards = range(nvml.nvmlDeviceGetCount())
+            answers = command.ask_each(cards, partial(self._ask_card, nvml))
+        except (nvml.NVMLError, SensorError) as exc:
             self._nvml = None  # opened anew at the next reading
             raise SensorError(f"NVML does not report who draws: {exc}") from exc
         known = [answer for answer in answers if answer is not None]
@@ -88,21 +89,14 @@ class Graphics:
             return Signals()
         return Signals(graphics_process=process, graphics_ratio=share)
 
-    def _read_cards(
-        self, nvml: Any
-    ) -> tuple[list[list[tuple[float, str]] | None], list[Exception]]:
-        """Return what each card answers, None if its driver cannot tell, and what has failed."""
-        answers: list[list[tuple[float, str]] | None] = []
-        problems: list[Exception] = []
-        for index in range(nvml.nvmlDeviceGetCount()):
-            try:
-                answers.append(self._read_card(nvml, index))
-            except nvml.NVMLError as exc:
-                if exc.value in (nvml.NVML_ERROR_NOT_SUPPORTED, nvml.NVML_ERROR_FUNCTION_NOT_FOUND):
-                    answers.append(None)
-                else:  # nobody draws on a card that is lost
-                    problems.append(exc)
-        return answers, problems
+    def _ask_card(self, nvml: Any, index: int) -> list[tuple[float, str]] | None:
+        """Return who draws on a card; None if its driver cannot tell. Raises SensorError."""
+        try:
+            return self._read_card(nvml, index)
+        except nvml.NVMLError as exc:
+            if exc.value in (nvml.NVML_ERROR_NOT_SUPPORTED, nvml.NVML_ERROR_FUNCTION_NOT_FOUND):
+                return None
+            raise SensorError(str(exc)) from exc  # nobody draws on a card that is lost
 
     def _read_card(self, nvml: Any, index: int) -> list[tuple[float, str]]:
         """Return (share, name) of each foreign, non-desktop process that draws on a card."""
