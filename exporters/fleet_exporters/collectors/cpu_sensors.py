@@ -99,5 +99,10 @@ def _choose_substitute(sensors: Mapping[str, Entries]) -> dict[str, Entries]:
     return {}
 
 
+def name_sensor(driver: str, label: str) -> str:
+    """Return the driver, and the label if there is one."""
+    return f"{driver} {label}".strip()
+
+
 def _name(driver: str, entries: Entries) -> Entries:
-    return [(f"{driver} {label}".strip(), celsius) for label, celsius in entries]
+    return [(name_sensor(driver, label), celsius) for label, celsius in entries]

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors.cpu_sensors import GPU_DRIVERS, choose_cpu
+from fleet_exporters.collectors.cpu_sensors import GPU_DRIVERS, choose_cpu, name_sensor
 from fleet_exporters.collectors.members import read_each
 from fleet_exporters.collectors.plausible import Jumps, find_fault
 from fleet_exporters.collectors.sysfs import SYS, read_number, read_word
@@ -37,8 +37,8 @@ class Input:
 
     @property
     def name(self) -> str:
-        """The driver, and the label if there is one."""
-        return f"{self.driver} {self.label}".strip()
+        """What the sensor is called in samples and reasons."""
+        return name_sensor(self.driver, self.label)
 
 
 def find_inputs(root: Path = SYS) -> list[Input]:
@@ -101,7 +101,7 @@ def parse(sensors: Mapping[str, list[tuple[str, float]]]) -> Iterator[Sample | D
         for label, celsius in entries:
             is_there, fault = True, find_fault(label, celsius)
             if fault:
-                yield Dropped(f"{driver} {label}".strip(), fault, IMPOSSIBLE)
+                yield Dropped(name_sensor(driver, label), fault, IMPOSSIBLE)
             else:
                 usable.setdefault(driver, []).append((label, celsius))
     if not is_there:
