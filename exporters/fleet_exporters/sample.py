@@ -33,6 +33,9 @@ class Dropped:
     #: one of DROP_REASONS
     reason: str = UNREADABLE
 
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}"
+
 
 Read = Callable[[], Iterable[Sample | Dropped]]
 

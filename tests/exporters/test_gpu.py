@@ -115,7 +115,7 @@ def read_partly(gpu):
     """Return value by metric and label values, and what was dropped, with the reason."""
     reading = take(gpu.read, lambda: 0.0)
     values = {(s.name, *s.labels.values()): s.value for s in reading.samples}
-    dropped = [f"{each.what}: {each.why}" for each in reading.dropped]
+    dropped = map(str, reading.dropped)
     return values, "; ".join(dropped) if reading.problem is None else str(reading.problem)
 
 

@@ -81,7 +81,7 @@ class Cards:
             else:
                 yield Sample("fleet_gpu_up", {"gpu": gpu}, 1)
         if len(lost) == len(self._numbers):
-            raise SensorError("; ".join(f"{each.what}: {each.why}" for each in lost))
+            raise SensorError("; ".join(map(str, lost)))
         yield from lost
 
 

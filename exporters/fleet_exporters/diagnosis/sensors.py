@@ -33,9 +33,8 @@ def look(name: str, read: Read) -> Finding:
     seen: set[tuple[str, ...]] = set()
     kept = tuple(sample for sample in map(clean, reading.samples) if is_possible(sample, seen))
     reasons = [explain(reading.problem)] if reading.problem is not None else []
-    dropped = [f"{each.what}: {each.why}" for each in reading.dropped]
     # A family without any answer says the same as its problem.
-    reasons += [text for text in dropped if text not in "".join(reasons)]
+    reasons += [text for text in map(str, reading.dropped) if text not in "".join(reasons)]
     impossible = len(reading.samples) - len(kept)
     if impossible:
         reasons.append(f"{impossible} impossible value{'s'[: impossible - 1]} left out")

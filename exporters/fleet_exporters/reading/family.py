@@ -52,7 +52,7 @@ def take(read: Read, clock: Callable[[], float]) -> Reading:
                 found.append(item)
     except Exception as exc:  # noqa: BLE001 - drivers raise what they like; this is the edge
         problem = exc
-    silent = [f"{each.what}: {each.why}" for each in dropped if each.reason == UNREADABLE]
+    silent = [str(each) for each in dropped if each.reason == UNREADABLE]
     if silent and not found and problem is None:
         problem = SensorError("; ".join(silent))
     ended = clock()
