@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from fleet_exporters.collectors.members import read_each
+from fleet_exporters.collectors.members import read_each, split_dropped
 from fleet_exporters.collectors.sysfs import read_number
 from fleet_exporters.sample import Dropped, Sample
 
@@ -88,8 +88,7 @@ class Cpu:
             yield Sample(name, {}, load)
         if ratio is not None:
             yield Sample("fleet_cpu_utilization_ratio", {}, ratio)
-        domains = list(read_each(self._files, read_frequency))
-        yield from (each for each in domains if isinstance(each, Dropped))
-        clocks = [each for each in domains if isinstance(each, float)]
+        clocks, dropped = split_dropped(read_each(self._files, read_frequency))
+        yield from dropped
         if clocks:
             yield Sample("fleet_cpu_frequency_hertz", {}, sum(clocks) / len(clocks))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from fleet_exporters.collectors.members import read_each
+from fleet_exporters.collectors.members import read_each, split_dropped
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.sample import Dropped, Sample
 
@@ -69,16 +69,14 @@ def read_mount(path: str) -> Mount | None:
 
 def parse(mounts: Iterable[Mount | Dropped]) -> Iterator[Sample | Dropped]:
     """Yield free and total bytes of each device once, under its first mount point."""
+    found, dropped = split_dropped(mounts)
     by_device: dict[int, Mount] = {}
-    silent = []
-    for mount in mounts:
-        if isinstance(mount, Dropped):
-            silent.append(mount)
-        elif mount.total_bytes:
+    for mount in found:
+        if mount.total_bytes:
             by_device.setdefault(mount.device, mount)
-    if not by_device and not silent:
+    if not by_device and not dropped:
         raise NoDevice("no local file system with a size; df --local lists them")
-    yield from silent
+    yield from dropped
     for mount in by_device.values():
         labels = {"mount": mount.path}
         yield Sample("fleet_disk_free_bytes", labels, mount.free_bytes)
@@ -106,10 +104,11 @@ class Disk:
         """Yield the space of every file system; the watched ones name the device."""
         if self._clock() >= self._list_due:
             self._list_due = self._clock() + LIST_SECONDS
-            listed = list(read_each(["list of mounts"], lambda _: self._partitions()))
-            yield from (each for each in listed if isinstance(each, Dropped))
-            paths = [*self._watched, *(each for each in listed if isinstance(each, str))]
-            self._paths = list(dict.fromkeys(paths))
+            listed, dropped = split_dropped(
+                read_each(["list of mounts"], lambda _: self._partitions())
+            )
+            yield from dropped
+            self._paths = list(dict.fromkeys([*self._watched, *listed]))
         # What was unmounted since is a folder of another mount, and counts once with it.
         yield from parse(read_each(self._paths, self._read_path))
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors.members import read_each
+from fleet_exporters.collectors.members import read_each, split_dropped
 from fleet_exporters.collectors.sysfs import SYS, read_number, read_text
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.sample import Dropped, Sample
@@ -86,9 +86,10 @@ class Energy:
 
     def read(self) -> Iterator[Sample | Dropped]:
         """Yield joules since the exporter began by zone, and from the second reading on watts."""
-        found, now = self._zones(), self._clock()
-        yield from (each for each in found if isinstance(each, Dropped))
-        zones = {each.name: each for each in found if isinstance(each, Zone)}
+        found, dropped = split_dropped(self._zones())
+        now = self._clock()
+        yield from dropped
+        zones = {each.name: each for each in found}
         elapsed = now - self._read_at
         watts = {}
         for name, zone in zones.items():
@@ -99,7 +100,7 @@ class Energy:
                 watts[name] = growth / elapsed
             yield Sample("fleet_energy_joules_total", {"zone": name}, self._used[name])
         # The power of a part is not that of the whole.
-        was_whole, self._is_whole = self._is_whole, len(zones) == len(found)
+        was_whole, self._is_whole = self._is_whole, len(zones) == len(found) + len(dropped)
         self._before, self._read_at = {**self._before, **zones}, now
         if watts and was_whole and self._is_whole:
             yield Sample("fleet_power_watts", {}, choose_power(watts))

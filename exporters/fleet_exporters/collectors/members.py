@@ -27,6 +27,18 @@ def read_each(
             yield Dropped(name(member), explain(exc))
 
 
+def split_dropped(items: Iterable[Item | Dropped]) -> tuple[list[Item], list[Dropped]]:
+    """Return what the members gave, and what of them failed."""
+    found: list[Item] = []
+    dropped: list[Dropped] = []
+    for item in items:
+        if isinstance(item, Dropped):
+            dropped.append(item)
+        else:
+            found.append(item)
+    return found, dropped
+
+
 class Failures:
     """What of one card could not be read."""
 

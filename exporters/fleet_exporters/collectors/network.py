@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from fleet_exporters.collectors.members import read_each
+from fleet_exporters.collectors.members import read_each, split_dropped
 from fleet_exporters.collectors.sysfs import SYS, read_number
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.sample import Dropped, Sample
@@ -118,13 +118,16 @@ class Network:
         traffic = self._traffic()
         yield from parse(traffic)
         if self._clock() >= self._speeds_due:
-            self._speeds_due, self._speeds = self._clock() + SPEED_SECONDS, {}
-            yield from read_each(find_real(traffic), self._note_speed)
+            self._speeds_due = self._clock() + SPEED_SECONDS
+            found, dropped = split_dropped(read_each(find_real(traffic), self._read_speed))
+            self._speeds = dict(found)
+            yield from dropped
         for name, speed in self._speeds.items():
-            if name in traffic and speed not in SPEED_UNKNOWN:
+            if name in traffic:
                 value = speed * BYTES_PER_MEGABIT
                 yield Sample("fleet_network_speed_bytes_per_second", {"device": name}, value)
 
-    def _note_speed(self, name: str) -> Iterable[Sample]:
-        self._speeds[name] = self._speed(name) or 0.0
-        return ()
+    def _read_speed(self, name: str) -> Iterator[tuple[str, float]]:
+        speed = self._speed(name)
+        if speed is not None and speed not in SPEED_UNKNOWN:
+            yield name, speed

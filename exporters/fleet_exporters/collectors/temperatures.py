@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet_exporters.collectors.cpu_sensors import GPU_DRIVERS, choose_cpu, name_sensor
-from fleet_exporters.collectors.members import read_each
+from fleet_exporters.collectors.members import read_each, split_dropped
 from fleet_exporters.collectors.plausible import Jumps, find_fault
 from fleet_exporters.collectors.sysfs import SYS, read_number, read_word
 from fleet_exporters.errors import NoDevice
@@ -136,18 +136,13 @@ class Temperatures:
         if self._clock() >= self._list_due:
             self._list_due = self._clock() + LIST_SECONDS
             self._inputs = find_inputs(self._root)
+        found, dropped = split_dropped(read_each(self._inputs, read_input, lambda each: each.name))
+        yield from dropped
         sensors: dict[str, list[tuple[str, float]]] = {}
-        silent = {each.name for each in self._inputs}
-        is_silent = False
-        for each in read_each(self._inputs, read_input, lambda each: each.name):
-            if isinstance(each, Dropped):
-                is_silent = True
-                yield each
-            else:
-                found, celsius = each
-                silent.discard(found.name)
-                sensors.setdefault(found.driver, []).append((found.label, celsius))
-        if sensors or not is_silent:
+        for each, celsius in found:
+            sensors.setdefault(each.driver, []).append((each.label, celsius))
+        silent = {each.name for each in self._inputs} - {each.name for each, _ in found}
+        if found or not dropped:
             yield from map(self._doubt, self._keep_cpu(list(parse(sensors)), silent))
 
     def _keep_cpu(
