@@ -18,7 +18,7 @@ from fleet_exporters.decision.throttle import (
 from fleet_exporters.sample import LIMITS, MODES, Sample, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +39,9 @@ class Decider:
         self._activity = Activity()
         self._told: tuple[object, ...] = ()
 
-    def decide(self, readings: Iterable[Sample]) -> Verdict:
+    def decide(self, readings: Sequence[Sample]) -> Verdict:
         """Return the verdict for these readings and the current signals and settings."""
         now, rules, signals = self._clock(), self._read_rules(), self._read_signals()
-        readings = list(readings)
         sleeping = find_sleeping(readings)
         heat = {sensor: seen for sensor, seen in self._heat.items() if sensor not in sleeping}
         self._heat = decide_heat(heat, read_thermometers(readings), now, rules)
