@@ -47,24 +47,18 @@ def start(
     """Start all contenders; they end with `stack`."""
     program = arguments.node_exporter or fetch_node_exporter(folder / "debian")
     tick = arguments.tick_seconds
-    python = str(arguments.against / ".venv/bin/python") if arguments.against else ""
-    contenders = []
-    for begin in (
-        lambda: start_ours(folder, "plain", dsns["plain"], tick),
-        lambda: start_ours(folder, "stuck", dsns["stuck"], tick, name="hung"),
-        *(
-            [
-                lambda: start_ours(
-                    folder, "before", dsns["before"], tick, name="before", python=python
-                )
-            ]
-            if python
-            else []
-        ),
-        lambda: start_node_exporter(program, folder),
-    ):
-        contenders.append(begin())
-        stack.callback(contenders[-1].stop)
+    contenders: list[Contender] = []
+
+    def add(contender: Contender) -> None:
+        contenders.append(contender)
+        stack.callback(contender.stop)
+
+    add(start_ours(folder, "plain", dsns["plain"], tick))
+    add(start_ours(folder, "stuck", dsns["stuck"], tick, name="hung"))
+    if arguments.against:
+        python = str(arguments.against / ".venv/bin/python")
+        add(start_ours(folder, "before", dsns["before"], tick, name="before", python=python))
+    add(start_node_exporter(program, folder))
     for contender in contenders:
         contender.wait()
     time.sleep(SETTLE_SECONDS)
