@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
-import time
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -22,7 +19,6 @@ from fleet_exporters.signals import (
     x11,
 )
 from fleet_exporters.signals.processes import Process
-from fleet_exporters.signals.sources import Source, Watch, make_sources
 
 OWN_BUS = ("--user", "--address=unix:path=/run/user/1000/bus")
 # As busctl 252 prints them.
@@ -336,104 +332,3 @@ def test_machine_without_sysfs_has_no_battery():
 
     with pytest.raises(NoDevice, match="battery"):
         battery.read(read_nothing)
-
-
-# All together
-
-
-def source(name, read):
-    return Source(name, read, 5, "by hand")
-
-
-def fail():
-    raise SensorError("bus")
-
-
-def absent():
-    raise NoDevice("none")
-
-
-@pytest.fixture
-def watch():
-    """Start a watch over these sources and wait until each has answered once."""
-    stop = threading.Event()
-
-    def start(*sources):
-        answered = [threading.Event() for _ in sources]
-        watch = Watch(
-            tuple(
-                replace(each, read=lambda each=each, done=done: tell_after(each.read, done))
-                for each, done in zip(sources, answered, strict=True)
-            )
-        )
-        watch.start(stop)
-        assert all(done.wait(10) for done in answered)
-        return watch
-
-    yield start
-    stop.set()
-
-
-def tell_after(read, done):
-    """Read, and say so."""
-    try:
-        return read()
-    finally:
-        done.set()
-
-
-def settle(watch, wanted):
-    """Wait until the watch knows this; an answer is kept a moment after it was given."""
-    pause, until = threading.Event(), time.monotonic() + 10
-    while (known := watch.read()) != wanted:
-        assert time.monotonic() < until, known
-        pause.wait(0.01)
-
-
-def test_watch_merges_what_is_known(watch, caplog):
-    """One source broken, one absent: the third counts, and the broken one is told once."""
-    made = watch(source("a", fail), source("b", absent), source("c", lambda: Signals(1)))
-
-    settle(made, Signals(gamemode_games=1))
-    settle_log(caplog, made)
-    made.read()
-
-    assert caplog.messages == ["activity source fails"]
-
-
-def settle_log(caplog, watch):
-    """Wait for the first line of the log."""
-    pause, until = threading.Event(), time.monotonic() + 10
-    while not caplog.messages:
-        assert time.monotonic() < until
-        watch.read()
-        pause.wait(0.01)
-
-
-def test_hung_source_delays_nobody():
-    """The tick gets what the others know while one source hangs."""
-    go_on, hanging = threading.Event(), threading.Event()
-
-    def hang():
-        hanging.set()
-        go_on.wait(20)
-        return Signals()
-
-    made = Watch((source("hung", hang), source("c", lambda: Signals(1))))
-    made.start(go_on)
-    assert hanging.wait(10)
-
-    settle(made, Signals(gamemode_games=1))
-    go_on.set()
-
-
-def test_sources_of_this_machine_answer():
-    """The real sources, asked once: each tells something, or why it cannot."""
-    for each in make_sources(frozenset({"doom"}), lambda: [1]):
-        assert each.by_hand
-        try:
-            signals = each.read()
-        except (NoDevice, SensorError) as exc:
-            assert str(exc)  # noqa: PT017 - both ways are right, on different machines
-        else:
-            assert isinstance(signals, Signals)
