@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 
 import pytest
+from fix_fleet import wait_until
 from fleet_exporters.decision.activity import Signals
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.signals.sources import Source, Watch, make_sources
@@ -53,32 +53,20 @@ def tell_after(read, done):
         done.set()
 
 
-def settle(watch, wanted):
+def wait_for(watch, wanted):
     """Wait until the watch knows this; an answer is kept a moment after it was given."""
-    pause, until = threading.Event(), time.monotonic() + 10
-    while (known := watch.read()) != wanted:
-        assert time.monotonic() < until, known
-        pause.wait(0.01)
+    wait_until(lambda: watch.read() == wanted, str(wanted), seconds=10)
 
 
 def test_watch_merges_what_is_known(watch, caplog):
     """One source broken, one absent: the third counts, and the broken one is told once."""
     made = watch(source("a", fail), source("b", absent), source("c", lambda: Signals(1)))
 
-    settle(made, Signals(gamemode_games=1))
-    settle_log(caplog, made)
+    wait_for(made, Signals(gamemode_games=1))
+    wait_until(lambda: made.read() and caplog.messages, "the broken source is told")
     made.read()
 
     assert caplog.messages == ["activity source fails"]
-
-
-def settle_log(caplog, watch):
-    """Wait for the first line of the log."""
-    pause, until = threading.Event(), time.monotonic() + 10
-    while not caplog.messages:
-        assert time.monotonic() < until
-        watch.read()
-        pause.wait(0.01)
 
 
 def test_hung_source_delays_nobody():
@@ -94,7 +82,7 @@ def test_hung_source_delays_nobody():
     made.start(go_on)
     assert hanging.wait(10)
 
-    settle(made, Signals(gamemode_games=1))
+    wait_for(made, Signals(gamemode_games=1))
     go_on.set()
 
 
