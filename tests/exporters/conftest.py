@@ -1,4 +1,4 @@
-"""What several tests of the exporter need: promtool, a tree like /sys, a fake NVML beside them."""
+"""What several tests of the exporter need: promtool, a tree like /sys; fakes are beside them."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fake_sysfs import break_file
 from fleet_exporters.collectors.energy import Energy, Zone, choose_power, read_zones
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.sample import Dropped, Sample
@@ -42,8 +43,7 @@ def test_zone_that_fails_leaves_the_others(sysfs):
     now = iter([0.0, 5.0, 10.0])
     energy = Energy(lambda: read_zones(root), lambda: next(now))
     list(energy.read())
-    file.unlink()
-    file.mkdir()
+    break_file(file)
 
     found = list(energy.read())
 

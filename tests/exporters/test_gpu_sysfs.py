@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from fake_sysfs import break_file
 from fleet_exporters.collectors.gpu_amd import GpuAmd
 from fleet_exporters.collectors.gpu_intel import GpuIntel
 from fleet_exporters.decision.verdict import Decider
@@ -102,12 +103,6 @@ def find_ups(items):
 
 
 CARD = "bus/pci/devices/0000:03:00.0"
-
-
-def break_file(path):
-    """Have reads of the file fail: a folder cannot be read as one."""
-    path.unlink()
-    path.mkdir()
 
 
 def test_file_that_fails_is_no_lost_card(sysfs):

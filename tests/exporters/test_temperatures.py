@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fake_sysfs import break_file
 from fleet_exporters.collectors import temperatures
 from fleet_exporters.collectors.temperatures import LIST_SECONDS, Temperatures
 from fleet_exporters.decision.verdict import Decider
@@ -182,12 +183,6 @@ def test_family_is_broken_when_no_file_answers(sysfs):
     assert "cpu_thermal" in str(problem)
 
 
-def break_file(path):
-    """Have reads of the file fail: a folder cannot be read as one."""
-    path.unlink()
-    path.mkdir()
-
-
 def test_new_sensor_is_found_within_a_minute(sysfs):
     """A drive that is plugged in later shows without a restart."""
     root, now = sysfs("raspberry"), [0.0]
@@ -199,6 +194,21 @@ def test_new_sensor_is_found_within_a_minute(sysfs):
     now[0] = LIST_SECONDS
 
     assert values(family.read())["fleet_temperature_celsius", "nvme"] == 40
+
+
+def run(family, happens):
+    """Return mode and factor at each tick of five seconds; before it something happens."""
+    sampler, clock = Sampler({"temperatures": family.read}), iter(range(0, 1000, 5))
+    decider = Decider(clock=lambda: next(clock))
+    verdicts = []
+    for happen in happens:
+        happen()
+        verdicts.append(decider.decide(sampler.sample()))
+    return [(verdict.mode, verdict.throttle_factor) for verdict in verdicts]
+
+
+def nothing():
+    """Let a tick be like the one before."""
 
 
 class Firmware:
@@ -219,12 +229,8 @@ def test_single_spike_changes_neither_mode_nor_factor(sysfs, spike):
     """The firmware of a Raspberry Pi errs for one reading, when it is cool and when it is hot."""
     for calm, expected in ((51600, ("idle", 1.0)), (81500, ("throttling", 0.0))):
         firmware = Firmware(sysfs("raspberry"), *[calm] * 12, spike, *[calm] * 3)
-        sampler, clock = Sampler({"temperatures": firmware.read}), iter(range(0, 1000, 5))
-        decider = Decider(clock=lambda: next(clock))  # noqa: B023 - called within the turn
 
-        verdicts = [decider.decide(sampler.sample()) for _ in range(16)]
-
-        assert {(verdict.mode, verdict.throttle_factor) for verdict in verdicts} == {expected}
+        assert set(run(firmware, [nothing] * 16)) == {expected}
 
 
 def test_spike_is_counted(sysfs):
@@ -269,17 +275,6 @@ def test_spikes_to_both_sides_are_not_believed(sysfs):
     assert [list(cpu(firmware.read()).values()) for _ in range(4)] == [[50], [], [], [51]]
 
 
-def run(family, ticks):
-    """Return the last mode and factor of so many ticks of five seconds."""
-    sampler, clock = Sampler({"temperatures": family.read}), iter(range(0, 1000, 5))
-    decider = Decider(clock=lambda: next(clock))
-    verdicts = []
-    for tick in ticks:
-        tick()
-        verdicts.append(decider.decide(sampler.sample()))
-    return verdicts[-1].mode, verdicts[-1].throttle_factor
-
-
 def test_nothing_stands_for_the_cpu_while_its_sensor_is_silent(sysfs):
     """A substitute for one reading would be missed ever after, and slow the worker down."""
     root = sysfs("intel_zone")
@@ -313,5 +308,5 @@ def test_driver_that_is_loaded_later_slows_nothing_down(sysfs, name):
             (hidden / "temp1_label").write_text("Package id 0")
             (hidden / "temp1_input").write_text("62000")
 
-    ticks = [lambda: None, load, *[lambda: None] * 10]
-    assert run(Temperatures(root, lambda: now[0]), ticks) == ("idle", 1.0)
+    family = Temperatures(root, lambda: now[0])
+    assert run(family, [nothing, load, *[nothing] * 10])[-1] == ("idle", 1.0)
