@@ -17,6 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from fleet_control_api.permissions.roles import Route, route_of
 from fleet_control_api.service import errors
 from fleet_control_api.values.documents import Problem
+from fleet_control_api.values.explain import drop_null
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -182,17 +183,15 @@ def render_parameters(place: str, model: type[BaseModel], schemas: Json) -> list
             "in": place,
             "required": name in schema.get("required", ()),
             "description": field.get("description", ""),
-            "schema": _without_null(field),
+            "schema": _as_parameter(field),
         }
         for name, field in schema["properties"].items()
     ]
 
 
-def _without_null(field: Json) -> Json:
-    schema = {key: value for key, value in field.items() if key not in {"anyOf", "description"}}
-    for option in field.get("anyOf", ()):
-        if option.get("type") != "null":
-            schema |= option
+def _as_parameter(field: Json) -> Json:
+    schema = drop_null(field)
+    schema.pop("description", None)  # it is the parameter's
     if schema.get("default", ...) is None:
         del schema["default"]
     return schema

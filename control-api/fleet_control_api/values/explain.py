@@ -84,10 +84,17 @@ def describe_fields(model: type[Request]) -> dict[str, dict[str, Any]]:
 
 def flatten(field: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a field, the referenced one included and null left out."""
-    flat = {key: value for key, value in field.items() if key not in {"anyOf", "$ref"}}
-    for option in field.get("anyOf", [field]):
-        if "$ref" in option:
-            flat = {**flatten(named[option["$ref"].rpartition("/")[2]], named), **flat}
-        elif option.get("type") != "null" and option is not field:
-            flat = {**option, **flat}
-    return flat
+    flat = drop_null(field)
+    reference = flat.pop("$ref", None)
+    if reference is None:
+        return flat
+    return {**flatten(named[reference.rpartition("/")[2]], named), **flat}
+
+
+def drop_null(field: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a field that may be null, as if it may not."""
+    schema = {key: value for key, value in field.items() if key != "anyOf"}
+    for option in field.get("anyOf", ()):
+        if option.get("type") != "null":
+            schema = {**option, **schema}
+    return schema
