@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, request
 
 from fleet_control_api.audit import log as audit
-from fleet_control_api.audit.attempts import limit_changes, record_anonymous
+from fleet_control_api.audit.attempts import limit_changes, record_anonymous, record_attempt
 from fleet_control_api.callers.identity import ANONYMOUS, Identity, Role
 from fleet_control_api.callers.passwords import is_password
 from fleet_control_api.changes.commands import Command, Done
@@ -56,8 +56,11 @@ def login() -> Tokens:
     if not is_password(password, user["password_hash"] if user else None) or user is None:
         # A password typed into the wrong field must not reach the log: only known names do.
         target = name if user else "an unknown user"
-        _note_login(target, "refused", "login or password is wrong")
-        raise UnauthenticatedError("login or password is wrong")
+        error = UnauthenticatedError("login or password is wrong")
+        record_attempt(
+            ANONYMOUS, "auth.login", target, "refused", str(error), own_rows=LOGINS_OF_SOURCE
+        )
+        raise error
     role = Role.parse(user["role"])
     with services().database.transaction() as connection:
         answer = services().sessions.open(connection, name, role)
@@ -131,9 +134,3 @@ def _limit_logins(name: str) -> None:
         error = TooManyError("too many login attempts", remedy="Wait.", retry_seconds=wait)
         record_anonymous("auth.login", str(error))
         raise error
-
-
-def _note_login(target: str, outcome: str, reason: str) -> None:
-    services().metrics.attempts.labels("auth.login", outcome).inc()
-    entry = audit.Entry(ANONYMOUS, "auth.login", target, outcome, reason, source())
-    audit.write_alone(services().database, services().audit_limit.take(entry, LOGINS_OF_SOURCE))
