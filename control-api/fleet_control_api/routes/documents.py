@@ -10,6 +10,7 @@ from flask import Blueprint, Response, current_app
 from fleet_control_api.description.openapi import Known, render_document
 from fleet_control_api.description.page import render_page
 from fleet_control_api.permissions.roles import public
+from fleet_control_api.routes.jobs import list_scenarios
 from fleet_control_api.routes.runbooks import list_alerts
 from fleet_control_api.service.context import services
 from fleet_control_api.values.documents import OpenApi
@@ -42,13 +43,11 @@ def read_known() -> Known:
     alerts = tuple(list_alerts(services().settings.runbooks))
     try:
         with services().database.transaction(WAIT) as connection:
-            scenarios = connection.execute(
-                "SELECT scenario FROM analytics.scenarios ORDER BY 1"
-            ).fetchall()
+            scenarios = tuple(list_scenarios(connection))
             count = connection.execute(
                 "SELECT coalesce(max(value) FILTER (WHERE scope = 'fleet'), max(default_value)) "
                 "AS max FROM analytics.config WHERE key = 'job_count_max'"
             ).fetchall()
     except psycopg.Error:
         return Known(alerts)
-    return Known(alerts, tuple(row["scenario"] for row in scenarios), int(count[0]["max"]))
+    return Known(alerts, scenarios, int(count[0]["max"]))

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from fleet_control_api.exports.lex import stream_archive
 from fleet_control_api.permissions.roles import reads
-from fleet_control_api.routes.jobs import load_job
+from fleet_control_api.routes.jobs import list_scenarios, load_job
 from fleet_control_api.service.context import STREAMS_MAX, Services, services
 from fleet_control_api.service.errors import InvalidError, NotFoundError, UnavailableError
 from fleet_control_api.values.arguments import parse_query
@@ -82,7 +82,6 @@ def _check_filters(connection: Connection, job: UUID | None, scenario: str | Non
         load_job(connection, job)
     if scenario is None:
         return
-    rows = connection.execute("SELECT scenario FROM analytics.scenarios ORDER BY 1").fetchall()
-    known = [row["scenario"] for row in rows]
+    known = list_scenarios(connection)
     if scenario not in known:
         raise InvalidError(f"unknown scenario {scenario}", remedy=f"Known: {', '.join(known)}.")

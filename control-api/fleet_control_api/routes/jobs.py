@@ -140,3 +140,9 @@ def load_job(connection: Connection, job_id: UUID) -> Job:
     if row is None:
         raise NotFoundError(f"no job {job_id}", remedy="GET /jobs lists all jobs.")
     return Job(**row)
+
+
+def list_scenarios(connection: Connection) -> list[str]:
+    """Return the names of the scenarios that a job may have, besides mixed."""
+    rows = connection.execute("SELECT scenario FROM analytics.scenarios ORDER BY 1").fetchall()
+    return [row["scenario"] for row in rows]
