@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from uuid import UUID
 
-SCOPES = ("sd", "metrics", "webhook")  # of tokens for one narrow purpose, which hold no role
-
 
 class Role(IntEnum):
     """Each role may do all that the one before it may."""
@@ -42,7 +40,7 @@ class Identity:
     actor: str
     way: str
     role: Role | None = None
-    scope: str = ""  # of a narrow token
+    scope: str = ""  # of a token for one narrow purpose, which holds no role
     session_id: UUID | None = None  # of a login
 
     @property
