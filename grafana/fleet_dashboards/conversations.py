@@ -1,4 +1,8 @@
-"""Panels about what was written: do the checks pass, why not, and the latest texts (scrubbed)."""
+"""
+Panels about what was written.
+
+Do the checks pass, why not, how much is kept at what cost, and the latest texts (scrubbed).
+"""
 
 from __future__ import annotations
 
