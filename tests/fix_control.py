@@ -12,35 +12,28 @@ auth=("editor", "editor")).
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import secrets
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from fix_fleet import wait_until
+from fix_grafana import GrafanaDouble
 from fix_ports import free_port
 from fleet_control_api.callers.identity import digest
 from fleet_control_api.callers.passwords import hash_password
 from fleet_control_api.service.settings import Settings
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SECRET = "the-proxy-secret"
 KEY = "k" * 40
 SCOPES = ("viewer", "operator", "admin", "sd", "metrics", "webhook")
-
-
-def load_beside(name: str, path: Path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-double = load_beside("grafana_double", Path(__file__).parent / "control_api" / "grafana_double.py")
 
 
 def make_token(owner, scope: str, name: str = "") -> str:
@@ -74,7 +67,7 @@ class ApiServer:
 @pytest.fixture
 def grafana_double():
     """The stand-in for Grafana, not yet in front of anything."""
-    grafana = double.GrafanaDouble()
+    grafana = GrafanaDouble()
     grafana.secret = SECRET
     yield grafana
     grafana.close()
