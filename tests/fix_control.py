@@ -23,6 +23,7 @@ import pytest
 import requests
 from fix_fleet import wait_until
 from fix_grafana import GrafanaDouble
+from fix_http import serving
 from fix_ports import free_port
 from fleet_control_api.callers.identity import digest
 from fleet_control_api.callers.passwords import hash_password
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 SECRET = "the-proxy-secret"
 KEY = "k" * 40
-SCOPES = ("viewer", "operator", "admin", "sd", "metrics", "webhook")
 
 
 def make_token(owner, scope: str, name: str = "") -> str:
@@ -69,8 +69,8 @@ def grafana_double():
     """The stand-in for Grafana, not yet in front of anything."""
     grafana = GrafanaDouble()
     grafana.secret = SECRET
-    yield grafana
-    grafana.close()
+    with serving(grafana.server):
+        yield grafana
 
 
 def make_settings(dsn: str, grafana) -> Settings:

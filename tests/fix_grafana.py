@@ -10,13 +10,16 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import threading
 import time
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
+from fix_http import QuietHandler, listen
+
+if TYPE_CHECKING:
+    from http.server import BaseHTTPRequestHandler
 
 PROXY = "/api/datasources/proxy/uid/fleet-control"
 KEY_ID = "id-2026-11-es256"
@@ -30,7 +33,11 @@ NOT_RETURNED = {"set-cookie", "connection", "transfer-encoding", "content-length
 
 
 class GrafanaDouble:
-    """`url` is what browsers see; `upstream` and `secret` are what the data source is given."""
+    """
+    `url` is what browsers see while `server` is serving.
+
+    `upstream` and `secret` are what the data source is given.
+    """
 
     def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -38,17 +45,9 @@ class GrafanaDouble:
         self.upstream = ""  # http://127.0.0.1:PORT/api/v1/buttons
         self.secret = ""
         self.keys_served = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.server = listen(_handler(self))
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.proxy_url = self.url + PROXY
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def keys(self) -> dict:
         """The JWKS that /api/signing-keys/keys serves, without login."""
@@ -117,22 +116,22 @@ def forward(upstream: str, method: str, path: str, headers, body: bytes):
 
 
 def _handler(grafana: GrafanaDouble) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def answer(self) -> None:
             path, _, query = self.path.partition("?")
             if path == "/api/signing-keys/keys" and self.command == "GET":
-                self.reply(200, {"Content-Type": "application/json"}, json.dumps(grafana.keys()))
+                self.reply(200, json.dumps(grafana.keys()).encode())
             elif path.startswith(PROXY + "/"):
                 self.proxy(path.removeprefix(PROXY), query)
             else:
-                self.reply(404, {}, "")
+                self.reply(404)
 
         do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815
 
         def proxy(self, path: str, query: str) -> None:
             user = find_user(self.headers.get("Authorization", ""))
             if user is None:
-                self.reply(401, {}, '{"message":"Unauthorized"}')
+                self.reply(401, b'{"message":"Unauthorized"}')
                 return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = [*outgoing(self.headers, grafana, user), ("Content-Length", str(len(body)))]
@@ -142,20 +141,16 @@ def _handler(grafana: GrafanaDouble) -> type[BaseHTTPRequestHandler]:
             kept = {k: v for k, v in received if k.lower() not in NOT_RETURNED}
             kept["Content-Security-Policy"] = "sandbox"
             if status == 401:
-                self.reply(400, kept, '{"message":"Authentication to data source failed"}')
+                self.pass_back(400, kept, b'{"message":"Authentication to data source failed"}')
             else:
-                self.reply(status, kept, data)
+                self.pass_back(status, kept, data)
 
-        def reply(self, status: int, headers: dict, body: str | bytes) -> None:
-            data = body.encode() if isinstance(body, str) else body
+        def pass_back(self, status: int, headers: dict, body: bytes) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_) -> None:
-            pass
+            self.wfile.write(body)
 
     return Handler

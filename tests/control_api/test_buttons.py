@@ -244,7 +244,8 @@ def test_proxy_cannot_leave_the_buttons(grafana_proxy, api_server):
 def test_silent_grafana_fails_closed(lasting_api):
     """While Grafana's keys cannot be fetched nobody gets in, and the answer says why."""
     token = lasting_api.grafana.sign(lasting_api.grafana.claims())
-    lasting_api.grafana.close()
+    lasting_api.grafana.server.shutdown()
+    lasting_api.grafana.server.server_close()
 
     response = press(lasting_api, token)
 
