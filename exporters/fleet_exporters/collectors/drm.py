@@ -115,3 +115,11 @@ class Files:
     def end(self) -> list[Dropped]:
         """Return what has failed. Raises SensorError if nothing has answered."""
         return self._failures.end()
+
+
+def read_info(device: Path, gpu: str, maker: str, files: Files) -> Sample:
+    """Return which card this is: the board's name if it has one, else its PCI device number."""
+    number = files.text(device / "device") or "unknown"
+    name = files.text(device / "product_name") or f"{maker} GPU {number}"
+    uuid = files.text(device / "unique_id") or device.resolve().name
+    return Sample("fleet_gpu_info", {"gpu": gpu, "name": name, "uuid": uuid}, 1)

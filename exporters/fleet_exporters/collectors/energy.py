@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet_exporters.collectors.members import read_each, split_dropped
-from fleet_exporters.collectors.sysfs import SYS, read_number, read_text
+from fleet_exporters.collectors.sysfs import MICRO, SYS, read_number, read_text
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.sample import Dropped, Sample
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-MICRO = 1e-6
 PLATFORM = "psys"  # the whole board, where the maker has wired it
 
 

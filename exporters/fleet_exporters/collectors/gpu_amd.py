@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors.drm import AMD, Cards, Files
-from fleet_exporters.collectors.sysfs import SYS
+from fleet_exporters.collectors.drm import AMD, Cards, Files, read_info
+from fleet_exporters.collectors.sysfs import MICRO, MILLI, SYS
 from fleet_exporters.sample import Sample
 
 if TYPE_CHECKING:
@@ -19,16 +19,7 @@ if TYPE_CHECKING:
 
     from fleet_exporters.sample import Dropped
 
-MILLI, MICRO = 1e-3, 1e-6
 PWM_MAX = 255
-
-
-def read_info(device: Path, gpu: str, maker: str, files: Files) -> Sample:
-    """Return which card this is: the board's name if it has one, else its PCI device number."""
-    number = files.text(device / "device") or "unknown"
-    name = files.text(device / "product_name") or f"{maker} GPU {number}"
-    uuid = files.text(device / "unique_id") or device.resolve().name
-    return Sample("fleet_gpu_info", {"gpu": gpu, "name": name, "uuid": uuid}, 1)
 
 
 def _read_values(device: Path, files: Files) -> dict[str, float | None]:

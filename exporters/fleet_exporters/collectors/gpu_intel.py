@@ -10,9 +10,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors.drm import INTEL, Cards, Files
-from fleet_exporters.collectors.gpu_amd import MICRO, MILLI, read_info
-from fleet_exporters.collectors.sysfs import SYS
+from fleet_exporters.collectors.drm import INTEL, Cards, Files, read_info
+from fleet_exporters.collectors.sysfs import MICRO, MILLI, SYS
 from fleet_exporters.sample import Sample
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from pathlib import Path
 from fleet_exporters.errors import SensorError
 
 SYS = Path("/sys")
+MILLI, MICRO = 1e-3, 1e-6  # what the kernel counts in: thousandths and millionths of a unit
 
 # How drivers say that a value does not exist, is not there now, or is not for us.
 ABSENT = (

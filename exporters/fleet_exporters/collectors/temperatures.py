@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fleet_exporters.collectors.cpu_sensors import GPU_DRIVERS, choose_cpu, name_sensor
 from fleet_exporters.collectors.members import read_each, split_dropped
 from fleet_exporters.collectors.plausible import Jumps, find_fault
-from fleet_exporters.collectors.sysfs import SYS, read_number, read_word
+from fleet_exporters.collectors.sysfs import MILLI, SYS, read_number, read_word
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.sample import IMPOSSIBLE, Dropped, Sample
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-MILLI = 1e-3
 LIST_SECONDS = 60.0  # how often we look for sensors that are new; asking them is cheaper
 CPU_KINDS = ("1", "5", "6")  # of temp*_type: a diode in the CPU, AMD's bus, Intel's PECI
 CPU_METRIC, OTHER_METRIC = "fleet_cpu_temperature_celsius", "fleet_temperature_celsius"
