@@ -8,14 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 from fake_nvml import FakeNvml, NVMLError
-from fleet_exporters.collectors import gpu, nvml
-from fleet_exporters.collectors.gpu import RETRY_FIRST, Gpu
+from fleet_exporters.collectors.gpu import nvidia, nvml
+from fleet_exporters.collectors.gpu.nvidia import RETRY_FIRST, Gpu
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.reading.family import take
 from fleet_exporters.sample import Sample
 from fleet_exporters.signals import graphics
 
-SOURCE = "".join(map(inspect.getsource, (gpu, nvml, graphics)))
+SOURCE = "".join(map(inspect.getsource, (nvidia, nvml, graphics)))
 
 
 def card(**changes):

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 from fake_sysfs import break_file
-from fleet_exporters.collectors.gpu_amd import GpuAmd
-from fleet_exporters.collectors.gpu_intel import GpuIntel
+from fleet_exporters.collectors.gpu.amd import GpuAmd
+from fleet_exporters.collectors.gpu.intel import GpuIntel
 from fleet_exporters.decision.verdict import Decider
 from fleet_exporters.errors import NoDevice
 from fleet_exporters.reading.family import take

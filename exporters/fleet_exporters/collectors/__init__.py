@@ -10,9 +10,9 @@ from fleet_exporters.collectors.cpu import Cpu
 from fleet_exporters.collectors.disk import Disk
 from fleet_exporters.collectors.disk_io import DiskIo
 from fleet_exporters.collectors.energy import Energy
-from fleet_exporters.collectors.gpu import Gpu
-from fleet_exporters.collectors.gpu_amd import GpuAmd
-from fleet_exporters.collectors.gpu_intel import GpuIntel
+from fleet_exporters.collectors.gpu.amd import GpuAmd
+from fleet_exporters.collectors.gpu.intel import GpuIntel
+from fleet_exporters.collectors.gpu.nvidia import Gpu
 from fleet_exporters.collectors.network import Network
 from fleet_exporters.collectors.node_info import NodeInfo
 from fleet_exporters.collectors.pi import Pi

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from fleet_exporters.collectors.nvml import load_nvml
+from fleet_exporters.collectors.gpu.nvml import load_nvml
 from fleet_exporters.decision.activity import Signals
 from fleet_exporters.errors import SensorError
 from fleet_exporters.signals import command

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors.drm import INTEL, Cards, Files, read_info
+from fleet_exporters.collectors.gpu.drm import INTEL, Cards, Files, read_info
 from fleet_exporters.collectors.sysfs import MICRO, MILLI, SYS
 from fleet_exporters.sample import Sample
 

@@ -11,7 +11,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from fleet_exporters.collectors.nvml import Card, load_nvml
+from fleet_exporters.collectors.gpu.nvml import Card, load_nvml
 from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.sample import Dropped, Sample
 

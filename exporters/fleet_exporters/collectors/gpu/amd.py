@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_exporters.collectors.drm import AMD, Cards, Files, read_info
+from fleet_exporters.collectors.gpu.drm import AMD, Cards, Files, read_info
 from fleet_exporters.collectors.sysfs import MICRO, MILLI, SYS
 from fleet_exporters.sample import Sample
 
