@@ -1,8 +1,9 @@
-"""What downloads need: a cache, and a progress that nobody sees."""
+"""What downloads need, a cache and a progress that nobody sees; and a strict umask."""
 
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 from fleet_stack.fetch.cache import Cache
@@ -18,3 +19,11 @@ def cache(tmp_path):
 @pytest.fixture
 def progress():
     return DownloadProgress(report=lambda line: None, stream=io.StringIO())
+
+
+@pytest.fixture
+def strict_umask():
+    """Nobody else may read what is made without a word about it."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)

@@ -37,13 +37,16 @@ def store_text(path: Path, text: str, *, mode: int = 0o644, owner: Account | Non
 
 def make_folder(path: Path, *, mode: int = 0o755, owner: Account | None = None) -> Path:
     """
-    Make a folder and missing parents; only the folder itself gets the mode and the owner.
+    Make a folder with this mode and owner; missing parents are ours, and everyone can enter them.
 
+    Whatever the umask: a server that runs as another user must get through.
     Raises HomeError for a symbolic link in its place: mode and owner would go to its target.
     Parents are not checked for links, so root must own the parents of what it gives away.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.parent.exists():
+            make_folder(path.parent)
+        path.mkdir(exist_ok=True)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             os.fchmod(descriptor, mode)

@@ -181,13 +181,18 @@ def prepare(home: Home, placement: Placement) -> None:
     if not placement.is_moved:
         return
     store_text(folder / "home", f"{home.root}\n")
-    source = find_package()
     if not (folder / PACKAGE).exists():
-        shutil.copytree(source.parent / LIBRARIES, folder / LIBRARIES, dirs_exist_ok=True)
-        scratch = folder / f"{PACKAGE}.new"
-        shutil.rmtree(scratch, ignore_errors=True)
-        shutil.copytree(source / "pginstall", scratch / "pginstall")
-        scratch.rename(folder / PACKAGE)
+        copy_programs(find_package(), folder)
+
+
+def copy_programs(package: Path, folder: Path) -> None:
+    """Copy PostgreSQL's programs and libraries; the package appears only when it is complete."""
+    shutil.copytree(package.parent / LIBRARIES, folder / LIBRARIES, dirs_exist_ok=True)
+    scratch = folder / f"{PACKAGE}.new"
+    shutil.rmtree(scratch, ignore_errors=True)
+    make_folder(scratch)
+    shutil.copytree(package / "pginstall", scratch / "pginstall")
+    scratch.rename(folder / PACKAGE)
 
 
 def purge(home: Home, folder: str, moved: Path = MOVED) -> str:

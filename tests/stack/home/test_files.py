@@ -40,6 +40,14 @@ def test_link_in_the_place_of_a_file_is_replaced(tmp_path):
     assert ((tmp_path / "victim").read_text(), (tmp_path / "file").read_text()) == ("dear", "new")
 
 
+def test_missing_parents_can_be_entered_by_everyone(tmp_path, strict_umask):
+    """Root's umask must not keep the servers' user out of what is made for it."""
+    make_folder(tmp_path / "fleet" / "key", mode=0o700)
+
+    assert (tmp_path / "fleet").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "fleet" / "key").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("name", ["grafana", "prometheus"])
 def test_link_below_a_programs_folder_is_refused(tmp_path, name):
     """One that an earlier owner of the folder left there stops the start."""

@@ -9,6 +9,7 @@ import pytest
 from fleet_stack.home import placement
 from fleet_stack.home.account import Account, can_enter, load_current
 from fleet_stack.home.errors import HomeError
+from fleet_stack.home.files import make_folder
 from fleet_stack.home.homes import Home
 from fleet_stack.home.placement import Placement
 
@@ -86,6 +87,21 @@ def test_place_that_the_servers_user_cannot_read_is_named_before_the_start():
 
     with pytest.raises(HomeError, match=r"FLEET_MODEL \(/root/m.gguf\) cannot .* user fleet"):
         placement.check_access(FLEET, {**places, "FLEET_MODEL": Path("/root/m.gguf")}, can_enter)
+
+
+def test_moved_programs_can_be_run_by_everyone(tmp_path, strict_umask):
+    """Root copies them for another user, whatever root's umask."""
+    package = tmp_path / "site" / placement.PACKAGE
+    for file in (package / "pginstall/bin/postgres", package.parent / placement.LIBRARIES / "a.so"):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    for path in (tmp_path / "site").rglob("*"):
+        path.chmod(0o755)
+    placement.copy_programs(package, make_folder(tmp_path / "moved"))
+    copied = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "moved").rglob("*")}
+
+    assert {path.name for path in copied} >= {"postgres", "a.so"}
+    assert set(copied.values()) == {0o755}
 
 
 def test_data_inside_the_home_are_not_purged_here(tmp_path):
