@@ -198,31 +198,30 @@ def control_api(stack: Stack) -> Service:
 
 def prometheus(stack: Stack) -> Service:
     """Prometheus with the flags that 2.42 and 3 both know."""
-    folder = stack.base.home.path("prometheus")
-    program = stack.programs["prometheus"]
-    arguments = (
-        str(program.path),
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'data'}",
+    data = stack.base.home.path("prometheus", "data")
+    return _monitor(
+        stack,
+        "prometheus",
+        f"--storage.tsdb.path={data}",
         f"--storage.tsdb.retention.time={RETENTION}",
-        f"--web.listen-address={stack.address('prometheus')}",
-        f"--web.external-url={stack.public_address('prometheus')}",
-        *program.extra,
     )
-    return Service("prometheus", arguments, stack.user)
 
 
 def alertmanager(stack: Stack) -> Service:
     """Alertmanager; alone, so without the port that its cluster would open."""
-    folder = stack.base.home.path("alertmanager")
-    program = stack.programs["alertmanager"]
+    data = stack.base.home.path("alertmanager", "data")
+    return _monitor(stack, "alertmanager", f"--storage.path={data}", "--cluster.listen-address=")
+
+
+def _monitor(stack: Stack, name: str, *own: str) -> Service:
+    """One of the two programs of the Prometheus project: the flags of both, and its own."""
+    program = stack.programs[name]
     arguments = (
         str(program.path),
-        f"--config.file={folder / 'alertmanager.yml'}",
-        f"--storage.path={folder / 'data'}",
-        f"--web.listen-address={stack.address('alertmanager')}",
-        f"--web.external-url={stack.public_address('alertmanager')}",
-        "--cluster.listen-address=",
+        f"--config.file={stack.base.home.path(name, f'{name}.yml')}",
+        f"--web.listen-address={stack.address(name)}",
+        f"--web.external-url={stack.public_address(name)}",
+        *own,
         *program.extra,
     )
-    return Service("alertmanager", arguments, stack.user)
+    return Service(name, arguments, stack.user)
