@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     return int(
         doctor.main(
             argv,
-            watched=[find_existing(home.root)],
+            watched=[homes.find_existing(home.root)],
             runtime_dir=find_runtime(home),
             facts=collect_facts(home, os.environ),
         )
@@ -51,19 +51,12 @@ def main(argv: list[str]) -> int:
 
 def collect_facts(home: Home, environ: Mapping[str, str]) -> list[Fact]:
     """Look at the home, or at where it would be."""
-    space = shutil.disk_usage(find_existing(home.root))
+    space = shutil.disk_usage(homes.find_existing(home.root))
     return [
         describe_space(home.root, space.free, space.total),
         describe_links(find_public_url(home, environ)),
         describe_model_server(read_begun_answer(find_runtime(home))),
     ]
-
-
-def find_existing(path: Path) -> Path:
-    """Return the path, or the nearest of its parents that is there."""
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path
 
 
 def describe_space(root: Path, free_bytes: int, total_bytes: int) -> Fact:

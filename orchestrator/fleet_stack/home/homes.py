@@ -160,7 +160,7 @@ def create(home: Home, record: Record) -> Record:
         raise HomeError(
             f"{home.root} is no home of the fleet and not empty; choose a new folder as FLEET_HOME"
         )
-    free = shutil.disk_usage(_nearest_existing(home.root)).free
+    free = shutil.disk_usage(find_existing(home.root)).free
     if free < NEEDED_BYTES:
         raise HomeError(
             f"{home.root} has {free // 1_000_000} MB free and a first start needs "
@@ -185,8 +185,9 @@ def require_owner(home: Home) -> None:
         )
 
 
-def _nearest_existing(path: Path) -> Path:
-    return path if path.exists() else _nearest_existing(path.parent)
+def find_existing(path: Path) -> Path:
+    """Return the path, or the nearest of its parents that is there."""
+    return path if path.exists() else find_existing(path.parent)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_stack.fetch import Source, download_file
+from fleet_stack.fetch import Source, download_file, hash_file
 from fleet_stack.home import CHECKOUT, StackError
 
 if TYPE_CHECKING:
@@ -221,8 +221,7 @@ def copy_bundled(cache: Cache, weights: Weights = BUNDLED, package: str = BUNDLE
         cache.need(files[0].stat().st_size + MARGIN_BYTES, f"the model {weights.name}")
         with cache.scratch(weights.file_name) as scratch:
             copied = Path(shutil.copyfile(files[0], scratch / weights.file_name))
-            with copied.open("rb") as file:
-                _check(hashlib.file_digest(file, "sha256").hexdigest(), weights, files[0])
+            _check(hash_file(copied), weights, files[0])
             return cache.install(copied, weights.file_name)
 
 

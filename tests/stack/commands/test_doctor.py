@@ -55,11 +55,6 @@ def test_full_disk_is_told(tmp_path, free, state):
     assert str(tmp_path) in text
 
 
-def test_space_is_that_of_the_nearest_folder(tmp_path):
-    """A home that is still to be made lies on its parent's disk."""
-    assert doctor.find_existing(tmp_path / "not" / "yet") == tmp_path
-
-
 def test_links_are_those_that_the_last_start_made(tmp_path):
     """What the shell says now has not reached the mails yet."""
     home = Home(tmp_path / "home")

@@ -99,6 +99,11 @@ def test_home_of_another_user_is_refused_with_both_names(tmp_path, command):
     assert names(home.root) == ["home.json"]
 
 
+def test_space_is_that_of_the_nearest_folder(tmp_path):
+    """A home that is still to be made lies on its parent's disk."""
+    assert homes.find_existing(tmp_path / "not" / "yet") == tmp_path
+
+
 def test_two_commands_do_not_change_a_home_at_once(tmp_path):
     """The second one is told to wait."""
     home = Home(tmp_path / "fleet")
