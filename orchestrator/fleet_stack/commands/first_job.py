@@ -60,7 +60,7 @@ def wait(whole: assembly.Stack, progress: Progress) -> None:
     ):
         while time.monotonic() < deadline:
             if connection.execute("SELECT FROM fleet.conversations LIMIT 1").fetchone() is not None:
-                progress(f"first conversation after {progress.seconds:.0f} s")
+                progress("first job     the first conversation is stored")
                 return
             time.sleep(POLL_SECONDS)
-    progress(f"no conversation within {WAIT_SECONDS:.0f} s; `./fleet logs worker` shows why")
+    progress(f"first job     none stored in {WAIT_SECONDS:.0f} s; `./fleet logs worker` shows why")

@@ -75,10 +75,8 @@ def render(rows: Mapping[str, ServiceStatus]) -> str:
     lines = []
     for name in NAMES:
         row = rows[name]
-        lines.append(
-            f"{name:<14}{row.state:<10}{row.pid or '':<9}"
-            f"{row.url or ''}  {row.reason or ''}".rstrip()
-        )
+        said = "  ".join(filter(None, [row.url, row.reason]))
+        lines.append(f"{name:<14}{row.state:<10}{row.pid or '':<9}{said}".rstrip())
     return "\n".join(lines)
 
 

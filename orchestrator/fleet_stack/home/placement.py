@@ -32,7 +32,7 @@ PACKAGE, LIBRARIES = (
 )  # the programs find the libraries beside them
 EVALUATION = (
     "everything but PostgreSQL runs as root, for evaluation only: "
-    "the user fleet cannot enter {place}"
+    "the user fleet has no access to {place}"
 )
 
 

@@ -74,7 +74,7 @@ def find_model(
     sources = sources or default_sources(environ, report, stop)
     model = from_settings(environ, report, sources) or from_cache(sources)
     model = model or from_elsewhere(environ, report, sources)
-    report(f"model {model.name} {model.origin}")
+    report(f"model         {model.name} {model.origin}")
     return model
 
 

@@ -64,10 +64,12 @@ class Program:
 def render_program(program: Program) -> str:
     """Return one line for people: the version and where it comes from."""
     if program.origin == "external":
-        return f"{program.name} at {addresses.hide_login(program.url)} (yours)"
-    if program.origin == "absent":
-        return f"{program.name} is absent: {program.reason}"
-    return f"{program.name} {program.version} {ORIGINS[program.origin]} ({program.path})"
+        found = f"your own at {addresses.hide_login(program.url)}"
+    elif program.origin == "absent":
+        found = f"absent: {program.reason}"
+    else:
+        found = f"{program.version} {ORIGINS[program.origin]} ({program.path})"
+    return f"{program.name:<13} {found}"
 
 
 def parse_version(output: str) -> str | None:

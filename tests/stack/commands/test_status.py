@@ -67,3 +67,12 @@ def test_table_has_one_line_a_part():
 
     assert list(NAMES) == [line.split()[0] for line in lines]
     assert lines[0].split()[1] == "up"
+
+
+def test_reason_of_an_absent_part_stands_where_others_have_their_address():
+    """One table, whatever a part lacks."""
+    rows = dict.fromkeys(NAMES, ServiceStatus("up", URL, 3))
+    rows["grafana"] = ServiceStatus("absent", reason="no network")
+    lines = {line.split()[0]: line for line in render(rows).splitlines()}
+
+    assert lines["grafana"].index("no network") == lines["mail"].index(URL)

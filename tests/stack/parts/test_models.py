@@ -50,7 +50,7 @@ def test_named_server_is_taken(find):
     model, lines = find({"FLEET_LLM": "http://127.0.0.1:11434"})
 
     assert (model.path, model.url, model.name) == (None, OLLAMA.url, "llama3:8b")
-    assert lines == ["model llama3:8b of Ollama at http://127.0.0.1:11434/v1"]
+    assert lines == ["model         llama3:8b of Ollama at http://127.0.0.1:11434/v1"]
 
 
 def test_auto_takes_a_server_of_this_machine(find):

@@ -70,7 +70,7 @@ def test_external_program_is_left_alone(find):
         "external",
         "http://metrics:9090",
     )
-    assert lines == ["prometheus at http://metrics:9090 (yours)"]
+    assert lines == ["prometheus    your own at http://metrics:9090"]
 
 
 def test_named_folder_wins_over_path(find, tmp_path):
@@ -150,7 +150,7 @@ def test_debian_stands_in_for_an_unreachable_vendor(find, cache):
 
     assets = cache.path(DEBIAN.folder_name) / "usr/share/prometheus/web"
     assert found["prometheus"].extra == (f"--web.local-assets={assets}/",)
-    assert lines[0].startswith("prometheus 2.42.0 from Debian's package")
+    assert lines[0].startswith("prometheus    2.42.0 from Debian's package")
     assert found["alertmanager"].path.name == "prometheus-alertmanager"
 
 
@@ -211,7 +211,7 @@ def test_lines_name_version_and_place(find, tmp_path):
     found, lines = find({"FLEET_PROMETHEUS_HOME": str(tmp_path / "mine")}, ["prometheus"])
 
     assert lines == [render_program(found["prometheus"])]
-    assert lines[0] == f"prometheus 3.5.0 from the folder you named ({tmp_path}/mine/prometheus)"
+    assert lines[0] == f"prometheus    3.5.0 from the folder you named ({tmp_path}/mine/prometheus)"
 
 
 @pytest.mark.parametrize(
