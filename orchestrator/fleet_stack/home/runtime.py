@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 SOCKET = "supervisor.sock"
 LINGERING = Path("/var/lib/systemd/linger")  # a file for each user who keeps running without login
-SOCKET_LENGTH = (
-    90  # the kernel takes 107 characters, and the supervisor binds a name with its number appended
-)
+# The kernel takes 107 characters, and the supervisor binds a name with its number appended.
+SOCKET_LENGTH = 90
 
 
 def decide_base(home: Home, memory: Path | None, temporary: Path) -> Path:

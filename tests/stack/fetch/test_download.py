@@ -60,103 +60,89 @@ def vendor():
         yield state
 
 
-def test_good_file_is_kept(vendor, tmp_path, progress):
+@pytest.fixture
+def fetch(vendor, tmp_path, progress):
+    """Fetch the vendor's file to the name `it`."""
+
+    def fetch(name="file", sha256=SHA256, policy=IMPATIENT):
+        source = Source("it", f"{vendor.url}/{name}", sha256)
+        return download_file(source, tmp_path / "it", progress, policy=policy)
+
+    return fetch
+
+
+def test_good_file_is_kept(fetch, tmp_path):
     """A file with the expected sha256 lies at its target, and nothing beside it."""
-    download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
-    )
+    fetch()
 
     assert [path.name for path in tmp_path.iterdir()] == ["it"]
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_wrong_sha256_is_refused_and_deleted(vendor, tmp_path, progress):
+def test_wrong_sha256_is_refused_and_deleted(fetch, tmp_path):
     """Another file than the pinned one is deleted; the error names both sums."""
     with pytest.raises(DownloadError) as caught:
-        download_file(
-            Source("it", f"{vendor.url}/file", "0" * 64),
-            tmp_path / "it",
-            progress,
-            policy=IMPATIENT,
-        )
+        fetch(sha256="0" * 64)
 
     assert list(tmp_path.iterdir()) == []
     assert SHA256 in str(caught.value)
     assert "0" * 64 in str(caught.value)
 
 
-def test_cut_connection_is_resumed(vendor, tmp_path, progress):
+def test_cut_connection_is_resumed(fetch, vendor, tmp_path):
     """After a cut the next attempt asks for the rest only."""
     vendor.cut_after = [300_000]
 
-    download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
-    )
+    fetch()
 
     assert vendor.ranges[0] is None
     assert re.fullmatch(r"bytes=[1-9]\d*-", vendor.ranges[1])
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_part_of_a_killed_run_is_used(vendor, tmp_path, progress):
+def test_part_of_a_killed_run_is_used(fetch, vendor, tmp_path):
     """What an earlier run left is not fetched again."""
     (tmp_path / "it.part").write_bytes(CONTENT[:500_000])
 
-    download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
-    )
+    fetch()
 
     assert vendor.ranges == ["bytes=500000-"]
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_complete_part_needs_no_more_bytes(vendor, tmp_path, progress):
+def test_complete_part_needs_no_more_bytes(fetch, tmp_path):
     """A run killed just before the check finds all bytes there."""
     (tmp_path / "it.part").write_bytes(CONTENT)
 
-    download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
-    )
+    fetch()
 
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_server_without_ranges_starts_again(vendor, tmp_path, progress):
+def test_server_without_ranges_starts_again(fetch, vendor, tmp_path):
     """A server that sends the whole file in spite of the range is believed."""
     vendor.knows_ranges = False
     (tmp_path / "it.part").write_bytes(b"old")
 
-    download_file(
-        Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=IMPATIENT
-    )
+    fetch()
 
     assert (tmp_path / "it").read_bytes() == CONTENT
 
 
-def test_connection_that_is_always_cut_gives_up(vendor, tmp_path, progress):
+def test_connection_that_is_always_cut_gives_up(fetch, vendor, tmp_path):
     """After the last attempt the error says so; the part stays for the next run."""
     vendor.cut_after = [1000, 1000, 1000]
 
     with pytest.raises(DownloadError, match="cut"):
-        download_file(
-            Source("it", f"{vendor.url}/file", SHA256),
-            tmp_path / "it",
-            progress,
-            policy=IMPATIENT,
-        )
+        fetch()
 
     assert (tmp_path / "it.part").stat().st_size == 3000
 
 
-def test_missing_file_is_not_asked_for_again(vendor, tmp_path, progress):
+def test_missing_file_is_not_asked_for_again(fetch, vendor):
     """HTTP 404 is final."""
     with pytest.raises(DownloadError, match="HTTP 404"):
-        download_file(
-            Source("it", f"{vendor.url}/other", SHA256),
-            tmp_path / "it",
-            progress,
-            policy=IMPATIENT,
-        )
+        fetch("other")
 
     assert len(vendor.ranges) == 1
 
@@ -170,7 +156,7 @@ def test_silent_server_is_given_up_in_time(tmp_path, progress):
             download_file(source, tmp_path / "it", progress, policy=IMPATIENT)
 
 
-def test_slow_download_ends_at_the_total_limit(vendor, tmp_path, progress):
+def test_slow_download_ends_at_the_total_limit(fetch):
     """The limit for the whole download holds even while bytes come."""
     clock = iter(range(1000))
     slow = RetryPolicy(
@@ -178,9 +164,7 @@ def test_slow_download_ends_at_the_total_limit(vendor, tmp_path, progress):
     )
 
     with pytest.raises(DownloadError, match="too slow"):
-        download_file(
-            Source("it", f"{vendor.url}/file", SHA256), tmp_path / "it", progress, policy=slow
-        )
+        fetch(policy=slow)
 
 
 def test_progress_prints_a_line_now_and_then():

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 from fleet_stack.fetch.cache import CacheError
 from fleet_stack.fetch.download import DownloadError
-from fleet_stack.parts.endpoints import (
-    Endpoint,
-)
+from fleet_stack.parts.endpoints import Endpoint
 from fleet_stack.parts.models import ModelError, Sources, decide_size, find_model
 from fleet_stack.parts.weights import LARGE, MIRRORED, SMALL, WeightsError
 

@@ -8,10 +8,7 @@ import pytest
 from fleet_stack.fetch import vendor
 from fleet_stack.fetch.download import DownloadError
 from fleet_stack.parts.installed import DEBIAN
-from fleet_stack.parts.program import (
-    ProgramError,
-    render_program,
-)
+from fleet_stack.parts.program import ProgramError, render_program
 from fleet_stack.parts.programs import Sources, find_programs, is_any_available
 
 if TYPE_CHECKING:
