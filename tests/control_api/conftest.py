@@ -37,9 +37,9 @@ class Api:
     def client(self):
         return self.app.test_client()
 
-    def use(self, **seams) -> None:
-        """Put other seams into the running application."""
-        self.app.extensions["fleet"] = replace(self.app.extensions["fleet"], **seams)
+    def use(self, **services) -> None:
+        """Put other services into the running application."""
+        self.app.extensions["fleet"] = replace(self.app.extensions["fleet"], **services)
 
     def token(self, scope: str) -> str:
         if scope not in self.tokens:

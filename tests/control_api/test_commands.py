@@ -85,7 +85,7 @@ def test_attempts_of_nobody_fill_no_table(lasting_api):
     statuses = {lasting_api.call("nobody", "POST", "/fleet/pause").status_code for _ in range(100)}
 
     assert statuses == {401}
-    assert len(lasting_api.audit()) <= 3  # one a minute that began meanwhile, and its sum
+    assert len(lasting_api.audit()) <= 3  # one a minute that began meanwhile, and its summary
     assert {(row["way"], row["outcome"]) for row in lasting_api.audit()} == {("none", "refused")}
 
 

@@ -40,7 +40,7 @@ def test_program_ends_within_five_seconds(api_server):
         assert api_server.process.wait(5) == 0
 
 
-def test_sums_are_written_at_the_end(api_server, owner):
+def test_summaries_are_written_at_the_end(api_server, owner):
     """What was only counted when the program is told to end is in the audit log afterwards."""
     for _ in range(5):
         requests.post(f"{api_server.url}/fleet/pause", timeout=10)
@@ -48,10 +48,10 @@ def test_sums_are_written_at_the_end(api_server, owner):
     api_server.process.wait(5)
 
     rows = owner.execute("SELECT reason FROM control.audit ORDER BY audit_id").fetchall()
-    sums = [row["reason"] for row in rows if " more in the minute " in row["reason"]]
-    # Two sums when a minute began meanwhile.
-    assert len(rows) - len(sums) + sum(int(each.split()[0]) for each in sums) == 5
-    assert sums
+    summaries = [row["reason"] for row in rows if " more in the minute " in row["reason"]]
+    # Two summaries when a minute began meanwhile.
+    assert len(rows) - len(summaries) + sum(int(each.split()[0]) for each in summaries) == 5
+    assert summaries
 
 
 def test_longest_reason_fits_into_a_query(grafana_proxy):
