@@ -12,7 +12,7 @@ from fleet_control_api.app import create_app, make_services
 from fleet_control_api.description.openapi import describe
 from fleet_control_api.permissions.roles import route_of
 from fleet_control_api.service.errors import MalformedError
-from fleet_control_api.values.body import DEPTH_MAX, SIZE_MAX, measure_depth, parse_body
+from fleet_control_api.values.body import DEPTH_MAX, measure_depth, parse_body
 
 README = Path(__file__).parents[2] / "control-api" / "README.md"
 
@@ -49,13 +49,6 @@ def test_fault_of_ours_shows_no_detail(control_settings):
 
     assert (response.status_code, response.mimetype) == (500, "application/problem+json")
     assert "division" not in response.text
-
-
-def test_large_body_is_refused(lasting_api):
-    """A body over the limit is 413 before anybody parses it."""
-    response = lasting_api.call("admin", "POST", "/jobs", json={"scenario": "x" * SIZE_MAX})
-
-    assert (response.status_code, response.mimetype) == (413, "application/problem+json")
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_large_body_leaves_a_row(lasting_api):
     """Who sends too much is named in the log, as for any other attempt."""
     response = lasting_api.call("admin", "POST", "/jobs", json={"scenario": "x" * SIZE_MAX})
 
-    assert response.status_code == 413
+    assert (response.status_code, response.mimetype) == (413, "application/problem+json")
     [row] = lasting_api.audit()
     assert (row["actor"], row["outcome"], row["reason"]) == (
         "admin-token", "failed", "the body is larger than 65536 bytes",
