@@ -215,13 +215,9 @@ class Store:
 
     def reject(self, task: Task, model: str, verdict: Verdict) -> uuid.UUID:
         """Store the turns so far as a rejected conversation; return its id."""
-        finding = verdict.finding
         rows = self.rows(
             "SELECT fleet.reject_task(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS id",
-            task.task_id, self.worker_id, task.attempt, model,
-            finding and finding.reason, finding and finding.stage, finding and finding.evidence,
-            verdict.content_hash, verdict.scrubbed,
-            verdict.judge, verdict.checks_passed, verdict.checks_total,
+            task.task_id, self.worker_id, task.attempt, model, *_verdict_arguments(verdict),
         )  # fmt: skip
         conversation_id: uuid.UUID = rows[0]["id"]
         return conversation_id
@@ -288,13 +284,9 @@ class Store:
 
     def store_verdict(self, conversation_id: uuid.UUID, verdict: Verdict) -> str:
         """Store a verdict; return the state it led to (an exact duplicate is found only there)."""
-        finding = verdict.finding
         row = self.rows(
             "SELECT fleet.store_verdict(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)::text AS state",
-            conversation_id, self.worker_id,
-            finding and finding.reason, finding and finding.stage, finding and finding.evidence,
-            verdict.content_hash, verdict.scrubbed,
-            verdict.judge, verdict.checks_passed, verdict.checks_total,
+            conversation_id, self.worker_id, *_verdict_arguments(verdict),
         )[0]  # fmt: skip
         state: str = row["state"]
         return state
@@ -307,3 +299,11 @@ class Store:
         """Return version and values of the settings in force here."""
         row = self.rows("SELECT * FROM fleet.node_settings()")[0]
         return row["version"], row["settings"]
+
+
+def _verdict_arguments(verdict: Verdict) -> tuple[Any, ...]:
+    """Return a verdict as the last arguments of fleet.store_verdict and fleet.reject_task."""
+    finding = verdict.finding
+    why = (finding.reason, finding.stage, finding.evidence) if finding else (None, None, None)
+    counts = (verdict.checks_passed, verdict.checks_total)
+    return *why, verdict.content_hash, verdict.scrubbed, verdict.judge, *counts
