@@ -8,11 +8,10 @@ not as it was asked, would fail them all.
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from fleet_orchestrator.errors import OrchestratorError
-from fleet_orchestrator.generation.endpoint import Call, Endpoint, Request
+from fleet_orchestrator.generation.endpoint import FIRST_TOKEN_SECONDS, Call, Endpoint, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +25,7 @@ SCHEMA = {
 }
 MESSAGES = [{"role": "user", "content": "Say hello to a customer on the phone, as JSON."}]
 TOKENS_MAX = 64
-SECONDS_MAX = 120.0  # a cold server loads its model first
+SECONDS_MAX = FIRST_TOKEN_SECONDS
 
 
 class CanaryError(OrchestratorError):
@@ -41,8 +40,7 @@ def ask(endpoint: Endpoint, call: Call, keep_going: Callable[[], bool]) -> None:
     end; also when keep_going() turned false.
     """
     request = Request(MESSAGES, SCHEMA, 1, 0.0, SECONDS_MAX, tokens_max=TOKENS_MAX)
-    with closing(endpoint.stream(request, call, keep_going)) as pieces:
-        answer = "".join(pieces)
+    answer = endpoint.ask(request, call, keep_going)
     if call.outcome != "ok":
         raise CanaryError(f"the model server did not end its answer within {SECONDS_MAX:g} s")
     if not is_sentence(answer):

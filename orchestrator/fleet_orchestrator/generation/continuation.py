@@ -8,10 +8,10 @@ list of servers would stay true, so each is asked.
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from fleet_orchestrator.generation.endpoint import (
+    FIRST_TOKEN_SECONDS,
     Call,
     Continuation,
     Endpoint,
@@ -34,7 +34,6 @@ MESSAGES = [
     {"role": "assistant", "content": BEGINNING},
 ]
 TOKENS_MAX = 4  # enough for the next word, whatever pieces of words the model has
-SECONDS_MAX = 120.0  # a cold server loads its model first
 
 
 def decide_continuation(answer: str) -> Continuation:
@@ -49,10 +48,11 @@ def ask(endpoint: Endpoint, call: Call, keep_going: Callable[[], bool]) -> Conti
     None when nobody waited for the answer. Raises EndpointError when the server fails in a way that
     says nothing about continuing.
     """
-    request = Request(MESSAGES, None, 1, 0.0, SECONDS_MAX, tokens_max=TOKENS_MAX, continues=True)
+    request = Request(
+        MESSAGES, None, 1, 0.0, FIRST_TOKEN_SECONDS, tokens_max=TOKENS_MAX, continues=True
+    )
     try:
-        with closing(endpoint.stream(request, call, keep_going)) as pieces:
-            answer = "".join(pieces)
+        answer = endpoint.ask(request, call, keep_going)
     except EndpointError as exc:
         if exc.kind == "refused_request":
             return "refuses"

@@ -177,6 +177,11 @@ class Endpoint:
         finally:
             call.duration = call.elapsed()
 
+    def ask(self, request: Request, call: Call, keep_going: Callable[[], bool]) -> str:
+        """Return a whole answer; as much of it as came where `call` was aborted, else as above."""
+        with closing(self.stream(request, call, keep_going)) as pieces:
+            return "".join(pieces)
+
     def _read(self, request: Request) -> Generator[Event | None, None, None]:
         """Yield what the server says and costs, and None whenever it is time to look up."""
         answer, hang_up = Answer(), HangUp()
