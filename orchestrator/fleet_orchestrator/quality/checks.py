@@ -11,7 +11,7 @@ stored, quality asks them of all turns.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from fleet_orchestrator.quality.scrub import mentions
@@ -224,12 +224,15 @@ def of_every_turn(check: TurnCheck) -> Check:
 CHECKS: tuple[Check, ...] = (check_turn_count, *map(of_every_turn, TURN_CHECKS))
 
 
+def find_faults(conversation: Conversation) -> Iterator[Finding]:
+    """Yield what the checks that fail say of the newest turn, in their order."""
+    newest = len(conversation.turns) - 1
+    return (finding for check in TURN_CHECKS if (finding := check(conversation, newest)))
+
+
 def find_fault(conversation: Conversation) -> Finding | None:
     """Return what the first check that fails says of the newest turn."""
-    newest = len(conversation.turns) - 1
-    return next(
-        (finding for check in TURN_CHECKS if (finding := check(conversation, newest))), None
-    )
+    return next(find_faults(conversation), None)
 
 
 def _quote(

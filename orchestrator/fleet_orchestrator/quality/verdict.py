@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fleet_orchestrator.quality.checks import CHECKS, TURN_CHECKS, Conversation, Finding
+from fleet_orchestrator.quality.checks import CHECKS, Conversation, Finding, find_faults
 from fleet_orchestrator.quality.scrub import scrub
 
 if TYPE_CHECKING:
@@ -46,14 +46,9 @@ def decide_refusal(conversation: Conversation, persona: dict[str, Any]) -> Verdi
 
     Its words are kept nowhere, not even as evidence.
     """
-    newest = len(conversation.turns) - 1
-    evidence = f"turn {newest + 1} was refused in all its tries"
-    findings = [
-        replace(finding, evidence=evidence)
-        for check in TURN_CHECKS
-        if (finding := check(conversation, newest))
-    ]
-    return _make_verdict(conversation.turns[:newest], persona, findings)
+    evidence = f"turn {len(conversation.turns)} was refused in all its tries"
+    findings = [replace(finding, evidence=evidence) for finding in find_faults(conversation)]
+    return _make_verdict(conversation.turns[:-1], persona, findings)
 
 
 def _make_verdict(
