@@ -95,8 +95,8 @@ class Worker:
     def generate_one(self, store: Store) -> None:
         """Write a task if there is one; a server that fails is asked for a canary call instead."""
         limits = read_limits(store)
-        wait = self.circuit.decide_wait(random.random())  # noqa: S311 - jitter
-        if self.circuit.is_open and self.stop.wait(wait):
+        jitter = random.random()  # noqa: S311
+        if self.circuit.is_open and self.stop.wait(self.circuit.decide_wait(jitter)):
             return
         if self.throttle_factor() <= 0:  # asked after the wait, in which a game may have begun
             self.pause(self.wake, POLL_SECONDS)
