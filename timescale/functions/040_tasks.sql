@@ -247,7 +247,7 @@ BEGIN
       UPDATE fleet.tasks SET state = 'failed', finished_at = clock_timestamp() WHERE task_id = v_task.task_id;
       PERFORM fleet.bump_counter(v_node, 'fleet_conversations_total',
         jsonb_build_object('scenario', v_task.scenario, 'outcome', 'failed'), 1);
-      INSERT INTO telemetry.events (node, severity, kind, message) VALUES (v_node, 'error', 'task_failed',
+      PERFORM fleet.record_event(gen_random_uuid(), NULL, 'error', 'task_failed',
         format('Task %s of job %s failed %s times and is given up: %s',
           v_task.task_id, v_task.job_id, v_task.failures, v_message));
     END IF;
@@ -277,8 +277,7 @@ BEGIN
   UPDATE fleet.nodes SET llm_circuit_opened_at = CASE WHEN p_is_open THEN clock_timestamp() END
   WHERE node = v_node AND (llm_circuit_opened_at IS NOT NULL) <> p_is_open;
   IF FOUND THEN
-    INSERT INTO telemetry.events (node, severity, kind, message)
-    VALUES (v_node, CASE WHEN p_is_open THEN 'warning' ELSE 'info' END,
+    PERFORM fleet.record_event(gen_random_uuid(), NULL, CASE WHEN p_is_open THEN 'warning' ELSE 'info' END,
       CASE WHEN p_is_open THEN 'llm_circuit_opened' ELSE 'llm_circuit_closed' END, p_reason);
   END IF;
 END $$;
@@ -295,7 +294,7 @@ BEGIN
   INSERT INTO fleet.node_models (node, model, continuation) VALUES (v_node, p_model, p_continuation)
   ON CONFLICT (node, model) DO UPDATE SET continuation = excluded.continuation, asked_at = clock_timestamp();
   IF v_before <> p_continuation THEN
-    INSERT INTO telemetry.events (node, severity, kind, message) VALUES (v_node, 'warning', 'llm_continuation_changed',
+    PERFORM fleet.record_event(gen_random_uuid(), NULL, 'warning', 'llm_continuation_changed',
       format('The model server was asked to continue an answer of %s: %s before, %s now.', p_model, v_before, p_continuation));
   END IF;
 END $$;

@@ -92,8 +92,8 @@ BEGIN
     INSERT INTO fleet.rejections (conversation_id, reason, stage, evidence)
     VALUES (v_conversation.conversation_id, 'judge_failed', 'checks',
       format('the checks failed %s times; the log of the worker says why', v_conversation.judging_attempts));
-    INSERT INTO telemetry.events (node, severity, kind, message) VALUES (v_conversation.node, 'error', 'judge_failed',
-      format('Conversation %s could not be judged and is rejected.', v_conversation.conversation_id));
+    PERFORM fleet.record_event(gen_random_uuid(), NULL, 'error', 'judge_failed',
+      format('Conversation %s could not be judged and is rejected.', v_conversation.conversation_id), v_conversation.node);
     PERFORM fleet.bump_counter(v_conversation.node, 'fleet_conversations_total',
       jsonb_build_object('scenario', v_conversation.scenario, 'outcome', 'rejected'), 1);
     v_count := v_count + 1;
