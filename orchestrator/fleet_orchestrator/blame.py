@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet_orchestrator.generation.canary import CanaryError
 from fleet_orchestrator.generation.conversation import StoppedError
-from fleet_orchestrator.generation.endpoint import EndpointError
 from fleet_orchestrator.generation.method import BadAnswerError
+from fleet_orchestrator.model_server.canary import CanaryError
+from fleet_orchestrator.model_server.endpoint import EndpointError
 from fleet_orchestrator.store import DatabaseAwayError
 
 MESSAGE_CHARACTERS_MAX = 500  # a server may answer with a page

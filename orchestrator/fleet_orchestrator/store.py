@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fleet_timescale.connection import Connect, Connection
 
-    from fleet_orchestrator.generation.endpoint import Call, Continuation
+    from fleet_orchestrator.model_server.endpoint import Call, Continuation
     from fleet_orchestrator.quality.verdict import Verdict
 
 logger = logging.getLogger(__name__)

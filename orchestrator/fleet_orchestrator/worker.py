@@ -31,12 +31,12 @@ from fleet_orchestrator import runtime
 from fleet_orchestrator.blame import decide_failure
 from fleet_orchestrator.circuit import Circuit
 from fleet_orchestrator.errors import OrchestratorError
-from fleet_orchestrator.generation import canary, continuation
 from fleet_orchestrator.generation.conversation import Writer
-from fleet_orchestrator.generation.endpoint import Call, Endpoint, EndpointError, connect
 from fleet_orchestrator.generation.method import Limits
 from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.lease import Lease
+from fleet_orchestrator.model_server import canary, continuation
+from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError, connect
 from fleet_orchestrator.owner import Owner
 from fleet_orchestrator.quality.judge import judge
 from fleet_orchestrator.quality.scrub import scrub

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import database
 from contenders import find_port
 from fleet_orchestrator.generation import catalogue
-from fleet_orchestrator.generation.endpoint import Endpoint, connect
+from fleet_orchestrator.model_server.endpoint import Endpoint, connect
 from fleet_orchestrator.store import Store
 from fleet_orchestrator.worker import Worker, read_limits
 from fleet_stack.parts.models import find_model

@@ -8,7 +8,7 @@ from contextlib import closing
 import psycopg
 import pytest
 from fix_fleet import wait_until
-from fleet_orchestrator.generation.endpoint import Endpoint
+from fleet_orchestrator.model_server.endpoint import Endpoint
 from fleet_orchestrator.store import Store
 from fleet_orchestrator.worker import Worker
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from fleet_orchestrator.generation import catalogue
-from fleet_orchestrator.generation.endpoint import connect
 from fleet_orchestrator.generation.persona import make_persona
+from fleet_orchestrator.model_server.endpoint import connect
 from fleet_orchestrator.store import Store
 from fleet_orchestrator.worker import Worker, read_limits
 

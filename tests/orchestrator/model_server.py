@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from fix_http import QuietHandler, serving
-from fleet_orchestrator.generation import continuation
+from fleet_orchestrator.model_server import continuation
 
 PIECE = 16  # characters a chunk
 

@@ -9,9 +9,9 @@ import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator.blame import decide_failure
 from fleet_orchestrator.generation.conversation import BadAnswerError, StoppedError
-from fleet_orchestrator.generation.endpoint import connect
 from fleet_orchestrator.generation.persona import make_persona
-from fleet_orchestrator.generation.quoting import hide_prompt
+from fleet_orchestrator.model_server.endpoint import connect
+from fleet_orchestrator.model_server.quoting import hide_prompt
 from fleet_orchestrator.store import Store
 from fleet_orchestrator.worker import Worker
 from model_server import Answer, serve
@@ -162,7 +162,7 @@ def test_circuit_is_told_after_an_absence(fleet, worker, store, model_server, ab
 
 def test_canary_without_an_end_is_no_answer(fleet, worker, store, model_server, monkeypatch):
     """A server that says nothing until the deadline does not answer again."""
-    monkeypatch.setattr("fleet_orchestrator.generation.canary.SECONDS_MAX", 0.1)
+    monkeypatch.setattr("fleet_orchestrator.model_server.canary.SECONDS_MAX", 0.1)
     model_server.always = Answer("comments")
 
     worker.ask_canary(store)

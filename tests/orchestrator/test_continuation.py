@@ -6,9 +6,9 @@ import json
 
 import pytest
 from fix_fleet import wait_until
-from fleet_orchestrator.generation import continuation
-from fleet_orchestrator.generation.continuation import BEGINNING, decide_continuation
-from fleet_orchestrator.generation.endpoint import Call, EndpointError, Known, connect
+from fleet_orchestrator.model_server import continuation
+from fleet_orchestrator.model_server.continuation import BEGINNING, decide_continuation
+from fleet_orchestrator.model_server.endpoint import Call, EndpointError, Known, connect
 from model_server import Answer
 
 DONE = "SELECT count(*) FROM analytics.tasks WHERE state = 'done'"

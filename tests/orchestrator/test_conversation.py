@@ -6,8 +6,8 @@ import time
 
 import pytest
 from fix_fleet import wait_until
-from fleet_orchestrator.generation.endpoint import connect
 from fleet_orchestrator.generation.persona import make_persona
+from fleet_orchestrator.model_server.endpoint import connect
 from model_server import Answer
 
 CALLS = "SELECT * FROM analytics.llm_requests ORDER BY time"

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from fleet_orchestrator.generation.endpoint import Call, EndpointError, Request, connect
+from fleet_orchestrator.model_server.endpoint import Call, EndpointError, Request, connect
 from model_server import Answer
 from stream_shapes import FAILURES, chunk, whole
 

@@ -9,7 +9,7 @@ import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator import owner, runtime
 from fleet_orchestrator.circuit import Circuit
-from fleet_orchestrator.generation import endpoint
+from fleet_orchestrator.model_server import endpoint
 from fleet_orchestrator.owner import LOOK_SECONDS, Owner
 from model_server import Answer
 

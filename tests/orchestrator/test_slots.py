@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fleet_orchestrator.generation.endpoint import Call, Request, connect
-from fleet_orchestrator.generation.slots import decide_slot
+from fleet_orchestrator.model_server.endpoint import Call, Request, connect
+from fleet_orchestrator.model_server.slots import decide_slot
 
 MESSAGES = [{"role": "user", "content": "Go on."}, {"role": "assistant", "content": "Hello, I"}]
 TURN = Request(MESSAGES, None, 7, 0.5, 9.0, continues=True)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from fleet_orchestrator.errors import OrchestratorError
-from fleet_orchestrator.generation.endpoint import Call, Endpoint, EndpointError
 from fleet_orchestrator.generation.line_by_line import LineByLine
 from fleet_orchestrator.generation.method import (
     BadAnswerError,
@@ -26,6 +25,7 @@ from fleet_orchestrator.generation.method import (
 from fleet_orchestrator.generation.one_shot import OneShot
 from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.generation.prompt import decide_turns, render_outline
+from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError
 from fleet_orchestrator.quality.checks import Conversation, Finding, find_fault
 from fleet_orchestrator.quality.judge import gather
 from fleet_orchestrator.quality.verdict import decide_refusal
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Generator
 
-    from fleet_orchestrator.generation.endpoint import Request
     from fleet_orchestrator.generation.method import Reader
+    from fleet_orchestrator.model_server.endpoint import Request
     from fleet_orchestrator.store import Store, Task
 
 logger = logging.getLogger(__name__)

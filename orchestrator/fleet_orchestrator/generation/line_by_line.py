@@ -13,10 +13,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fleet_orchestrator.generation.answer import clean
-from fleet_orchestrator.generation.endpoint import Request
 from fleet_orchestrator.generation.method import StartsOverError
 from fleet_orchestrator.generation.prompt import render_beginning, render_messages
+from fleet_orchestrator.model_server.answer import clean
+from fleet_orchestrator.model_server.endpoint import Request
 
 if TYPE_CHECKING:
     from fleet_orchestrator.generation.method import Draft, Limits, Reader

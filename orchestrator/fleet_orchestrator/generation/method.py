@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fleet_orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
-    from fleet_orchestrator.generation.endpoint import Request
     from fleet_orchestrator.generation.prompt import Line
+    from fleet_orchestrator.model_server.endpoint import Request
 
 
 class BadAnswerError(OrchestratorError):

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fleet_orchestrator.generation.endpoint import Request
 from fleet_orchestrator.generation.method import BadAnswerError
 from fleet_orchestrator.generation.prompt import render_messages, render_rest, render_schema
-from fleet_orchestrator.generation.stream import TurnStream
+from fleet_orchestrator.generation.turn_stream import TurnStream
+from fleet_orchestrator.model_server.endpoint import Request
 
 if TYPE_CHECKING:
     from fleet_orchestrator.generation.method import Draft, Limits, Reader

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx2
 import openai
 
-from fleet_orchestrator.generation.answer import Answer, Event, Model, Piece, Usage, render_said
-from fleet_orchestrator.generation.background_reader import read_in_background
-from fleet_orchestrator.generation.endpoint_error import EndpointError, Kind
-from fleet_orchestrator.generation.hang_up import HangUp
-from fleet_orchestrator.generation.quoting import hide_prompt
-from fleet_orchestrator.generation.slots import decide_slot
+from fleet_orchestrator.model_server.answer import Answer, Event, Model, Piece, Usage, render_said
+from fleet_orchestrator.model_server.background_reader import read_in_background
+from fleet_orchestrator.model_server.endpoint_error import EndpointError, Kind
+from fleet_orchestrator.model_server.hang_up import HangUp
+from fleet_orchestrator.model_server.quoting import hide_prompt
+from fleet_orchestrator.model_server.slots import decide_slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

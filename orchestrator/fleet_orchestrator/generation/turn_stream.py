@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from fleet_orchestrator.generation.answer import clean
+from fleet_orchestrator.model_server.answer import clean
 
 _DECODER = json.JSONDecoder()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_orchestrator.generation.endpoint import (
+from fleet_orchestrator.model_server.endpoint import (
     FIRST_TOKEN_SECONDS,
     Call,
     Continuation,

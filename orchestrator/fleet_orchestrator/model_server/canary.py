@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from fleet_orchestrator.errors import OrchestratorError
-from fleet_orchestrator.generation.endpoint import FIRST_TOKEN_SECONDS, Call, Endpoint, Request
+from fleet_orchestrator.model_server.endpoint import FIRST_TOKEN_SECONDS, Call, Endpoint, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

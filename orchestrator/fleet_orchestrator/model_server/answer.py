@@ -11,9 +11,9 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fleet_orchestrator.generation.endpoint_error import EndpointError
-from fleet_orchestrator.generation.event_stream import EventStream
-from fleet_orchestrator.generation.thoughts import ThoughtFilter
+from fleet_orchestrator.model_server.endpoint_error import EndpointError
+from fleet_orchestrator.model_server.event_stream import EventStream
+from fleet_orchestrator.model_server.thoughts import ThoughtFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

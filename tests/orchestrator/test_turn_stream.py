@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from fleet_orchestrator.generation.stream import TurnStream
+from fleet_orchestrator.generation.turn_stream import TurnStream
 
 TURNS = [
     {"speaker": "agent", "does": "offers help", "text": 'Say "hi" to {me}, [now] \\ or }{ later.'},

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from fleet_orchestrator.generation.endpoint_error import SAID_CHARACTERS_MAX, EndpointError
+from fleet_orchestrator.model_server.endpoint_error import SAID_CHARACTERS_MAX, EndpointError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
