@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fleet_orchestrator.worker")  # also when run as __main__
 POLL_SECONDS = 5.0  # a wake-up usually comes earlier
+SIGNAL_SECONDS = 0.5  # how often the program looks whether it was told to end
 JUDGE_BATCH = 10
 CIRCUIT_METRIC = "fleet_llm_circuit_open"
 BLIND_FACTOR = 0.6  # that of a warm device, which is what an unread one counts as
@@ -364,7 +365,9 @@ def main(argv: list[str]) -> int:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        # A signal that comes just before a wait without end is handled only after it: never.
+        while thread.is_alive():
+            thread.join(SIGNAL_SECONDS)
     return 0
 
 
