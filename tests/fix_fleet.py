@@ -48,8 +48,8 @@ DELETE FROM telemetry.network; DELETE FROM telemetry.disk_io;
 DELETE FROM telemetry.dirty_minutes; DELETE FROM telemetry.due;
 DELETE FROM telemetry.temperatures_1m; DELETE FROM telemetry.temperatures_1h;
 DELETE FROM telemetry.storage;
-DELETE FROM control.audit; DELETE FROM control.sessions; DELETE FROM control.tokens;
-DELETE FROM control.users;
+DELETE FROM control.alerts; DELETE FROM control.audit; DELETE FROM control.sessions;
+DELETE FROM control.tokens; DELETE FROM control.users;
 DELETE FROM fleet.nodes WHERE node NOT IN ('alpha', 'beta');
 UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, is_expected = true,
   llm_circuit_opened_at = NULL,  roles = '{generate,quality}', worker_state = 'stopped';
