@@ -32,6 +32,7 @@ class FakeNvml:
     NVML_TEMPERATURE_THRESHOLD_SLOWDOWN = 1
     NVML_CLOCK_GRAPHICS = 0
     NVML_CLOCK_MEM = 2
+    nvmlMemory_v2 = 33554472  # noqa: N815 - its real name
 
     def __init__(self, *cards):
         self.cards = cards

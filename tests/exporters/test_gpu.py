@@ -25,7 +25,9 @@ def card(**changes):
         "nvmlDeviceGetUUID": "GPU-1",
         "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=40, memory=10),
         "nvmlDeviceGetTemperature": 61,
-        "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=2_000, total=24_000),
+        "nvmlDeviceGetMemoryInfo": lambda version=None: SimpleNamespace(
+            used=2_000 if version else 2_600, total=24_000
+        ),
         "nvmlDeviceGetPowerUsage": 250_000,
         "nvmlDeviceGetCurrentClocksEventReasons": 0,
         "nvmlDeviceGetTemperatureThreshold": 90,
@@ -68,6 +70,21 @@ def test_what_a_card_lacks_is_absent():
 
     assert ("fleet_gpu_power_watts", "0") not in found
     assert found["fleet_gpu_memory_used_bytes", "0"] == 2_000
+
+
+def test_memory_kept_by_the_driver_is_not_used():
+    """Used memory is what nvidia-smi shows; where the driver is too old for that, what there is."""
+
+    def answer_as_before(version=None):
+        if version:
+            raise NVMLError(FakeNvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+        return SimpleNamespace(used=2_600, total=24_000)
+
+    new = read(Gpu(lambda: FakeNvml(card())))
+    old = read(Gpu(lambda: FakeNvml(card(nvmlDeviceGetMemoryInfo=answer_as_before))))
+
+    assert new["fleet_gpu_memory_used_bytes", "0"] == 2_000
+    assert old["fleet_gpu_memory_used_bytes", "0"] == 2_600
 
 
 def test_margin_is_told_or_is_the_difference():

@@ -44,7 +44,7 @@ NODE_ROLES = ["generate", "quality"]
 
 
 def migrate_database(url: str) -> list[str]:
-    """Apply schema, functions, settings, scenarios and prompts; return the migrations applied."""
+    """Apply schema, functions, settings, scenarios and prompts; return what changed."""
     with readable_errors(), connect(url, "fleet migrate") as connection:
         applied = migrate(connection)
         importlib.import_module(CATALOGUE).load(connection)

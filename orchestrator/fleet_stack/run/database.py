@@ -32,7 +32,7 @@ def start(base: Preflight) -> str:
         )
     node_id = enrolment.load_node_id(base.home.path("node_id"))
     node = enrolment.settle(url, base.secrets, node_id, f"127.0.0.1:{base.ports['exporter']}")
-    changed = f", {len(applied)} migrations applied" if applied else ""
+    changed = f", {len(applied)} changes applied" if applied else ""
     base.progress(f"database      ready{changed}")
     return node
 

@@ -117,7 +117,10 @@ class Card:
         rates = self.ask("nvmlDeviceGetUtilizationRates")
         if rates is not None:
             yield self._sample("fleet_gpu_utilization_ratio", rates.gpu / 100)
-        memory = self.ask("nvmlDeviceGetMemoryInfo")
+        # As nvidia-smi does; the older answer also counts what the driver keeps for itself.
+        memory = self.ask("nvmlDeviceGetMemoryInfo", self._nvml.nvmlMemory_v2) or self.ask(
+            "nvmlDeviceGetMemoryInfo"
+        )
         if memory is not None:
             yield self._sample("fleet_gpu_memory_used_bytes", memory.used)
             yield self._sample("fleet_gpu_memory_total_bytes", memory.total)
