@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 AFTER_READERS = 0.1  # seconds; background readers wake on the same grid, so much earlier
+LOOK_SECONDS = 0.5  # between two looks for a game that has begun: it does not wait for a tick
+STATE = "state"  # the sink that the worker reads
 
 Sink = Callable[[Tick], None]
 
@@ -52,10 +54,11 @@ class Exporter:
         self._decider = decider or Decider(clock=clock)
         self._missed = 0
         self._failing: set[str] = set()
+        self._readings: tuple[Sample, ...] = ()
 
     def tick(self, late_seconds: float, at: datetime) -> Tick:
         """Read and publish once; return what was published."""
-        readings = self._sampler.sample()
+        self._readings = readings = tuple(self._sampler.sample())
         verdict = self._decider.decide(readings)
         own = [
             Sample("fleet_tick_late_seconds", {}, late_seconds),
@@ -66,6 +69,12 @@ class Exporter:
         for name, sink in self._sinks.items():
             self._publish(name, sink, tick)
         return tick
+
+    def look(self, at: datetime) -> None:
+        """Tell the worker at once that a game has begun, with the readings of the last tick."""
+        if STATE in self._sinks and self._decider.sees_new_game():
+            verdict = self._decider.decide(self._readings)
+            self._publish(STATE, self._sinks[STATE], Tick(at, self._readings, verdict))
 
     def _publish(self, name: str, sink: Sink, tick: Tick) -> None:
         try:
@@ -89,5 +98,10 @@ class Exporter:
             self.tick(late, datetime.now(UTC))
             due, missed = next_due(due, period, self._clock())
             self._missed += missed
-            stop.wait(max(0.0, due - self._clock()))
+            self._wait(stop, due)
             late = max(0.0, self._clock() - due)
+
+    def _wait(self, stop: threading.Event, due: float) -> None:
+        while not stop.is_set() and (left := due - self._clock()) > 0:
+            stop.wait(min(left, LOOK_SECONDS))
+            self.look(datetime.now(UTC))

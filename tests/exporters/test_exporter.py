@@ -17,6 +17,7 @@ import pytest
 from fleet_exporters.catalogue import CATALOGUE
 from fleet_exporters.collectors import make_families
 from fleet_exporters.decision.activity import Signals
+from fleet_exporters.decision.verdict import Decider
 from fleet_exporters.exporter import AFTER_READERS, Exporter, next_due
 from fleet_exporters.reading.sampler import Sampler
 from fleet_exporters.sample import Sample
@@ -52,7 +53,7 @@ def test_ticks_stay_on_the_grid(now, expected):
 
 def test_ticks_come_just_after_the_background_readers():
     """The first at once, the next on the grid that the readers wake on, and a little later."""
-    clock = Clock(100.0, stop_after=3)
+    clock = Clock(100.0, seconds=12)
     exporter = Exporter(Sampler({}), {"page": clock.note}, list, clock.now)
 
     exporter.run(5.0, list, clock)
@@ -62,7 +63,7 @@ def test_ticks_come_just_after_the_background_readers():
 
 def test_counters_are_read_before_each_tick():
     """No page is without what the worker has counted so far."""
-    order, clock = [], Clock(0.0, stop_after=2)
+    order, clock = [], Clock(0.0, seconds=6)
     exporter = Exporter(Sampler({}), {"page": lambda _: order.append("page")}, list, clock.now)
 
     exporter.run(5.0, lambda: order.append("counters"), clock)
@@ -71,10 +72,10 @@ def test_counters_are_read_before_each_tick():
 
 
 class Clock:
-    """A clock that waiting moves on, and the event that ends the loop after some waits."""
+    """A clock that waiting moves on, and the event that ends the loop after some seconds."""
 
-    def __init__(self, start, stop_after):
-        self.time, self.waits_left, self.noted = start, stop_after, []
+    def __init__(self, start, seconds):
+        self.time, self.end, self.noted = start, start + seconds, []
 
     def now(self):
         return self.time
@@ -83,10 +84,10 @@ class Clock:
         self.noted.append(self.time)
 
     def wait(self, seconds):
-        self.time, self.waits_left = self.time + seconds, self.waits_left - 1
+        self.time += seconds
 
     def is_set(self):
-        return self.waits_left == 0
+        return self.time >= self.end
 
 
 def test_tick_says_how_late_it_is():
@@ -109,6 +110,30 @@ def test_heat_is_decided_and_published():
     assert Sample("fleet_throttle_factor", {}, 0.0) in tick.samples
     assert Sample("fleet_throttle_limit", {"limit": "heat"}, 1.0) in tick.samples
     assert Sample("fleet_throttle_limit", {"limit": "gaming"}, 0.0) in tick.samples
+
+
+def test_game_does_not_wait_for_the_tick():
+    """A game known by name reaches the worker at the next look; the page has it at the tick."""
+    clock, state, page = Clock(0.0, seconds=7), [], []
+
+    def note(tick):
+        state.append((clock.time, tick.verdict.mode, tick.verdict.throttle_factor))
+
+    def read_signals():
+        return Signals(listed_game="doom" if clock.time >= 1.2 else "")
+
+    exporter = Exporter(
+        Sampler(hot_families()),
+        {"page": lambda tick: page.append((clock.time, tick.verdict.mode)), "state": note},
+        list,
+        clock.now,
+        Decider(read_signals, clock=clock.now),
+    )
+
+    exporter.run(5.0, list, clock)
+
+    assert state == [(0.0, "throttling", 0.0), (1.5, "gaming", 0.0), (5.1, "gaming", 0.0)]
+    assert page == [(0.0, "throttling"), (5.1, "gaming")]
 
 
 def test_failing_sink_does_not_stop_the_others(caplog):

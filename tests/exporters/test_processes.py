@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from itertools import count
 
 import pytest
 from fleet_exporters.decision.activity import Signals
@@ -130,7 +131,7 @@ def test_shell_that_becomes_a_game_is_noticed_at_the_next_scan(proc, changes):
 
 
 def test_every_process_is_looked_at_within_a_minute(proc):
-    """However old it is, an exec is noticed six scans later at the latest."""
+    """However old it is, an exec is noticed thirty scans later at the latest."""
     folder = ProcFolder(str(proc.root))
     proc.start(5, "bash")
     for _ in range(20):
@@ -143,7 +144,7 @@ def test_every_process_is_looked_at_within_a_minute(proc):
 
 
 def test_old_processes_are_left_alone(proc):
-    """Of sixty that have run for long a scan looks at ten."""
+    """Of sixty that have run for long a scan looks at two."""
     folder = ProcFolder(str(proc.root))
     for pid in range(2, 61):
         proc.start(pid, "bash")
@@ -268,7 +269,7 @@ def times(busy, idle):
 def test_foreign_cpu_is_all_but_ours():
     """Of ten seconds six were busy and two of them ours: 40 per cent were foreign."""
     readings = iter([times(100, 100), times(106, 104)])
-    cpu = ForeignCpu(lambda: next(readings))
+    cpu = ForeignCpu(lambda: next(readings), count(step=10).__next__)
 
     first = cpu.read([process(5, cpu=50), process(6, cpu=9)], {5})
     second = cpu.read([process(5, cpu=52), process(6, cpu=13)], {5})
@@ -276,10 +277,18 @@ def test_foreign_cpu_is_all_but_ours():
     assert (first, second) == (None, 0.4)
 
 
+def test_share_is_of_ten_seconds():
+    """Scans come each second; a share over one of them would jump with every short job."""
+    readings = iter([times(100, 100), times(106, 104)])
+    cpu = ForeignCpu(lambda: next(readings), iter([0, 1, 9, 10, 11]).__next__)
+
+    assert [cpu.read([], set()) for _ in range(5)] == [None, None, None, 0.6, 0.6]
+
+
 def test_lost_child_does_not_make_ours_negative():
     """When a process of ours is gone its time does not count as foreign at once."""
     readings = iter([times(100, 100), times(105, 105)])
-    cpu = ForeignCpu(lambda: next(readings))
+    cpu = ForeignCpu(lambda: next(readings), count(step=10).__next__)
 
     cpu.read([process(5, cpu=50)], {5})
 
@@ -293,7 +302,7 @@ def test_scan_answers_three_questions():
         frozenset({"doom"}),
         lambda: [5],
         lambda _: [process(5), process(6, parent=5), process(7, "/bin/doom"), process(8, *REAPER)],
-        ForeignCpu(lambda: next(readings)),
+        ForeignCpu(lambda: next(readings), count(step=10).__next__),
     )
     scan.read()
 
@@ -306,7 +315,9 @@ def test_scan_answers_three_questions():
 def test_scan_does_not_guess():
     """No list: no listed game is unknown; no word of ours: foreign CPU is."""
     readings = iter([times(0, 0), times(5, 5)])
-    scan = Scan(frozenset(), list, lambda _: [], ForeignCpu(lambda: next(readings)))
+    scan = Scan(
+        frozenset(), list, lambda _: [], ForeignCpu(lambda: next(readings), count(step=10).__next__)
+    )
     scan.read()
 
     assert scan.read() == Signals(steam_game="")

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from fleet_exporters.decision.activity import Activity, Signals, decide_activity
+from fleet_exporters.decision.activity import Activity, Signals, decide_activity, name_game
 from fleet_exporters.decision.rules import Rules
 from fleet_exporters.decision.throttle import (
     Heat,
@@ -38,6 +38,10 @@ class Decider:
         self._heat: dict[str, Heat] = {}
         self._activity = Activity()
         self._told: tuple[object, ...] = ()
+
+    def sees_new_game(self) -> bool:
+        """Tell whether a signal names a game that the last verdict did not know of."""
+        return self._activity.mode != "gaming" and bool(name_game(self._read_signals()))
 
     def decide(self, readings: Sequence[Sample]) -> Verdict:
         """Return the verdict for these readings and the current signals and settings."""

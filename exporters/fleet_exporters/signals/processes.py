@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PROC = "/proc"
 KERNEL_THREAD = 0x200000  # PF_KTHREAD of the kernel's flags; they never run a program
 READ_BYTES = 65536  # more arguments or environment than this is not looked at
-SCANS_APART = 6  # at the latest after so many a process is looked at again: a minute
+SCANS_APART = 30  # at the latest after so many a process is looked at again: half a minute
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SCAN_SECONDS = 1.0  # a game that is known by name stops the worker within two
 FAST_SECONDS = 5.0  # what must be noticed at the next tick
 SLOW_SECONDS = 10.0  # what costs milliseconds each time
 LOGIN_SECONDS = 15.0  # how often a new login is looked for: nobody plays within seconds of it
@@ -45,7 +46,8 @@ def make_sources(
     """Return the sources of this system; `listed` are the owner's executables in lower case."""
     scan = Scan(listed, read_own_ids)
     everywhere = (
-        Source("processes", scan.read, SLOW_SECONDS, "ps -eo pid,ppid,time,args"),
+        Source("processes", scan.read, SCAN_SECONDS if sys.platform == "linux" else SLOW_SECONDS,
+               "ps -eo pid,ppid,time,args"),
         Source("graphics", Graphics(scan.is_ours).read, FAST_SECONDS, "nvidia-smi pmon -c 1",
                ABSENT_SECONDS),
         Source("battery", battery.read, FAST_SECONDS, "grep . /sys/class/power_supply/*/online",
