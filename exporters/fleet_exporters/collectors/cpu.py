@@ -70,8 +70,10 @@ class Cpu:
         times: Callable[[], Times] = read_times,
         load: Callable[[], Sequence[float]] = read_load,
         frequency_files: list[Path] | None = None,
+        frequency: Callable[[Path], Iterator[float]] = read_frequency,
     ) -> None:
         self._times = times
+        self._frequency = frequency
         self._load = load
         self._files = find_frequency_files() if frequency_files is None else frequency_files
         self._before: Times | None = None
@@ -88,7 +90,7 @@ class Cpu:
             yield Sample(name, {}, load)
         if ratio is not None:
             yield Sample("fleet_cpu_utilization_ratio", {}, ratio)
-        clocks, dropped = split_dropped(read_each(self._files, read_frequency))
+        clocks, dropped = split_dropped(read_each(self._files, self._frequency))
         yield from dropped
         if clocks:
             yield Sample("fleet_cpu_frequency_hertz", {}, sum(clocks) / len(clocks))

@@ -54,8 +54,15 @@ def read_system() -> str:
 class NodeInfo:
     """Asks for the CPU's name in the background and remembers the answer."""
 
-    def __init__(self, cpuinfo: Callable[[], str] = read_cpuinfo) -> None:
+    def __init__(
+        self,
+        cpuinfo: Callable[[], str] = read_cpuinfo,
+        system: Callable[[], str] = read_system,
+        machine: Callable[[], str] = platform.machine,
+    ) -> None:
         self._cpuinfo = cpuinfo
+        self._system = system
+        self._machine = machine
         self._labels: dict[str, str] | None = None
         self._thread = threading.Thread(target=self._ask, name="cpuinfo", daemon=True)
         self._thread.start()
@@ -67,9 +74,9 @@ class NodeInfo:
             logger.warning("py-cpuinfo does not know this CPU", extra={"error": str(exc)})
             model = platform.processor() or "unknown"
         self._labels = {
-            "os": read_system(),
+            "os": self._system(),
             "cpu_model": model,
-            "machine": platform.machine(),
+            "machine": self._machine(),
             "version": fleet_timescale.__version__,
         }
 

@@ -122,9 +122,17 @@ def _name_apart(named: Iterable[tuple[str, float]]) -> Iterator[tuple[str, float
 class Temperatures:
     """Remembers where the sensors are, and what the CPU said last."""
 
-    def __init__(self, root: Path = SYS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        root: Path = SYS,
+        clock: Callable[[], float] = time.monotonic,
+        find: Callable[[Path], list[Input]] = find_inputs,
+        ask: Callable[[Input], Iterator[tuple[Input, float]]] = read_input,
+    ) -> None:
         self._root = root
         self._clock = clock
+        self._find = find
+        self._ask = ask
         self._inputs: list[Input] = []
         self._list_due = float("-inf")
         self._cpu: set[str] = set()
@@ -134,8 +142,8 @@ class Temperatures:
         """Yield every temperature that the kernel shows, but those of GPUs."""
         if self._clock() >= self._list_due:
             self._list_due = self._clock() + LIST_SECONDS
-            self._inputs = find_inputs(self._root)
-        found, dropped = split_dropped(read_each(self._inputs, read_input, lambda each: each.name))
+            self._inputs = self._find(self._root)
+        found, dropped = split_dropped(read_each(self._inputs, self._ask, lambda each: each.name))
         yield from dropped
         sensors: dict[str, list[tuple[str, float]]] = {}
         for each, celsius in found:

@@ -1,0 +1,1 @@
+"""The twin: simulated machines under the real loops of exporter, node agent and worker."""
