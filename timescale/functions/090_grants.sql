@@ -70,6 +70,12 @@ GRANT EXECUTE ON FUNCTION
   control.use_token(bytea), control.open_session(text, bytea, interval), control.renew_session(bytea, bytea),
   control.end_session(uuid), control.live_session(uuid)
 TO fleet_control;
+GRANT EXECUTE ON FUNCTION
+  control.create_user(text, control.role, text), control.edit_user(text, integer, control.role, boolean),
+  control.set_password(text, text, uuid), control.invite_user(text, bytea, text, interval),
+  control.accept_invitation(bytea, text), control.create_token(text, bytea, text, text, interval), control.revoke_token(uuid),
+  control.find_answer(text, text, text, text, bytea), control.keep_answer(text, text, text, text, bytea, jsonb)
+TO fleet_control;
 
 -- Any Viewer of Grafana can send any SQL as fleet_grafana: read-only, short, few at a time.
 ALTER ROLE fleet_grafana SET default_transaction_read_only = on;
