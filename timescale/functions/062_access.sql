@@ -38,7 +38,8 @@ BEGIN
   END IF;
   UPDATE control.users u SET role = coalesce(p_role, u.role), is_disabled = coalesce(p_is_disabled, u.is_disabled),
     version = u.version + 1, changed_at = clock_timestamp() WHERE u.login = p_login;
-  IF NOT EXISTS (SELECT FROM control.users u WHERE u.role = 'admin' AND NOT u.is_disabled) THEN
+  IF v_user.role = 'admin' AND NOT v_user.is_disabled
+      AND NOT EXISTS (SELECT FROM control.users u WHERE u.role = 'admin' AND NOT u.is_disabled) THEN
     RAISE EXCEPTION '% is the last admin', p_login
       USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Make somebody else an admin first.';
   END IF;
