@@ -25,7 +25,6 @@ from fleet_control_api.service.errors import (
     RefusedError,
     UnauthenticatedError,
 )
-from fleet_control_api.values.fields import KeyHeaders
 
 if TYPE_CHECKING:
     from fleet_control_api.changes.commands import Arguments, Command, Reply
@@ -84,12 +83,9 @@ def changes(
     *,
     status: int = 200,
     path: type[Request] | None = None,
+    headers: type[Request] | None = None,
 ) -> Callable[[View], View]:
-    """
-    The command's role may do it. What the path does not name comes from the body.
-
-    Each takes an idempotency key.
-    """
+    """The command's role may do it. What the path does not name comes from the body."""
     access = Access(command.role, action=command.action)
     return _guard(
         Route(
@@ -97,7 +93,7 @@ def changes(
             command.answer,
             status=status,
             path=path,
-            headers=KeyHeaders,
+            headers=headers,
             body=command.arguments,
             errors=(ConflictError,),
         )

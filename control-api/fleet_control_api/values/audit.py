@@ -7,16 +7,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fleet_control_api.values.fields import WHOLE, Answer
-from fleet_control_api.values.paging import Listing, Page
+from fleet_control_api.values.fields import WHOLE, Answer, Limit, Request
 
 AuditId = Annotated[int, Field(strict=True, ge=1, le=2**53), WHOLE]
 
 
-class AuditFilter(Page):
+class AuditFilter(Request):
     """Which rows of the audit log to list."""
 
-    before: AuditId | None = Field(None, description="Only rows with a smaller audit_id.")
+    limit: Limit = Field(100, description="At most so many, newest first.")
+    before: AuditId | None = Field(
+        None, description="Only rows with a smaller audit_id: the next page."
+    )
 
 
 class AuditRow(Answer):
@@ -33,7 +35,7 @@ class AuditRow(Answer):
     reason: str
 
 
-class AuditPage(Listing):
+class AuditPage(Answer):
     """Rows of the audit log, newest first."""
 
     audit: list[AuditRow]
