@@ -31,8 +31,12 @@ from fleet_control_api.routes import (
     jobs,
     metrics,
     nodes,
+    passwords,
     runbooks,
     sd,
+    sessions,
+    tokens,
+    users,
 )
 from fleet_control_api.service.context import LOGINS_OF_SOURCE, STREAMS_MAX, Services
 from fleet_control_api.service.context import services as running_services
@@ -49,7 +53,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    health, auth, jobs, nodes, fleet, audit, exports, sd, metrics, runbooks, documents, buttons,
+    health, auth, passwords, users, sessions, tokens, jobs, nodes, fleet, audit, exports, sd,
+    metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

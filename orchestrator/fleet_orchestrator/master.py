@@ -59,6 +59,7 @@ class Master:
             return {}
         # One statement each: together they would hold locks of tasks while they wait for jobs.
         done = {name: _value(connection, statement) for name, statement in UPKEEP.items()}
+        connection.execute("SELECT fleet.fold_counts()")
         if time.monotonic() - self._standing_at >= STANDING_SECONDS:
             self.collector.publish(read_standing(connection))
             self._standing_at = time.monotonic()

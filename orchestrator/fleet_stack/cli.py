@@ -47,7 +47,7 @@ PROGRAMS = {
     "master": "fleet_orchestrator.master:main",
     "control-api": "fleet_control_api.cli:main",
 }
-NOUNS = ("jobs", "nodes", "pause", "resume", "export", "audit")
+NOUNS = ("jobs", "nodes", "pause", "resume", "users", "tokens", "sessions", "export", "audit")
 INTERRUPTED = 130
 
 

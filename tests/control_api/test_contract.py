@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections import defaultdict
 from itertools import cycle
 
 import fix_control
+import jwt
 import pytest
 import schemathesis
 from fleet_control_api.callers.identity import Role
@@ -15,7 +18,7 @@ from schemathesis.transport.wsgi import WSGITransport
 
 SEED = 20261127
 DOCUMENT = "/api/v1/openapi.json"
-PASSWORD = "correct horse"
+PASSWORD = "correct horse battery"
 ROLES = ("viewer", "operator", "admin")
 TURNS = range(2, 41)
 
@@ -39,8 +42,8 @@ def unlimited(api):
     """The API with a user of each role, one conversation, and no limit of requests a minute."""
     names = ("logins_by_source", "logins_by_name", "writes", "refreshes")
     api.use(**{name: RateLimit(10**6, 60) for name in names})
-    for role in ROLES:
-        fix_control.make_user(api.owner, role, role, PASSWORD)
+    for name, role in {**{role: role for role in ROLES}, "guest": "viewer"}.items():
+        fix_control.make_user(api.owner, name, role, PASSWORD)
     return api
 
 
@@ -97,11 +100,14 @@ def fill_in_what_no_document_can_say(api, schema):
     @schema.hook
     def map_body(context, body):
         path = context.operation.path.removeprefix("/api/v1") if context.operation else ""
-        if path == "/auth/login" and is_valid(body, {"login", "password"}):
-            return {"login": "viewer", "password": PASSWORD}
-        if path == "/auth/refresh" and is_valid(body, {"refresh_token"}):
-            return {"refresh_token": open_session(api).refresh_token}
-        return body
+        names, fill = BODIES.get(path, (set(), None))
+        return fill(api) if fill and is_valid(body, names) else body
+
+    @schema.hook
+    def map_path_parameters(context, parameters):
+        path = context.operation.path.removeprefix("/api/v1") if context.operation else ""
+        make = THINGS.get(path)
+        return make(api) if make and are_valid(parameters) else parameters
 
     @schema.hook
     def map_query(context, query):
@@ -113,14 +119,76 @@ def fill_in_what_no_document_can_say(api, schema):
         return {**query, "min_turns": min(turns), "max_turns": max(turns)}
 
 
+def open_id(api):
+    """The id of a session that is live."""
+    claims = jwt.decode(open_session(api).access_token, options={"verify_signature": False})
+    return claims["sid"]
+
+
+def call_admin(api, method, path, **body):
+    return api.call("admin", method, path, json=body or None).json
+
+
+# What a body of these addresses is when its values are allowed.
+BODIES = {
+    "/auth/login": ({"login", "password"}, lambda _: {"login": "viewer", "password": PASSWORD}),
+    "/auth/refresh": (
+        {"refresh_token"},
+        lambda api: {"refresh_token": open_session(api).refresh_token},
+    ),
+    "/auth/invitation": (
+        {"code", "password"},
+        lambda api: {
+            "code": call_admin(api, "POST", "/users/guest/invite")["code"],
+            "password": PASSWORD,
+        },
+    ),
+    "/auth/password": (
+        {"password", "new_password"},
+        lambda _: {"password": PASSWORD, "new_password": PASSWORD},
+    ),
+    "/users/{login}": (
+        {"version"},
+        lambda api: {"version": call_admin(api, "GET", "/users/guest")["version"]},
+    ),
+}
+# What the addresses name, where no link of the document leads there.
+GUEST = dict.fromkeys(
+    ("/users/{login}", "/users/{login}/password", "/users/{login}/invite"),
+    lambda _: {"login": "guest"},
+)
+THINGS = GUEST | {
+    "/sessions/{session_id}": lambda api: {"session_id": open_id(api)},
+    "/tokens/{token_id}": lambda api: {
+        "token_id": call_admin(api, "POST", "/tokens", name=uuid.uuid4().hex, scope="viewer")[
+            "token_id"
+        ]
+    },
+}
+
+
+def are_valid(parameters):
+    """True for names and ids; those that the document refuses stay as they are."""
+    return all(
+        re.fullmatch(r"[a-z0-9][a-z0-9._@-]{0,62}", str(each)) for each in parameters.values()
+    )
+
+
 def is_valid(body, names):
     """True for values that the document allows: those that it refuses stay as they are."""
     return (
         isinstance(body, dict)
         and body.keys() == names
-        and all(isinstance(text, str) and 0 < len(text.strip()) < 500 for text in body.values())
-        and all(text.isprintable() for text in body.values())
+        and all(is_valid_value(name, value) for name, value in body.items())
+        and ("code" not in body or len(body["password"]) >= 12)
     )
+
+
+def is_valid_value(name, value):
+    if name == "version":
+        return isinstance(value, int) and 1 <= value < 2**31
+    shortest = 12 if name == "new_password" else 1
+    return isinstance(value, str) and shortest <= len(value) <= 500 and bool(value.strip())
 
 
 def count_answers(api):
@@ -147,6 +215,8 @@ def test_document_says_what_the_application_checks(unlimited, write_conversation
             return api.headers("sd")
         if path == "/auth/logout":
             return log_in(api)  # it ends the session, so each has one of its own
+        if path.startswith(("/users", "/tokens", "/sessions/")):
+            return log_in(api, "admin")
         return next(clickers if path.startswith("/buttons/") else people)
 
     found = find_contradictions(

@@ -14,6 +14,7 @@ from fleet_control_api.service.settings import Settings
 PEOPLE = ("nobody", "viewer", "operator", "admin", "sd", "metrics", "webhook",
           "grafana:viewer", "grafana:editor", "grafana:admin", "grafana:robot")  # fmt: skip
 READERS = {"viewer", "operator", "admin"}
+ADMINS = {"admin"}
 CHANGERS = {"operator", "admin"}
 PRESSERS = {"grafana:editor", "grafana:admin"}
 EVERYBODY = set(PEOPLE)
@@ -24,6 +25,19 @@ TABLE = {
     ("POST", "/auth/login"): EVERYBODY,
     ("POST", "/auth/refresh"): EVERYBODY,
     ("POST", "/auth/logout"): READERS,
+    ("POST", "/auth/password"): READERS,
+    ("POST", "/auth/invitation"): EVERYBODY,
+    ("GET", "/users"): ADMINS,
+    ("POST", "/users"): ADMINS,
+    ("GET", "/users/<login>"): ADMINS,
+    ("POST", "/users/<login>"): ADMINS,
+    ("POST", "/users/<login>/password"): ADMINS,
+    ("POST", "/users/<login>/invite"): ADMINS,
+    ("GET", "/sessions"): READERS,
+    ("DELETE", "/sessions/<session_id>"): READERS,
+    ("GET", "/tokens"): ADMINS,
+    ("POST", "/tokens"): ADMINS,
+    ("DELETE", "/tokens/<token_id>"): ADMINS,
     ("GET", "/jobs"): READERS,
     ("POST", "/jobs"): CHANGERS,
     ("GET", "/jobs/<job_id>"): READERS,

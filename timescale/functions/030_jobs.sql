@@ -123,18 +123,20 @@ COMMENT ON FUNCTION fleet.cancel_job(uuid) IS
 CREATE OR REPLACE FUNCTION fleet.settle_jobs() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_settled integer;
+  v_job uuid;
+  v_settled integer := 0;
 BEGIN
-  WITH ended AS (
-    SELECT j.job_id, bool_or(t.state = 'done') AS any_done
-    FROM fleet.jobs j JOIN fleet.tasks t USING (job_id)
-    WHERE j.state = 'running' AND j.split = j.wanted
-    GROUP BY j.job_id HAVING bool_and(t.state IN ('done', 'failed', 'cancelled'))
-  )
-  UPDATE fleet.jobs j SET finished_at = now(),
-    state = CASE WHEN e.any_done THEN 'done' ELSE 'failed' END::fleet.job_state
-  FROM ended e WHERE j.job_id = e.job_id AND j.state = 'running';
-  GET DIAGNOSTICS v_settled = ROW_COUNT;
+  -- The counts name those that may have ended; of these alone tasks are looked up.
+  FOR v_job IN
+    SELECT j.job_id FROM fleet.jobs j JOIN fleet.job_counts c USING (job_id)
+    WHERE j.state = 'running' AND j.split = j.wanted AND c.pending + c.claimed + c.running = 0
+  LOOP
+    UPDATE fleet.jobs j SET finished_at = now(), state = CASE
+      WHEN EXISTS (SELECT FROM fleet.conversations c WHERE c.job_id = v_job) THEN 'done' ELSE 'failed' END::fleet.job_state
+    WHERE j.job_id = v_job AND j.state = 'running'
+      AND NOT EXISTS (SELECT FROM fleet.tasks t WHERE t.job_id = v_job AND t.state IN ('pending', 'claimed', 'running'));
+    v_settled := v_settled + FOUND::integer;
+  END LOOP;
   RETURN v_settled;
 END $$;
 COMMENT ON FUNCTION fleet.settle_jobs() IS 'Close jobs whose tasks have all ended: failed when none succeeded, else done.';

@@ -60,20 +60,30 @@ $$;
 COMMENT ON FUNCTION control.put_token(text, bytea, text, text, timestamptz) IS 'Make a token of a name, or replace its secret.';
 
 CREATE OR REPLACE FUNCTION control.use_token(p_token_hash bytea) RETURNS TABLE (name text, scope text)
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  UPDATE control.tokens t SET last_used_at = clock_timestamp()
-  WHERE t.token_hash = p_token_hash AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp())
-  RETURNING t.name, t.scope;
-$$;
-COMMENT ON FUNCTION control.use_token(bytea) IS 'Name and scope of a valid token, noting its use; no row for any other.';
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_token control.tokens;
+BEGIN
+  SELECT * INTO v_token FROM control.tokens t WHERE t.token_hash = p_token_hash AND t.revoked_at IS NULL
+    AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
+  IF FOUND THEN
+    -- A write at each use would cost every reading request a commit, and two at once would wait for each other.
+    IF v_token.last_used_at IS NULL OR v_token.last_used_at < clock_timestamp() - interval '1 minute' THEN
+      UPDATE control.tokens t SET last_used_at = clock_timestamp() WHERE t.token_id = v_token.token_id;
+    END IF;
+    RETURN QUERY SELECT v_token.name, v_token.scope;
+  END IF;
+END $$;
+COMMENT ON FUNCTION control.use_token(bytea) IS 'Name and scope of a valid token, noting its use to the minute; no row for any other.';
 
 CREATE OR REPLACE FUNCTION control.open_session(
   p_login text, p_refresh_hash bytea, p_lifetime interval
 ) RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM control.sessions s WHERE s.expires_at < clock_timestamp() - interval '30 days';
   INSERT INTO control.sessions (login, refresh_hash, expires_at)
   VALUES (p_login, p_refresh_hash, clock_timestamp() + p_lifetime) RETURNING session_id;
 $$;
-COMMENT ON FUNCTION control.open_session(text, bytea, interval) IS 'Begin a login session; returns its id.';
+COMMENT ON FUNCTION control.open_session(text, bytea, interval) IS 'Begin a login session; returns its id. Sessions that expired a month ago are forgotten.';
 
 CREATE OR REPLACE FUNCTION control.renew_session(p_old_hash bytea, p_new_hash bytea)
 RETURNS TABLE (session_id uuid, login text, role control.role)

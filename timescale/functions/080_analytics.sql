@@ -11,9 +11,10 @@ SELECT n.node,
   h.memory_used_bytes, h.memory_total_bytes,
   (SELECT coalesce(sum(r.completion_tokens), 0) / 60.0 FROM telemetry.llm_requests r
    WHERE r.node = n.node AND r.time > now() - interval '60 seconds')::double precision AS tokens_per_second,
-  (SELECT count(*) FROM fleet.conversations c WHERE c.node = n.node) AS jobs_done,
+  coalesce(c.unjudged + c.accepted + c.rejected, 0) AS jobs_done,
   n.worker_state, n.llm_circuit_opened_at, m.model, m.continuation, n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
 FROM fleet.nodes n
+LEFT JOIN fleet.node_counts c USING (node)
 LEFT JOIN LATERAL (
   SELECT * FROM telemetry.hardware t WHERE t.node = n.node AND t.time BETWEEN now() - interval '1 minute' AND now() + interval '10 seconds'
   ORDER BY t.time DESC LIMIT 1) h ON true
@@ -28,32 +29,27 @@ WITH recent AS (
     SELECT extract(epoch FROM finished_at - lag(finished_at) OVER (ORDER BY finished_at))::double precision AS gap
     FROM (SELECT finished_at FROM fleet.tasks WHERE finished_at > now() - interval '1 hour' AND state IN ('done', 'failed')
           ORDER BY finished_at DESC LIMIT 51) f) g
+), counts AS MATERIALIZED (
+  SELECT * FROM fleet.job_counts
 ), ahead AS (
   SELECT j.job_id, j.remaining,
     -- Jobs before this one in the queue are written first.
     sum(j.remaining) OVER (ORDER BY j.priority DESC, j.rank) AS queued
-  FROM (SELECT o.job_id, o.priority, o.rank, o.wanted - (
-          SELECT count(*) FROM fleet.tasks t
-          WHERE t.job_id = o.job_id AND t.state IN ('done', 'failed', 'cancelled')) AS remaining
-        FROM fleet.jobs o WHERE o.state IN ('pending', 'running') AND NOT o.is_paused
+  FROM (SELECT o.job_id, o.priority, o.rank, o.wanted - coalesce(c.done + c.failed + c.cancelled, 0) AS remaining
+        FROM fleet.jobs o LEFT JOIN counts c USING (job_id) WHERE o.state IN ('pending', 'running') AND NOT o.is_paused
           AND (SELECT f.state FROM fleet.state f) = 'running') j
 )
--- Counts stand in the select list, so that a reader who names a few jobs pays for those only.
 SELECT j.job_id, CASE WHEN j.is_paused AND j.state IN ('pending', 'running') THEN 'paused' ELSE j.state::text END AS state,
   CASE WHEN (SELECT count(*) FROM jsonb_object_keys(j.mix)) = 1
        THEN (SELECT * FROM jsonb_object_keys(j.mix)) ELSE 'mixed' END AS scenario,
-  j.wanted,
-  (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'accepted') AS done,
-  (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'rejected') AS rejected,
-  (SELECT count(*) FROM fleet.tasks t WHERE t.job_id = j.job_id AND t.state = 'failed') AS failed,
-  (SELECT count(*) FROM fleet.conversations c WHERE c.job_id = j.job_id AND c.state = 'unjudged') AS unjudged,
-  (SELECT least(1, count(*)::double precision / j.wanted) FROM fleet.tasks t
-   WHERE t.job_id = j.job_id AND t.state IN ('done', 'failed', 'cancelled')) AS progress_ratio,
+  j.wanted, coalesce(c.accepted, 0) AS done, coalesce(c.rejected, 0) AS rejected, coalesce(c.failed, 0) AS failed,
+  coalesce(c.unjudged, 0) AS unjudged,
+  least(1, coalesce(c.done + c.failed + c.cancelled, 0)::double precision / j.wanted) AS progress_ratio,
   CASE WHEN r.gaps >= 3 AND a.remaining > 0 THEN now() + make_interval(secs => a.queued * r.mean) END AS eta_p50_at,
   CASE WHEN r.gaps >= 3 AND a.remaining > 0
        THEN now() + make_interval(secs => a.queued * r.mean + 1.2816 * sqrt(a.queued) * r.deviation) END AS eta_p90_at,
   j.priority, j.rank, j.min_turns, j.max_turns, j.requested_by, j.created_at, j.finished_at
-FROM fleet.jobs j LEFT JOIN ahead a USING (job_id) CROSS JOIN recent r;
+FROM fleet.jobs j LEFT JOIN counts c USING (job_id) LEFT JOIN ahead a USING (job_id) CROSS JOIN recent r;
 
 CREATE VIEW analytics.tasks AS
 SELECT t.task_id, t.job_id, t.node, t.state::text AS state, t.attempt, t.failures, t.scenario, t.position,
@@ -110,10 +106,8 @@ FROM (
 ) b;
 
 CREATE VIEW analytics.scenarios AS
-SELECT s.scenario, s.title, s.is_healthcare, s.weight,
-  (SELECT count(*) FROM fleet.conversations c WHERE c.scenario = s.scenario AND c.state = 'accepted') AS accepted,
-  (SELECT count(*) FROM fleet.conversations c WHERE c.scenario = s.scenario AND c.state = 'rejected') AS rejected
-FROM fleet.scenarios s;
+SELECT s.scenario, s.title, s.is_healthcare, s.weight, coalesce(c.accepted, 0) AS accepted, coalesce(c.rejected, 0) AS rejected
+FROM fleet.scenarios s LEFT JOIN fleet.scenario_counts c USING (scenario);
 
 CREATE VIEW analytics.audit AS
 SELECT audit_id, time, actor, role, way, action, target, outcome, reason FROM control.audit;

@@ -53,10 +53,11 @@ GRANT EXECUTE ON FUNCTION
 TO fleet_worker;
 
 GRANT EXECUTE ON FUNCTION
-  fleet.lead(uuid), fleet.stop_leading(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.sweep_judgements(), fleet.settle_jobs(), fleet.setting(text, text),
+  fleet.lead(uuid), fleet.stop_leading(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.sweep_judgements(), fleet.settle_jobs(), fleet.fold_counts(),
+  fleet.setting(text, text),
   telemetry.upkeep(timestamptz), telemetry.note_storage(interval)
 TO fleet_master;
-GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes, fleet.jobs, fleet.tasks TO fleet_master;
+GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes, fleet.jobs, fleet.tasks, fleet.job_counts TO fleet_master;
 
 GRANT USAGE ON SCHEMA control TO fleet_control;
 GRANT SELECT ON control.users, control.sessions, control.tokens, control.audit, fleet.nodes, fleet.scenarios TO fleet_control;
@@ -68,6 +69,12 @@ GRANT EXECUTE ON FUNCTION
   control.put_user(text, text, control.role), control.put_token(text, bytea, text, text, timestamptz),
   control.use_token(bytea), control.open_session(text, bytea, interval), control.renew_session(bytea, bytea),
   control.end_session(uuid), control.live_session(uuid)
+TO fleet_control;
+GRANT EXECUTE ON FUNCTION
+  control.create_user(text, control.role, text), control.edit_user(text, integer, control.role, boolean),
+  control.set_password(text, text, uuid), control.invite_user(text, bytea, text, interval),
+  control.accept_invitation(bytea, text), control.create_token(text, bytea, text, text, interval), control.revoke_token(uuid),
+  control.find_answer(text, text, text, text, bytea), control.keep_answer(text, text, text, text, bytea, jsonb)
 TO fleet_control;
 
 -- Any Viewer of Grafana can send any SQL as fleet_grafana: read-only, short, few at a time.

@@ -15,7 +15,8 @@ _AT_ONCE = BoundedSemaphore(4)  # 32 threads that hash at the same time would st
 
 def hash_password(password: str) -> str:
     """Return the argon2id hash of a password."""
-    return _HASHER.hash(password)
+    with _AT_ONCE:
+        return _HASHER.hash(password)
 
 
 def is_password(password: str, stored_hash: str | None) -> bool:
@@ -35,4 +36,4 @@ def is_password(password: str, stored_hash: str | None) -> bool:
 
 @cache
 def _dummy_hash() -> str:
-    return hash_password("the password of nobody")
+    return _HASHER.hash("the password of nobody")  # not hash_password: its place is taken already

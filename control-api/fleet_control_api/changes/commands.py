@@ -4,14 +4,14 @@ Commands: what people can ask to change. A REST route and a Grafana button run t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fleet_control_api.service.errors import NotFoundError
 from fleet_control_api.values.fields import Answer, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fleet_timescale.connection import Connection
 
@@ -43,3 +43,5 @@ class Command(Generic[Arguments, Reply]):
     execute: Callable[[Connection, Identity, Arguments], Done[Reply]]
     target: Callable[[Arguments], str]  # for the audit row of an attempt that failed
     not_found: type[ApiError] = NotFoundError  # the answer when the database finds no such row
+    # Of the answer, as pydantic excludes them: shown once, and kept with no idempotency key.
+    secrets: Mapping[str, bool | Mapping[str, bool]] = field(default_factory=dict)

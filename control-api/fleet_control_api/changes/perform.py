@@ -14,6 +14,8 @@ from werkzeug.exceptions import HTTPException
 
 from fleet_control_api.audit import log as audit
 from fleet_control_api.audit.attempts import record_attempt
+from fleet_control_api.changes.commands import Done
+from fleet_control_api.changes.repeats import Keyed
 from fleet_control_api.service.context import caller, services, source
 from fleet_control_api.service.database import translate
 from fleet_control_api.service.errors import ApiError
@@ -21,8 +23,11 @@ from fleet_control_api.service.errors import ApiError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fleet_control_api.changes.commands import Arguments, Command, Done, Reply
+    from fleet_timescale.connection import Connection
 
+    from fleet_control_api.changes.commands import Arguments, Command, Reply
+
+REPEATED = "the same request again under its idempotency key, no second change"
 FAULT = "internal error; see the log of the control API"
 
 
@@ -33,7 +38,7 @@ def perform(command: Command[Arguments, Reply], read: Callable[[], Arguments]) -
     `read` parses the request. Raises what went wrong, mostly ApiError, after the failed attempt
     was recorded.
     """
-    done = _run(command, read)
+    done = _run(command, read, is_keyed=True)
     services().debounce.count_change()
     return done.answer
 
@@ -59,12 +64,15 @@ def perform_once(
     return answer
 
 
-def _run(command: Command[Arguments, Reply], read: Callable[[], Arguments]) -> Done[Reply]:
+def _run(
+    command: Command[Arguments, Reply], read: Callable[[], Arguments], *, is_keyed: bool = False
+) -> Done[Reply]:
     who, arguments = caller(), None
     try:
         arguments = read()
+        keyed = Keyed.read(command.action) if is_keyed else None
         with services().database.transaction() as connection:
-            done = command.execute(connection, who, arguments)
+            done = _execute(connection, command, arguments, keyed)
             audit.write(
                 connection,
                 audit.Entry(who, command.action, done.target, "done", done.reason, source()),
@@ -77,6 +85,23 @@ def _run(command: Command[Arguments, Reply], read: Callable[[], Arguments]) -> D
             raise
         raise error from exc
     services().metrics.attempts.labels(command.action, "done").inc()
+    return done
+
+
+def _execute(
+    connection: Connection,
+    command: Command[Arguments, Reply],
+    arguments: Arguments,
+    keyed: Keyed | None,
+) -> Done[Reply]:
+    """Change what is asked for, unless it was done under the same key."""
+    if keyed is None:
+        return command.execute(connection, caller(), arguments)
+    before = keyed.find(connection, command)
+    if before is not None:
+        return Done(before, command.target(arguments), REPEATED)
+    done = command.execute(connection, caller(), arguments)
+    keyed.keep(connection, command, done.answer)
     return done
 
 

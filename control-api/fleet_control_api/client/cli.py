@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fleet_control_api.client.access import add_nouns
 from fleet_control_api.client.download import fetch_export
 from fleet_control_api.client.remote import Remote
 from fleet_control_api.client.tables import render_fields, render_table
@@ -125,6 +126,7 @@ def make_parser() -> argparse.ArgumentParser:
     verbs = audit.add_subparsers(dest="verb", required=True, metavar="VERB")
     listing = _add(verbs, "list", list_audit, "list attempts to change something, newest first")
     listing.add_argument("--limit", type=int, default=50, help="at most so many")
+    add_nouns(nouns, _add)
     export = nouns.add_parser("export", help="write conversations into files")
     verbs = export.add_subparsers(dest="format", required=True, metavar="FORMAT")
     lex = _add(verbs, "lex", export_lex, "Contact Lens / Amazon Lex 1.1.0, zipped, redacted")

@@ -25,6 +25,7 @@ from fleet_control_api.service.errors import (
     RefusedError,
     UnauthenticatedError,
 )
+from fleet_control_api.values.fields import KeyHeaders
 
 if TYPE_CHECKING:
     from fleet_control_api.changes.commands import Arguments, Command, Reply
@@ -83,9 +84,12 @@ def changes(
     *,
     status: int = 200,
     path: type[Request] | None = None,
-    headers: type[Request] | None = None,
 ) -> Callable[[View], View]:
-    """The command's role may do it. What the path does not name comes from the body."""
+    """
+    The command's role may do it. What the path does not name comes from the body.
+
+    Each takes an idempotency key.
+    """
     access = Access(command.role, action=command.action)
     return _guard(
         Route(
@@ -93,7 +97,7 @@ def changes(
             command.answer,
             status=status,
             path=path,
-            headers=headers,
+            headers=KeyHeaders,
             body=command.arguments,
             errors=(ConflictError,),
         )

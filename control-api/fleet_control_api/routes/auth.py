@@ -25,8 +25,9 @@ from fleet_control_api.service.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from fleet_control_api.values.auth import Credentials, LoggedOut, Nothing, Renewal, Tokens
+from fleet_control_api.values.auth import Credentials, LoggedOut, Renewal, Tokens
 from fleet_control_api.values.body import read_arguments
+from fleet_control_api.values.fields import Nothing
 
 if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
@@ -42,10 +43,10 @@ REFUSALS = (UnauthenticatedError, TooManyError, UnavailableError)
 @public(Tokens, body=Credentials, errors=REFUSALS)
 def login() -> Tokens:
     """Begin a session: an access token for 15 minutes, a refresh token for 7 days."""
-    _limit_logins("")
-    sent = _read("auth.login", Credentials)
+    limit_logins("")
+    sent = read_anonymous("auth.login", Credentials)
     name = sent.login.lower()
-    _limit_logins(name)
+    limit_logins(name)
     with services().database.transaction() as connection:
         user = connection.execute(
             "SELECT password_hash, role::text AS role FROM control.users "
@@ -74,7 +75,7 @@ def login() -> Tokens:
 @public(Tokens, body=Renewal, errors=REFUSALS)
 def refresh() -> Tokens:
     """Swap a refresh token for new tokens; the old one is worth nothing afterwards."""
-    token = _read("auth.refresh", Renewal).refresh_token.get_secret_value()
+    token = read_anonymous("auth.refresh", Renewal).refresh_token.get_secret_value()
     try:
         with services().database.transaction() as connection:
             name, answer = services().sessions.renew(connection, token)
@@ -115,7 +116,7 @@ def logout() -> LoggedOut:
     return perform(LOGOUT, lambda: read_arguments(request, Nothing))
 
 
-def _read(action: str, model: type[Values]) -> Values:
+def read_anonymous(action: str, model: type[Values]) -> Values:
     """Return what was sent. A body that cannot be read is recorded as an attempt as well."""
     try:
         return read_arguments(request, model)
@@ -125,7 +126,8 @@ def _read(action: str, model: type[Values]) -> Values:
         raise
 
 
-def _limit_logins(name: str) -> None:
+def limit_logins(name: str) -> None:
+    """Count an attempt of this address, or at this name. Raises TooManyError past the limit."""
     limit, key = services().logins_by_source, source() or ""
     if name:
         limit, key = services().logins_by_name, name

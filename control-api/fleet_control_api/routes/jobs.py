@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from flask import Blueprint, request
 
@@ -10,9 +11,10 @@ from fleet_control_api.callers.identity import Identity, Role
 from fleet_control_api.changes.commands import Command, Done
 from fleet_control_api.changes.perform import perform
 from fleet_control_api.permissions.roles import changes, reads
+from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import services
 from fleet_control_api.service.errors import InvalidError, NotFoundError
-from fleet_control_api.values.arguments import parse, parse_headers, parse_query
+from fleet_control_api.values.arguments import parse, parse_query
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.jobs import (
     Cancellation,
@@ -22,15 +24,19 @@ from fleet_control_api.values.jobs import (
     Jobs,
     JobWithTasks,
     Order,
-    OrderHeaders,
 )
+from fleet_control_api.values.paging import parse_time
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from fleet_timescale.connection import Connection
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/jobs")
+
+ROWS = Ordered(
+    "SELECT * FROM analytics.jobs WHERE state = coalesce(%(state)s, state)",
+    {"created_at": parse_time, "job_id": UUID},
+    is_newest_first=True,
+)
 
 
 def submit_job(connection: Connection, who: Identity, order: Order) -> Done[Job]:
@@ -85,30 +91,20 @@ CANCEL = Command(
 
 
 @blueprint.get("")
-@reads(Jobs, query=JobFilter)
+@reads(Jobs, query=JobFilter, errors=(NotFoundError,))
 def list_jobs() -> Jobs:
     """List jobs, newest first."""
     wanted = parse_query(JobFilter, request.args.items(multi=True))
     with services().database.transaction() as connection:
-        rows = connection.execute(
-            "SELECT * FROM analytics.jobs WHERE state = coalesce(%(state)s, state) "
-            "ORDER BY created_at DESC, job_id LIMIT %(limit)s",
-            wanted.model_dump(),
-        ).fetchall()
-    return Jobs(jobs=[Job(**row) for row in rows])
+        rows, cursor = read_page(connection, ROWS, wanted, {"state": wanted.state})
+    return Jobs(jobs=[Job(**row) for row in rows], next_cursor=cursor)
 
 
 @blueprint.post("")
-@changes(SUBMIT, status=201, headers=OrderHeaders)
+@changes(SUBMIT, status=201)
 def submit() -> tuple[Job, int, dict[str, str]]:
-    """Order conversations of one scenario. The header Idempotency-Key makes a repeat harmless."""
-
-    def read() -> Order:
-        order = read_arguments(request, Order)
-        key = parse_headers(OrderHeaders, request.headers).idempotency_key
-        return order if key is None else order.model_copy(update={"idempotency_key": key})
-
-    job = perform(SUBMIT, read)
+    """Order conversations of one scenario."""
+    job = perform(SUBMIT, lambda: read_arguments(request, Order))
     return job, 201, {"Location": f"{request.path}/{job.job_id}"}
 
 

@@ -7,18 +7,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fleet_control_api.values.fields import WHOLE, Answer, Limit, Request
+from fleet_control_api.values.fields import WHOLE, Answer
+from fleet_control_api.values.paging import Listing, Page
 
 AuditId = Annotated[int, Field(strict=True, ge=1, le=2**53), WHOLE]
 
 
-class AuditFilter(Request):
+class AuditFilter(Page):
     """Which rows of the audit log to list."""
 
-    limit: Limit = Field(100, description="At most so many, newest first.")
-    before: AuditId | None = Field(
-        None, description="Only rows with a smaller audit_id: the next page."
-    )
+    before: AuditId | None = Field(None, description="Only rows with a smaller audit_id.")
 
 
 class AuditRow(Answer):
@@ -35,7 +33,7 @@ class AuditRow(Answer):
     reason: str
 
 
-class AuditPage(Answer):
+class AuditPage(Listing):
     """Rows of the audit log, newest first."""
 
     audit: list[AuditRow]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from fleet_control_api.values.fields import Answer, Request, Secret, Text
+from fleet_control_api.values.fields import Answer, NewPassword, Request, Secret, Text
 
 
 class Credentials(Request):
@@ -20,8 +20,18 @@ class Renewal(Request):
     refresh_token: Secret = Field(description="The refresh token of the last answer.")
 
 
-class Nothing(Request):
-    """No values at all."""
+class Acceptance(Request):
+    """A password chosen with the code of an invitation."""
+
+    code: Secret = Field(description="The code of the invitation; it is good once.")
+    password: NewPassword = Field(description="The password to log in with from now on.")
+
+
+class PasswordChange(Request):
+    """A new password in place of the present one."""
+
+    password: Secret = Field(description="The present password.")
+    new_password: NewPassword = Field(description="The password to log in with from now on.")
 
 
 class Tokens(Answer):
@@ -39,4 +49,10 @@ class LoggedOut(Answer):
     """Which session has ended."""
 
     state: str
+    login: str
+
+
+class PasswordChanged(Answer):
+    """Whose password is new."""
+
     login: str

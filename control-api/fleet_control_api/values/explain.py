@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from fleet_control_api.service.errors import InvalidError
-from fleet_control_api.values.fields import INTEGER_MAX
+from fleet_control_api.values.fields import ASCII_LINE, INTEGER_MAX, LINE
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -57,14 +57,21 @@ def _expect(kind: str, field: dict[str, Any], value: Any) -> str:
         return f"must be {_bounds(kind, field)}, not {{}}"
     if kind in {"string_too_long", "too_long"}:
         return f"has {len(value)} characters; {field['maxLength']} are allowed"
+    if kind in {"string_too_short", "too_short"} and field["minLength"] > 1:
+        return f"needs at least {field['minLength']} characters"
     is_blank = not isinstance(value, str) or not value.strip()
     if kind in {"string_pattern_mismatch", "string_unicode"} and not is_blank:
-        return "must be one line of printable characters"
-    if field.get("type") == "integer":
-        return "must be a whole number, not {}"
+        is_line = field.get("pattern", LINE) in {LINE, ASCII_LINE}
+        return "must be one line of printable characters" if is_line else "must not be {}"
+    return f"must be {_name_type(field)}, not {{}}"
+
+
+def _name_type(field: dict[str, Any]) -> str:
+    """Return what kind of value a field takes, for people."""
     if field.get("format") == "uuid":
-        return "must be a UUID, not {}"
-    return "must be a text that is not empty, not {}"
+        return "a UUID"
+    names = {"integer": "a whole number", "boolean": "true or false"}
+    return names.get(field.get("type", ""), "a text that is not empty")
 
 
 def _bounds(kind: str, field: dict[str, Any]) -> str:

@@ -39,6 +39,10 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Nothing(Request):
+    """No values at all."""
+
+
 class Answer(BaseModel):
     """An answer. What a view tells beyond the fields named here is passed on."""
 
@@ -64,6 +68,9 @@ HeaderText = Annotated[
     AfterValidator(str.strip),
 ]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=TEXT_MAX)]
+PASSWORD_MIN = 12  # characters: what NIST SP 800-63B asks of a password that nothing else guards
+NewPassword = Annotated[SecretStr, Field(min_length=PASSWORD_MIN, max_length=TEXT_MAX)]
+Login = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._@-]{0,62}$")]
 WHOLE = BeforeValidator(_parse_whole)  # after a Field with strict=True and both bounds
 Limit = Annotated[int, Field(strict=True, ge=1, le=LIST_MAX), WHOLE]
 
@@ -75,3 +82,14 @@ ScenarioOrMixed = TypeAliasType("ScenarioOrMixed", Text)
 ConversationCount = TypeAliasType(
     "ConversationCount", Annotated[int, Field(strict=True, ge=1, le=INTEGER_MAX), WHOLE]
 )
+
+
+class KeyHeaders(Request):
+    """Headers of every change."""
+
+    idempotency_key: HeaderText | None = Field(
+        None,
+        alias="Idempotency-Key",
+        description="The same request with this key within a day changes nothing and is answered "
+        "as the first.",
+    )

@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import Field, RootModel
 
 from fleet_control_api.values.fields import Answer, Request, Text
+from fleet_control_api.values.paging import Listing
 
 
 class Why(Request):
@@ -56,7 +57,7 @@ class Node(Answer):
     last_heartbeat_at: datetime | None
 
 
-class Nodes(Answer):
+class Nodes(Listing):
     """The enrolled nodes."""
 
     nodes: list[Node]

@@ -12,12 +12,11 @@ from fleet_control_api.values.fields import (
     WHOLE,
     Answer,
     ConversationCount,
-    HeaderText,
-    Limit,
     Request,
     ScenarioOrMixed,
     Text,
 )
+from fleet_control_api.values.paging import Listing, Page
 
 State = Literal["pending", "running", "paused", "done", "failed", "cancelled"]
 TURNS_MIN, TURNS_MAX = 2, 40
@@ -62,14 +61,6 @@ class Order(Request):
     idempotency_key: Text | None = Field(None, description=KEY)
 
 
-class OrderHeaders(Request):
-    """Headers of an order."""
-
-    idempotency_key: HeaderText | None = Field(
-        None, alias="Idempotency-Key", description=f"{KEY} Goes before the key in the body."
-    )
-
-
 class JobId(Request):
     """Which job."""
 
@@ -82,11 +73,10 @@ class Cancellation(JobId):
     reason: Text | None = Field(None, description="Why, for the audit log.")
 
 
-class JobFilter(Request):
+class JobFilter(Page):
     """Which jobs to list."""
 
     state: State | None = Field(None, description="Only jobs in this state.")
-    limit: Limit = Field(100, description="At most so many, newest first.")
 
 
 class Job(Answer):
@@ -118,7 +108,7 @@ class JobWithTasks(Job):
     tasks: dict[str, int]
 
 
-class Jobs(Answer):
+class Jobs(Listing):
     """A list of jobs, newest first."""
 
     jobs: list[Job]

@@ -4,6 +4,7 @@ Serve one model file over HTTP with llama.cpp.
 `python -m fleet_stack.servers.llm MODEL PORT`.
 
 OpenAI-compatible at /v1, with /health, /metrics and /slots; on loopback only. Run by supervisor.
+SIGUSR1 unloads the model: the process becomes `llm_unloaded`, which holds none.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import sys
 from pathlib import Path
 
 from fleet_timescale.errors import FleetError
+
+from fleet_stack.servers.llm_unloaded import become
 
 CONTEXT_TOKENS = 8192
 SLOTS = 1
@@ -63,6 +66,8 @@ def serve(model: Path, port: int) -> None:
         raise ModelServerError(
             f"llama.cpp cannot be loaded: {exc}; on Debian run: apt-get install libgomp1"
         ) from exc
+    again = (str(model), str(port))
+    signal.signal(signal.SIGUSR1, lambda *_: become("fleet_stack.servers.llm_unloaded", *again))
     settings = xllamacpp.CommonParams()
     settings.model.path = str(model)
     settings.model_alias = {model.stem}
