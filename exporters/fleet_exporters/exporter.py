@@ -39,18 +39,21 @@ def next_due(due: float, period: float, now: float) -> tuple[float, int]:
 class Exporter:
     """Runs the ticks and keeps the state between them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads, whom it tells, and its clocks
         self,
         sampler: Sampler,
         sinks: Mapping[str, Sink],
         read_status: Callable[[], list[Sample]],
         clock: Callable[[], float] = time.monotonic,
         decider: Decider | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._sampler = sampler
         self._sinks = sinks
         self._read_status = read_status
         self._clock = clock
+        self._now = now
         self._decider = decider or Decider(clock=clock)
         self._missed = 0
         self._failing: set[str] = set()
@@ -95,7 +98,7 @@ class Exporter:
         late, due = 0.0, self._clock() // period * period + AFTER_READERS
         while not stop.is_set():
             refresh_counters()
-            self.tick(late, datetime.now(UTC))
+            self.tick(late, self._now())
             due, missed = next_due(due, period, self._clock())
             self._missed += missed
             self._wait(stop, due)
@@ -104,4 +107,4 @@ class Exporter:
     def _wait(self, stop: threading.Event, due: float) -> None:
         while not stop.is_set() and (left := due - self._clock()) > 0:
             stop.wait(min(left, LOOK_SECONDS))
-            self.look(datetime.now(UTC))
+            self.look(self._now())

@@ -62,6 +62,7 @@ class SimulatedNvml:
     NVML_TEMPERATURE_THRESHOLD_SLOWDOWN = 1
     NVML_CLOCK_GRAPHICS = 0
     NVML_CLOCK_MEM = 2
+    nvmlMemory_v2 = 2  # noqa: N815
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -72,7 +73,7 @@ class SimulatedNvml:
             "nvmlDeviceGetUtilizationRates": lambda card: Rates(
                 round(machine.card_loads[card] * PERCENT)
             ),
-            "nvmlDeviceGetMemoryInfo": lambda card: MemoryInfo(
+            "nvmlDeviceGetMemoryInfo": lambda card, _: MemoryInfo(
                 int(machine.vram_used[card]), machine.kind.cards[card].memory_bytes
             ),
             "nvmlDeviceGetTemperature": lambda card, _: round(machine.cards[card].celsius),

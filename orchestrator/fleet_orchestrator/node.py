@@ -18,7 +18,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 import psycopg
 from fleet_timescale import __version__, log
@@ -44,6 +44,34 @@ RESTARTS_MAX = 3  # short runs in a row; after more it is told that the worker d
 STOP_SECONDS = 4.0
 RETRY_SECONDS = 2.0
 WORKER = (sys.executable, "-m", "fleet_orchestrator.worker")
+
+
+class Workplace(Protocol):
+    """Where the agent's worker runs: a process of its own, or threads beside the agent."""
+
+    restarts: int
+    started_at: float
+
+    def start(self) -> int:
+        """Start the worker; return its process id."""
+
+    def wake(self) -> None:
+        """Tell the worker that there is something to look at."""
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End the worker."""
+
+    @property
+    def state(self) -> str:
+        """running, restarting or stopped, as fleet.nodes has it."""
+
+    @property
+    def exit_code(self) -> int:
+        """How the worker ended, as in subprocess; 0 while it runs."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process that the worker runs in."""
 
 
 @dataclass
@@ -97,6 +125,11 @@ class Child:
         """How the worker ended: its status, or the negative number of a signal; 0 while it runs."""
         return (self.process.returncode or 0) if self.process else 0
 
+    @property
+    def pid(self) -> int | None:
+        """The process of the worker; None before the first start."""
+        return self.process.pid if self.process else None
+
 
 def _write_line(pipe: IO[str] | None) -> None:
     if pipe is None or pipe.closed:  # not started yet, or stopped
@@ -126,7 +159,7 @@ def decide_restart_delay(ran_seconds: float, restarts: int) -> float:
     return float(min(RESTART_MAX_SECONDS, 0.2 * 2 ** min(restarts - 1, 10)))
 
 
-def supervise(child: Child, stop: threading.Event, spool: EventSpool, node: str) -> None:
+def supervise(child: Workplace, stop: threading.Event, spool: EventSpool, node: str) -> None:
     """Keep the worker running until told to stop, then end it; tell each start and end."""
     run = None
     while not stop.is_set():
@@ -158,9 +191,9 @@ def supervise(child: Child, stop: threading.Event, spool: EventSpool, node: str)
 class Agent:
     """What the agent works with while it has a connection."""
 
-    child: Child
+    child: Workplace
     folder: Path  # in which the programs of the node meet
-    own: OwnProcesses
+    find_own: Callable[[], set[int]]  # processes of ours beside the worker
     spool: EventSpool
 
 
@@ -171,7 +204,7 @@ def beat(connection: Connection, agent: Agent) -> float:
     connection.execute(
         "SELECT fleet.heartbeat(%s, %s, %s)", [__version__, child.state, row["version"]]
     )
-    ours = sorted(agent.own.find() | ({child.process.pid} if child.process else set()))
+    ours = sorted(agent.find_own() | ({child.pid} if child.pid else set()))
     content = {"settings_version": row["version"], "settings": row["settings"], "process_ids": ours}
     runtime.write(agent.folder / "settings.json", content)
     agent.spool.tell(connection)
@@ -190,17 +223,24 @@ def listen(connection: Connection, agent: Agent, stop: threading.Event) -> None:
                 agent.child.wake()
 
 
-def run(
+def run(  # noqa: PLR0913 - its node, and what a test or a simulated machine replaces
     settings: NodeSettings,
     connect: Connect,
-    child: Child,
+    child: Workplace,
     stop: threading.Event,
     retry_seconds: float = RETRY_SECONDS,
+    *,
+    find_own: Callable[[], set[int]] | None = None,
 ) -> None:
-    """Run the agent until told to stop; the database may come and go."""
+    """
+    Run the agent until told to stop; the database may come and go.
+
+    `find_own` names the processes of ours beside the worker; by default those of this machine.
+    """
     outage = Outage(f"The node agent on {settings.node}", "it could not say that the node lives")
     spool = EventSpool(settings.events_file, settings.node, settings.supervisor_log)
-    agent = Agent(child, settings.runtime_folder, OwnProcesses(settings.llm_url), spool)
+    find_own = find_own or OwnProcesses(settings.llm_url).find
+    agent = Agent(child, settings.runtime_folder, find_own, spool)
     with _supervised(child, stop, spool, settings.node):
         while not stop.is_set():
             try:
@@ -215,7 +255,7 @@ def run(
 
 @contextmanager
 def _supervised(
-    child: Child, stop: threading.Event, spool: EventSpool, node: str
+    child: Workplace, stop: threading.Event, spool: EventSpool, node: str
 ) -> Iterator[None]:
     keeper = threading.Thread(target=supervise, args=(child, stop, spool, node))
     keeper.start()

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from fleet_timescale.connection import Connect
+
 logger = logging.getLogger("fleet_orchestrator.worker")  # also when run as __main__
 POLL_SECONDS = 5.0  # a wake-up usually comes earlier
 SIGNAL_SECONDS = 0.5  # how often the program looks whether it was told to end
@@ -283,6 +285,13 @@ class Worker:
         event.wait(seconds * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
         event.clear()
 
+    def start(self) -> list[threading.Thread]:
+        """Start writing and judging; return the threads, which end soon after `end`."""
+        threads = [threading.Thread(target=self.judge_all), threading.Thread(target=self.generate)]
+        for thread in threads:
+            thread.start()
+        return threads
+
     def end(self) -> None:
         """Stop all threads; the running task is given back."""
         self.stop.set()
@@ -338,6 +347,17 @@ def take_lock(path: Path) -> int:
     return handle
 
 
+def make_worker(settings: NodeSettings, to_database: Connect, endpoint: Endpoint) -> Worker:
+    """Return the worker of a node; its threads share the id, and what they know of an outage."""
+    worker_id = uuid.uuid4()
+    outage = Outage(f"The worker on {settings.node}", AFTER_OUTAGE)
+
+    def make_store() -> Store:
+        return Store(to_database, worker_id, outage)
+
+    return Worker(make_store, endpoint, settings.runtime_folder)
+
+
 def main(argv: list[str]) -> int:
     """Run the worker of this node until it is told to stop."""
     del argv
@@ -349,22 +369,12 @@ def main(argv: list[str]) -> int:
     except OrchestratorError as exc:
         logger.error("%s", exc)  # noqa: TRY400 - the sentence says it all
         return 1
-    worker_id = uuid.uuid4()
-    outage = Outage(f"The worker on {settings.node}", AFTER_OUTAGE)
-
-    def make_store() -> Store:
-        return Store(lambda: connect_database(settings.dsn, "fleet worker"), worker_id, outage)
-
-    worker = Worker(
-        make_store, connect(settings.llm_url, settings.llm_model), settings.runtime_folder
-    )
+    endpoint = connect(settings.llm_url, settings.llm_model)
+    worker = make_worker(settings, lambda: connect_database(settings.dsn, "fleet worker"), endpoint)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.end())
     threading.Thread(target=worker.listen_to_agent, daemon=True).start()
-    threads = [threading.Thread(target=worker.judge_all), threading.Thread(target=worker.generate)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
+    for thread in worker.start():
         # A signal that comes just before a wait without end is handled only after it: never.
         while thread.is_alive():
             thread.join(SIGNAL_SECONDS)

@@ -41,9 +41,10 @@ class Run:
         for _ in range(int(seconds)):
             self.seconds += 1
             allowed = self.verdict.throttle_factor if self.answers else 1.0
-            if self.writes and allowed:
-                self.machine.add_tokens(int(self.machine.tokens_per_second))
-            self.machine.advance(self.seconds, self.begin + timedelta(seconds=self.seconds))
+            busy = 1.0 if self.writes and allowed else 0.0
+            tokens = int(busy * self.machine.tokens_per_second)
+            at = self.begin + timedelta(seconds=self.seconds)
+            self.machine.advance(self.seconds, at, busy, tokens)
             if self.seconds % 5 == 0:
                 self.read()
         return self.answers

@@ -91,14 +91,13 @@ def test_a_lost_card_is_told_and_comes_back(run):
 
 
 def test_fallback_to_the_cpu_leaves_the_card_cold(run):
-    """The card has nothing to do, the CPU all of it, and it is far slower."""
+    """The card has nothing to do and its memory is free; the CPU does all."""
     card, cpu = run("gamer"), run("gamer", frozenset({"cpu-fallback"}))
     on_card, on_cpu = card.go(60), cpu.go(60)
 
     assert on_cpu["fleet_gpu_utilization_ratio", "0"] == 0
     assert on_cpu["fleet_gpu_memory_used_bytes", "0"] < on_card["fleet_gpu_memory_used_bytes", "0"]
     assert on_cpu["fleet_cpu_utilization_ratio",] > 0.5
-    assert cpu.machine.tokens_per_second < 0.2 * card.machine.tokens_per_second
 
 
 @pytest.mark.parametrize("kind", ["gamer", "desktop", "laptop"])
@@ -121,15 +120,6 @@ def test_a_filling_disk_leaves_three_percent(run):
 
     assert filled < 0.05
     assert one.go(10)[free] / one.value(*total) > 0.2
-
-
-def test_a_slow_model_writes_at_a_fifth(run):
-    """Of its speed, whatever else slows it."""
-    machine = run("gamer").machine
-    usual = machine.tokens_per_second
-    machine.faults = frozenset({"slow-model"})
-
-    assert machine.tokens_per_second == pytest.approx(usual / 5)
 
 
 def test_a_skewed_clock_is_ahead(run):

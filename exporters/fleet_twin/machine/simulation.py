@@ -1,15 +1,14 @@
 """
 The state of one simulated machine, moved on by the twin each second.
 
-Sensors read it, the model server tells it what it writes and asks it how fast it may. Seeded: the
-same steps give the same machine.
+Sensors read it; the model server asks it how fast it may write. Seeded: the same steps give the
+same machine.
 """
 
 from __future__ import annotations
 
 import math
 import random
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,10 +28,8 @@ LOAD_BYTES_PER_SECOND = 1.5 * GIB  # of a model from disk into memory
 GAME_MEMORY_BYTES, GAME_VRAM_BYTES = 7 * GIB, int(5.5 * GIB)
 WORK_MEMORY_BYTES = 3 * GIB
 DESKTOP_VRAM_BYTES = int(0.6 * GIB)
-CPU_SPEED_RATIO = 0.12  # of a graphics card's tokens, when the CPU must do it
-SLOW_RATIO = 0.2
 SKEW_SECONDS = 90.0
-LOAD_SECONDS = 6.0  # over which tokens are averaged into a load
+LOAD_SECONDS = 4.0  # over which what the model server does becomes a load
 DRIFT_SECONDS = 20.0  # over which background load wanders
 
 
@@ -48,7 +45,7 @@ class CpuTimes:
 
 @dataclass
 class Machine:
-    """One machine. `advance` moves it on; everything else only reads, but for `add_tokens`."""
+    """One machine. `advance` moves it on; everything else only reads."""
 
     place: Place
     owner: Owner
@@ -75,8 +72,6 @@ class Machine:
     model_used_at: float = float("-inf")
     now: float | None = None
     _drift: float = 0.0
-    _tokens: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
     _dice: random.Random = field(default_factory=random.Random)
 
     @property
@@ -107,30 +102,25 @@ class Machine:
 
     @property
     def tokens_per_second(self) -> float:
-        """How fast the model server may write now, at a short context."""
+        """How fast the model server may write now; it slows itself down where a fault says so."""
         kind, chip = self.kind, self.cards[0] if self.computes_on_card else self.cpu
-        speed = kind.tokens_per_second * chip.clock_ratio
-        if kind.cards and not self.computes_on_card:
-            speed *= CPU_SPEED_RATIO
-        if self.has(faults.SLOW_MODEL):
-            speed *= SLOW_RATIO
-        return speed * {"away": 1.0, "work": 0.85, "game": 0.3}[self.doing]
+        share = {"away": 1.0, "work": 0.85, "game": 0.3}[self.doing]
+        return kind.tokens_per_second * chip.clock_ratio * share
 
-    def add_tokens(self, tokens: int) -> None:
-        """Tell that the model server has written so many tokens; from any thread."""
-        with self._lock:
-            self._tokens += tokens
+    def advance(self, now: float, local: datetime, busy: float = 0.0, tokens: int = 0) -> None:
+        """
+        Move on to `now` (monotonic seconds); `local` is the time on the wall.
 
-    def advance(self, now: float, local: datetime) -> None:
-        """Move on to `now` (monotonic seconds); `local` is the time on the wall."""
+        Since the last step the model server was busy with a share of its slots, and has written
+        so many tokens.
+        """
         seconds = 0.0 if self.now is None else max(0.0, now - self.now)
         self.now = now
         wall = local.timestamp()
         self._look_around(now, local, wall)
-        tokens = self._take_tokens()
-        if tokens:
+        if busy:
             self.model_used_at = now
-        self._load(tokens, seconds)
+        self._load(busy, seconds)
         self._heat(seconds)
         self._fill_memory(seconds)
         self.traffic.advance(self.kind, self.doing, tokens, seconds, self._dice)
@@ -149,30 +139,22 @@ class Machine:
         is_weak = weather.decide_weak_supply(seed, wall) and self.cpu_load > 0.5
         self.has_weak_supply = self.has(faults.UNDER_VOLTAGE) or (kind.is_raspberry and is_weak)
 
-    def _take_tokens(self) -> int:
-        with self._lock:
-            tokens, self._tokens = self._tokens, 0
-        return tokens
-
-    def _load(self, tokens: int, seconds: float) -> None:
+    def _load(self, busy: float, seconds: float) -> None:
         """Decide how busy CPU and cards are."""
         if seconds <= 0:
             return
-        full = max(self.tokens_per_second, 0.1)
-        share = 1.0 - math.exp(-seconds / LOAD_SECONDS)
-        rate = min(1.0, tokens / (full * seconds))
-        self.model_load += (rate - self.model_load) * share
+        self.model_load += (busy - self.model_load) * (1.0 - math.exp(-seconds / LOAD_SECONDS))
         wander = min(1.0, seconds / DRIFT_SECONDS)
         self._drift += -self._drift * wander + self._dice.gauss(0.0, 0.35) * math.sqrt(wander)
         load = {"away": 0.03, "work": 0.20, "game": 0.42}[self.doing] * math.exp(self._drift)
         on_card = self.computes_on_card
-        load += self.model_load * (0.07 if on_card else 0.88)
-        self.cpu_load = min(0.99, max(0.005, load))
+        of_model = self.model_load * (0.07 if on_card else 0.88)
+        self.cpu_load = max(0.005, 1.0 - (1.0 - min(0.95, load)) * (1.0 - of_model))
         for index in range(len(self.kind.cards)):
-            busy = self.model_load * 0.93 / (1 if len(self.kind.cards) == 1 else 1.6)
-            busy = busy if on_card else 0.0
-            busy += {"away": 0.0, "work": 0.04, "game": 0.92}[self.doing] * (index == 0)
-            self.card_loads[index] = min(0.99, busy * self._dice.uniform(0.95, 1.0))
+            drawn = self.model_load * 0.93 / (1 if len(self.kind.cards) == 1 else 1.6)
+            drawn = drawn if on_card else 0.0
+            drawn += {"away": 0.0, "work": 0.04, "game": 0.92}[self.doing] * (index == 0)
+            self.card_loads[index] = min(0.99, drawn * self._dice.uniform(0.95, 1.0))
         for index, window in enumerate((60.0, 300.0, 900.0)):
             target = self.cpu_load * self.kind.cores
             gain = 1.0 - math.exp(-seconds / window)

@@ -23,7 +23,7 @@ from fleet_exporters.errors import ExporterError
 from fleet_exporters.sinks.page.request import HEAD_END, HEAD_MAX, Request, parse, render_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fleet_exporters.sinks.page.prometheus import Exposition, Page
 
@@ -85,15 +85,17 @@ class Handler(StreamRequestHandler):
     def _answer(self, request: Request) -> None:
         """Answer /metrics and /healthz."""
         keeps_open = request.keeps_open
-        if request.path not in (b"/metrics", b"/healthz"):
+        folder, _, name = request.path.rpartition(b"/")
+        exposition = self.server.find_exposition(folder)
+        if exposition is None or name not in (b"metrics", b"healthz"):
             text = b"not found; there are /metrics and /healthz\n"
             self._send(HTTPStatus.NOT_FOUND, text, keeps_open=keeps_open)
             return
-        page = self.server.fresh_page()
+        page = self.server.fresh_page(exposition)
         if page is None:
             text = b"readings are stale: the tick hangs\n"
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, text, keeps_open=keeps_open)
-        elif request.path == b"/healthz":
+        elif name == b"healthz":
             self._send(HTTPStatus.OK, b"ok\n", keeps_open=keeps_open)
         elif request.takes_gzip:
             self._send(HTTPStatus.OK, page.gzipped, is_gzip=True, keeps_open=keeps_open)
@@ -119,13 +121,14 @@ class Server(ThreadingTCPServer):
     def __init__(
         self,
         address: tuple[str, int],
-        exposition: Exposition,
+        expositions: Mapping[bytes, Exposition],
         tick_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
+        """Serve each exposition at /metrics below its path."""
         self.address_family = AF_INET6 if ":" in address[0] else AF_INET
-        self._exposition = exposition
+        self._expositions = expositions
         self._stale_after = STALE_TICKS * tick_seconds
         self._clock = clock
         self._is_ended = False
@@ -165,9 +168,13 @@ class Server(ThreadingTCPServer):
                 "request failed", extra={"client": client_address}
             )
 
-    def fresh_page(self) -> Page | None:
+    def find_exposition(self, folder: bytes) -> Exposition | None:
+        """Return what is served below a path; the machine's own is at the empty one."""
+        return self._expositions.get(folder)
+
+    def fresh_page(self, exposition: Exposition) -> Page | None:
         """Return the page, or None while readings are missing or too old to be shown as now."""
-        page = self._exposition.page()
+        page = exposition.page()
         if page is None or self._clock() - page.read_at > self._stale_after:
             return None
         return page
