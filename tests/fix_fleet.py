@@ -53,7 +53,8 @@ DELETE FROM telemetry.storage;
 DELETE FROM control.alerts; DELETE FROM control.audit; DELETE FROM control.sessions;
 DELETE FROM control.tokens; DELETE FROM control.users;
 DELETE FROM fleet.nodes WHERE node NOT IN ('alpha', 'beta');
-UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, is_expected = true,
+UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, given_class = NULL,
+  vram_bytes = NULL, is_expected = true,
   llm_circuit_opened_at = NULL,  roles = '{generate,quality}', worker_state = 'stopped';
 UPDATE fleet.state SET state = 'running', leader_id = NULL, leader_until = NULL, leader_epoch = 0;
 RESET session_replication_role;

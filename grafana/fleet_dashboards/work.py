@@ -21,7 +21,8 @@ from fleet_dashboards.panels import (
 # Open jobs as they will be worked off, then the latest others.
 QUEUE_ORDER = (
     "finished_at IS NOT NULL, CASE WHEN finished_at IS NULL THEN -priority END, "
-    "CASE WHEN finished_at IS NULL THEN rank ELSE -rank END"
+    "CASE WHEN finished_at IS NULL THEN rank END, "
+    "CASE WHEN finished_at IS NULL THEN created_at END, created_at DESC"
 )
 NO_MASTER = "no master leads"
 

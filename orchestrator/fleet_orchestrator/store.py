@@ -162,9 +162,9 @@ class Store:
                 logger.warning("The database is away; trying again.")
                 time.sleep(RETRY_SECONDS)
 
-    def claim(self) -> Task | None:
-        """Lease the next task of the queue."""
-        rows = self.rows("SELECT * FROM fleet.claim_tasks(%s, 1)", self.worker_id)
+    def claim(self, model: str | None = None) -> Task | None:
+        """Lease the next task of the queue that this node, with this model, is for."""
+        rows = self.rows("SELECT * FROM fleet.claim_tasks(%s, 1, %s)", self.worker_id, model)
         return Task(**rows[0]) if rows else None
 
     def start(self, task: Task, prompt_id: int, persona: dict[str, Any]) -> Start:

@@ -107,7 +107,7 @@ class Worker:
         if self.circuit.is_open:
             self.ask_canary(store)
             return
-        task = store.claim()
+        task = store.claim(self.endpoint.model)
         if task is None:
             if store.has_open_failures():
                 self.ask_canary(store)

@@ -112,10 +112,24 @@ class Run:
         for sql in (*UPKEEP.values(), "SELECT fleet.fold_counts()"):
             self.fleet.rows(sql, user="fleet_master")
 
-    def do_cancel(self):
-        jobs = self.fleet.rows(
-            "SELECT job_id FROM fleet.jobs WHERE state IN ('pending', 'running') ORDER BY rank"
+    def jobs(self, states):
+        return self.fleet.rows(
+            "SELECT job_id FROM fleet.jobs WHERE state = ANY (%s::fleet.job_state[])"
+            " ORDER BY created_at",
+            list(states),
         )
+
+    def do_steer(self):
+        for job in self.take(self.jobs(("pending", "running"))):
+            steer = ("pause_job(%s)", "resume_job(%s)", "move_job(%s, 'first')")
+            self.fleet.rows(f"SELECT fleet.{self.chance.choice(steer)}", job["job_id"])
+
+    def do_retry(self):
+        for job in self.take(self.jobs(("running", "done", "failed"))):
+            self.fleet.rows("SELECT fleet.retry_job(%s)", job["job_id"])
+
+    def do_cancel(self):
+        jobs = self.jobs(("pending", "running"))
         if self.chance.random() < 0.2:
             for job in self.take(jobs):
                 self.fleet.rows("SELECT fleet.cancel_job(%s)", job["job_id"])
@@ -146,7 +160,7 @@ def test_counts_equal_what_there_is(fleet, seed):
             for name in COUNTED:
                 kept, there = read(fleet, name)
                 assert kept == there
-    fleet.submit()
+    fleet.submit(priority=9)
     fleet.claim_one().fail()
     fleet.decide(can_write=True)
     fleet.rows("SELECT fleet.cancel_job(%s)", fleet.submit())

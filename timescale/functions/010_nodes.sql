@@ -53,12 +53,33 @@ COMMENT ON FUNCTION fleet.current_node() IS 'The node whose login calls; an erro
 CREATE OR REPLACE FUNCTION fleet.heartbeat(
   p_agent_version text, p_worker_state text, p_settings_version bigint
 ) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_node text := fleet.current_node();
 BEGIN
-  UPDATE fleet.nodes SET last_heartbeat_at = clock_timestamp(), agent_version = p_agent_version,
-    worker_state = p_worker_state, settings_version = p_settings_version
-  WHERE node = fleet.current_node();
+  UPDATE fleet.nodes n SET last_heartbeat_at = clock_timestamp(), agent_version = p_agent_version,
+    worker_state = p_worker_state, settings_version = p_settings_version,
+    -- A card that is lost for a while says nothing of its memory.
+    vram_bytes = coalesce((SELECT max(g.memory_total_bytes) FROM telemetry.gpu g
+      WHERE g.node = v_node AND g.time BETWEEN now() - interval '1 minute' AND now() + interval '10 seconds'), n.vram_bytes)
+  WHERE n.node = v_node;
 END $$;
-COMMENT ON FUNCTION fleet.heartbeat(text, text, bigint) IS 'The node agent says that it lives, what its worker does and which settings it runs.';
+COMMENT ON FUNCTION fleet.heartbeat(text, text, bigint) IS 'The node agent says that it lives, what its worker does and which settings it runs; notes its largest GPU.';
+
+CREATE OR REPLACE FUNCTION fleet.set_node_class(p_node text, p_class text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF p_class !~ '^[a-z0-9][a-z0-9_-]{0,39}$' THEN
+    RAISE EXCEPTION '% is no class of machines', quote_literal(left(p_class, 100)) USING ERRCODE = 'check_violation',
+      HINT = 'Use up to 40 lower-case letters, digits, - and _, such as gaming-pc; NULL goes back to gpu or cpu.';
+  END IF;
+  UPDATE fleet.nodes n SET given_class = p_class WHERE n.node = p_node AND n.removed_at IS NULL;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no node %', p_node USING ERRCODE = 'no_data_found', HINT = 'See analytics.nodes.';
+  END IF;
+  PERFORM pg_notify('fleet_work', 'class');
+END $$;
+COMMENT ON FUNCTION fleet.set_node_class(text, text) IS
+  'Say what kind of machine it is, for jobs that are for one kind; NULL: gpu or cpu, by what it has. Errors: no such node, no class.';
 
 CREATE OR REPLACE FUNCTION fleet.bump_counter(
   p_node text, p_name text, p_labels jsonb, p_by double precision

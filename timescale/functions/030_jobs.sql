@@ -1,7 +1,40 @@
--- Jobs: submit, split into tasks, cancel, settle.
+-- Jobs: submit, split into tasks, settle. What people do with them meanwhile stands in 032_steer_jobs.sql.
+CREATE OR REPLACE FUNCTION fleet.check_priority(p_priority integer) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF p_priority IS NULL OR p_priority NOT BETWEEN 0 AND 10 THEN
+    RAISE EXCEPTION 'priority must be between 0 and 10, not %', p_priority USING ERRCODE = 'check_violation',
+      HINT = 'Higher is written first; 5 is usual.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION fleet.check_priority(integer) IS 'An error where it is no priority.';
+
+CREATE OR REPLACE FUNCTION fleet.next_place(p_job fleet.jobs) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+  SELECT p_job.place_offset + coalesce(
+    (SELECT t.place FROM fleet.tasks t WHERE t.job_id = p_job.job_id AND t.state = 'pending' ORDER BY t.place LIMIT 1),
+    CASE WHEN p_job.split < p_job.wanted THEN p_job.split + 1 END);
+$$;
+COMMENT ON FUNCTION fleet.next_place(fleet.jobs) IS
+  'Where the job stands among those that it shares with: the one with the lowest is served next; NULL where nothing waits.';
+
+CREATE OR REPLACE FUNCTION fleet.join_queue(p_job uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  -- What the others were given before is theirs; from now on all get the same.
+  UPDATE fleet.jobs j SET place_offset = j.place_offset - coalesce(fleet.next_place(j), j.place_offset) + coalesce((
+    SELECT min(fleet.next_place(o)) FROM fleet.jobs o
+    WHERE o.state IN ('pending', 'running') AND NOT o.is_paused AND o.job_id <> p_job
+      AND o.priority = j.priority AND o.rank = j.rank), 0)
+  WHERE j.job_id = p_job;
+$$;
+COMMENT ON FUNCTION fleet.join_queue(uuid) IS
+  'A job begins, or goes on, to share machines with the jobs of its priority and rank, at the place where they are now.';
+
+DROP FUNCTION IF EXISTS fleet.submit_job(text, integer, text, integer, integer, integer);
 CREATE OR REPLACE FUNCTION fleet.submit_job(
   p_scenario text, p_count integer, p_by text,
-  p_min_turns integer DEFAULT 6, p_max_turns integer DEFAULT 8, p_priority integer DEFAULT 5
+  p_min_turns integer DEFAULT 6, p_max_turns integer DEFAULT 8, p_priority integer DEFAULT 5,
+  p_model text DEFAULT NULL, p_node_class text DEFAULT NULL, p_vram_bytes_min bigint DEFAULT NULL
 ) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_mix jsonb;
@@ -25,17 +58,21 @@ BEGIN
     RAISE EXCEPTION 'turn limits must be 2 <= min_turns <= max_turns <= 40, not % and %', p_min_turns, p_max_turns
       USING ERRCODE = 'check_violation', HINT = 'Leave them out for 6 to 8 turns.';
   END IF;
-  IF p_priority NOT BETWEEN 0 AND 10 THEN
-    RAISE EXCEPTION 'priority must be between 0 and 10, not %', p_priority USING ERRCODE = 'check_violation',
-      HINT = 'Higher is written first; 5 is usual.';
+  PERFORM fleet.check_priority(p_priority);
+  IF p_model = '' OR p_node_class !~ '^[a-z0-9][a-z0-9_-]{0,39}$' OR p_vram_bytes_min <= 0 THEN
+    RAISE EXCEPTION 'no machine can have model %, class % and % bytes of GPU memory',
+      quote_nullable(p_model), quote_nullable(p_node_class), coalesce(p_vram_bytes_min::text, 'any')
+      USING ERRCODE = 'check_violation', HINT = 'Leave out what does not matter; analytics.nodes shows what machines have.';
   END IF;
-  INSERT INTO fleet.jobs (mix, wanted, min_turns, max_turns, priority, seed, requested_by)
-  VALUES (v_mix, p_count, p_min_turns, p_max_turns, p_priority, (random() * 1e15)::bigint, p_by)
+  INSERT INTO fleet.jobs (mix, wanted, min_turns, max_turns, priority, seed, requested_by, model, node_class, vram_bytes_min)
+  VALUES (v_mix, p_count, p_min_turns, p_max_turns, p_priority, (random() * 1e15)::bigint, p_by,
+    p_model, p_node_class, p_vram_bytes_min)
   RETURNING job_id INTO v_job;
+  PERFORM fleet.join_queue(v_job);
   RETURN v_job;
 END $$;
-COMMENT ON FUNCTION fleet.submit_job(text, integer, text, integer, integer, integer) IS
-  'Order conversations of one scenario, or of all by weight (mixed). Errors: unknown scenario, count, turns or priority out of bounds.';
+COMMENT ON FUNCTION fleet.submit_job(text, integer, text, integer, integer, integer, text, text, bigint) IS
+  'Order conversations of one scenario, or of all by weight (mixed), for any machine or those with a model, of a class, with a GPU of so much memory. Errors: unknown scenario; count, turns, priority or machine out of bounds.';
 
 CREATE OR REPLACE FUNCTION fleet.submit_job_once(
   p_key text, p_scenario text, p_count integer, p_by text, p_min_turns integer, p_max_turns integer, p_priority integer
@@ -68,17 +105,22 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_job fleet.jobs;
   v_made integer := 0;
+  v_peers integer;
   v_now integer;
 BEGIN
   FOR v_job IN
     SELECT * FROM fleet.jobs j WHERE j.state IN ('pending', 'running') AND j.split < j.wanted
-    ORDER BY j.priority DESC, j.rank FOR NO KEY UPDATE SKIP LOCKED
+    ORDER BY j.priority DESC, j.rank, j.created_at, j.job_id FOR NO KEY UPDATE SKIP LOCKED
   LOOP
     EXIT WHEN v_made >= p_limit;
-    v_now := least(v_job.wanted - v_job.split, p_limit - v_made);
+    -- Of a priority and rank all get the same, and the later ones what those before did not need.
+    SELECT count(*) INTO v_peers FROM fleet.jobs o
+    WHERE o.state IN ('pending', 'running') AND o.split < o.wanted AND o.priority = v_job.priority AND o.rank = v_job.rank
+      AND (o.created_at, o.job_id) >= (v_job.created_at, v_job.job_id);
+    v_now := least(v_job.wanted - v_job.split, ceil((p_limit - v_made)::numeric / v_peers));
     -- Golden-ratio steps visit the cumulated weights evenly, so that also a short job has its mix.
-    INSERT INTO fleet.tasks (job_id, position, scenario, seed)
-    SELECT v_job.job_id, p.position,
+    INSERT INTO fleet.tasks (job_id, position, place, scenario, seed)
+    SELECT v_job.job_id, p.position, p.position,
       (SELECT w.scenario FROM (
          SELECT m.key AS scenario, sum(m.value::double precision) OVER (ORDER BY m.key) AS upper,
            sum(m.value::double precision) OVER () AS total
@@ -97,31 +139,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fleet.split_jobs(integer) IS 'Make at most p_limit tasks out of open jobs, in queue order; returns how many.';
 
-CREATE OR REPLACE FUNCTION fleet.cancel_job(p_job uuid) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  v_state fleet.job_state;
-  v_cancelled integer;
-BEGIN
-  -- NO KEY: finish_task's foreign key must not wait for us while we wait for its task.
-  SELECT j.state INTO v_state FROM fleet.jobs j WHERE j.job_id = p_job FOR NO KEY UPDATE;
-  IF v_state IS NULL THEN
-    RAISE EXCEPTION 'no job %', p_job USING ERRCODE = 'no_data_found', HINT = 'See analytics.jobs.';
-  ELSIF v_state NOT IN ('pending', 'running') THEN
-    RAISE EXCEPTION 'job % is already %', p_job, v_state USING ERRCODE = 'object_not_in_prerequisite_state';
-  END IF;
-  UPDATE fleet.tasks SET state = 'cancelled', lease_until = NULL, finished_at = now()
-  WHERE job_id = p_job AND state IN ('pending', 'claimed', 'running');
-  GET DIAGNOSTICS v_cancelled = ROW_COUNT;
-  UPDATE fleet.jobs SET state = 'cancelled', finished_at = now() WHERE job_id = p_job;
-  PERFORM pg_notify('fleet_work', 'cancelled');
-  RETURN v_cancelled;
-END $$;
-COMMENT ON FUNCTION fleet.cancel_job(uuid) IS
-  'End a job; its open tasks are cancelled, running conversations are dropped by their workers. Errors: no such job, already ended.';
-
 CREATE OR REPLACE FUNCTION fleet.settle_jobs() RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   v_job uuid;
   v_settled integer := 0;
@@ -134,7 +153,8 @@ BEGIN
     UPDATE fleet.jobs j SET finished_at = now(), state = CASE
       WHEN EXISTS (SELECT FROM fleet.conversations c WHERE c.job_id = v_job) THEN 'done' ELSE 'failed' END::fleet.job_state
     WHERE j.job_id = v_job AND j.state = 'running'
-      AND NOT EXISTS (SELECT FROM fleet.tasks t WHERE t.job_id = v_job AND t.state IN ('pending', 'claimed', 'running'));
+      AND NOT EXISTS (SELECT FROM fleet.tasks t WHERE t.job_id = v_job AND t.state = 'pending')
+      AND NOT EXISTS (SELECT FROM fleet.tasks t WHERE t.job_id = v_job AND t.state IN ('claimed', 'running'));
     v_settled := v_settled + FOUND::integer;
   END LOOP;
   RETURN v_settled;

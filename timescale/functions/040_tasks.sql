@@ -1,39 +1,76 @@
 -- Tasks: claim under a lease, write turns, finish or give back; every writer is fenced by (worker, attempt).
-CREATE OR REPLACE FUNCTION fleet.claim_tasks(p_worker uuid, p_limit integer) RETURNS TABLE (
+DROP FUNCTION IF EXISTS fleet.claim_tasks(uuid, integer);
+CREATE OR REPLACE FUNCTION fleet.claim_tasks(p_worker uuid, p_limit integer, p_model text DEFAULT NULL) RETURNS TABLE (
   task_id uuid, attempt integer, scenario text, definition jsonb, seed bigint, min_turns integer, max_turns integer,
   persona jsonb, turns jsonb
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- By index, whatever statistics say: a plan made while the table was small would read all of a large one.
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
-  v_node text := fleet.current_node();
+  v_node fleet.nodes;
+  v_until timestamptz;
+  v_model text := p_model;
+  v_failed uuid[];
+  v_jobs uuid[];
+  v_job uuid;
+  v_turn integer;
+  v_part integer;
+  v_claimed uuid[];
+  v_tasks uuid[] := '{}';
 BEGIN
+  SELECT * INTO v_node FROM fleet.nodes n WHERE n.node = fleet.current_node();
   IF (SELECT s.state FROM fleet.state s) <> 'running' THEN
     RETURN;
   END IF;
+  IF v_model IS NULL THEN
+    SELECT m.model INTO v_model FROM fleet.node_models m WHERE m.node = v_node.node ORDER BY m.asked_at DESC LIMIT 1;
+  END IF;
+  v_until := clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', v_node.node));
+  -- What failed here waits until this node has shown that it can write, or for another node.
+  v_failed := ARRAY(SELECT f.task_id FROM fleet.task_failures f WHERE f.node = v_node.node AND f.counts IS NULL);
+  -- Jobs that share: of one priority and rank, those that were given least since they joined first.
+  FOR v_jobs IN
+    SELECT array_agg(j.job_id ORDER BY j.place_offset + first.place, j.created_at, j.job_id)
+    FROM fleet.jobs j CROSS JOIN LATERAL (
+      SELECT t.place FROM fleet.tasks t
+      WHERE t.job_id = j.job_id AND t.state = 'pending' AND t.task_id <> ALL (v_failed) ORDER BY t.place LIMIT 1) first
+    WHERE j.state IN ('pending', 'running') AND NOT j.is_paused
+      AND (j.model IS NULL OR j.model = v_model) AND (j.node_class IS NULL OR j.node_class = v_node.node_class)
+      AND (j.vram_bytes_min IS NULL OR j.vram_bytes_min <= v_node.vram_bytes)
+    GROUP BY j.priority, j.rank ORDER BY j.priority DESC, j.rank
+  LOOP
+    v_turn := 0;
+    -- Twice: at first each its part, then what the others did not need.
+    FOREACH v_job IN ARRAY v_jobs || v_jobs LOOP
+      v_part := p_limit - cardinality(v_tasks);
+      EXIT WHEN v_part <= 0;
+      IF v_turn < cardinality(v_jobs) THEN
+        v_part := ceil(v_part::numeric / (cardinality(v_jobs) - v_turn));
+      END IF;
+      v_turn := v_turn + 1;
+      v_claimed := ARRAY(
+        SELECT t.task_id FROM fleet.tasks t WHERE t.job_id = v_job AND t.state = 'pending' AND t.task_id <> ALL (v_failed)
+        ORDER BY t.place LIMIT v_part FOR UPDATE SKIP LOCKED);
+      UPDATE fleet.tasks t SET state = 'claimed', attempt = t.attempt + 1, node = v_node.node, worker_id = p_worker,
+        claimed_at = clock_timestamp(), error = NULL, lease_until = v_until
+      WHERE t.task_id = ANY (v_claimed);
+      v_tasks := v_tasks || v_claimed;
+    END LOOP;
+    EXIT WHEN cardinality(v_tasks) >= p_limit;
+  END LOOP;
   RETURN QUERY
-  WITH next AS (
-    SELECT t.task_id FROM fleet.tasks t JOIN fleet.jobs j USING (job_id)
-    WHERE t.state = 'pending' AND j.state IN ('pending', 'running') AND NOT j.is_paused
-      -- What failed here waits until this node has shown that it can write, or for another node.
-      AND NOT EXISTS (SELECT FROM fleet.task_failures f
-                      WHERE f.task_id = t.task_id AND f.node = v_node AND f.counts IS NULL)
-    ORDER BY j.priority DESC, j.rank, t.position LIMIT p_limit FOR UPDATE OF t SKIP LOCKED
-  ), claimed AS (
-    UPDATE fleet.tasks t SET state = 'claimed', attempt = t.attempt + 1, node = v_node, worker_id = p_worker,
-      claimed_at = clock_timestamp(), error = NULL,
-      lease_until = clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', v_node))
-    FROM next WHERE t.task_id = next.task_id RETURNING t.*
-  )
-  SELECT c.task_id, c.attempt, c.scenario, s.definition, c.seed, j.min_turns, j.max_turns, c.persona,
+  SELECT t.task_id, t.attempt, t.scenario, s.definition, t.seed, j.min_turns, j.max_turns, t.persona,
     coalesce((SELECT jsonb_agg(jsonb_build_object('speaker', u.speaker, 'text', u.text) ORDER BY u.position)
-              FROM fleet.turns u WHERE u.task_id = c.task_id), '[]')
-  FROM claimed c JOIN fleet.jobs j USING (job_id) JOIN fleet.scenarios s ON s.scenario = c.scenario
-  ORDER BY j.priority DESC, j.rank, c.position;
+              FROM fleet.turns u WHERE u.task_id = t.task_id), '[]')
+  FROM unnest(v_tasks) WITH ORDINALITY AS c(task_id, number) JOIN fleet.tasks t USING (task_id)
+    JOIN fleet.jobs j USING (job_id) JOIN fleet.scenarios s ON s.scenario = t.scenario
+  ORDER BY c.number;
 END $$;
-COMMENT ON FUNCTION fleet.claim_tasks(uuid, integer) IS
-  'Lease up to p_limit tasks in queue order, with the turns that an earlier attempt stored; none while the fleet is paused, none that failed at this node since it last showed that it can write.';
+COMMENT ON FUNCTION fleet.claim_tasks(uuid, integer, text) IS
+  'Lease up to p_limit tasks, with the turns that an earlier attempt stored: by priority, then rank, then in equal parts, then age of the job. Only of jobs that this node fits, by p_model or the model that it told of last. None while the fleet is paused, none that failed at this node since it last showed that it can write.';
 
 CREATE OR REPLACE FUNCTION fleet.hold_task(p_task uuid, p_worker uuid, p_attempt integer) RETURNS fleet.tasks
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   v_task fleet.tasks;
 BEGIN
@@ -78,7 +115,7 @@ END $$;
 COMMENT ON FUNCTION fleet.store_turn(uuid, uuid, integer, integer, text, text) IS 'Keep a turn as a checkpoint; a repeated call changes nothing.';
 
 CREATE OR REPLACE FUNCTION fleet.extend_lease(p_worker uuid, p_tasks uuid[]) RETURNS SETOF uuid
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
   UPDATE fleet.tasks t
   SET lease_until = clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', t.node))
   WHERE t.task_id = ANY (p_tasks) AND t.worker_id = p_worker AND t.node = fleet.current_node()
@@ -198,7 +235,7 @@ COMMENT ON FUNCTION fleet.take_back_task(fleet.tasks, text, text) IS
   'A task back to pending whose holder did not give it back itself; each is an event.';
 
 CREATE OR REPLACE FUNCTION fleet.return_own_tasks(p_worker uuid) RETURNS integer
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
   SELECT count(fleet.take_back_task(held, 'worker_died', 'the worker died'))::integer
   FROM (SELECT t.* FROM fleet.tasks t WHERE t.node = fleet.current_node() AND t.worker_id <> p_worker
         AND t.state IN ('claimed', 'running') ORDER BY t.scenario FOR UPDATE SKIP LOCKED) AS held;
@@ -206,7 +243,7 @@ $$;
 COMMENT ON FUNCTION fleet.return_own_tasks(uuid) IS 'A starting worker gives back what an earlier worker of its node held.';
 
 CREATE OR REPLACE FUNCTION fleet.sweep_tasks() RETURNS integer
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
   SELECT count(CASE
     WHEN lost.lease_until > pg_postmaster_start_time()
     THEN fleet.take_back_task(lost, 'lease_ended', 'the lease ended without a result')
@@ -243,7 +280,8 @@ BEGIN
     v_task.failures := v_task.failures + v_open;
     UPDATE fleet.tasks SET failures = v_task.failures WHERE task_id = v_task.task_id;
     IF v_task.state = 'pending' AND (v_task.failures >= v_limit OR EXISTS (
-        SELECT FROM fleet.task_failures f WHERE f.task_id = v_task.task_id AND f.counts AND f.node <> v_node)) THEN
+        SELECT FROM fleet.task_failures f WHERE f.task_id = v_task.task_id AND f.counts AND f.node <> v_node
+          AND f.attempt > v_task.forgiven_attempt)) THEN
       UPDATE fleet.tasks SET state = 'failed', finished_at = clock_timestamp() WHERE task_id = v_task.task_id;
       PERFORM fleet.bump_counter(v_node, 'fleet_conversations_total',
         jsonb_build_object('scenario', v_task.scenario, 'outcome', 'failed'), 1);

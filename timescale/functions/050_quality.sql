@@ -2,7 +2,7 @@
 CREATE OR REPLACE FUNCTION fleet.claim_judgements(p_worker uuid, p_limit integer) RETURNS TABLE (
   conversation_id uuid, scenario text, definition jsonb, persona jsonb, min_turns integer, max_turns integer,
   template text, turns jsonb
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
   PERFORM fleet.current_node();
   RETURN QUERY
@@ -75,7 +75,7 @@ COMMENT ON FUNCTION fleet.store_verdict(uuid, uuid, text, text, text, bytea, tex
   'unjudged -> accepted (p_reason NULL and no accepted twin) or rejected with one reason; scrubbed texts in turn order. A repeated call returns the first verdict.';
 
 CREATE OR REPLACE FUNCTION fleet.sweep_judgements() RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   v_conversation fleet.conversations;
   v_count integer := 0;

@@ -12,7 +12,8 @@ SELECT n.node,
   (SELECT coalesce(sum(r.completion_tokens), 0) / 60.0 FROM telemetry.llm_requests r
    WHERE r.node = n.node AND r.time > now() - interval '60 seconds')::double precision AS tokens_per_second,
   coalesce(c.unjudged + c.accepted + c.rejected, 0) AS jobs_done,
-  n.worker_state, n.llm_circuit_opened_at, m.model, m.continuation, n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
+  n.worker_state, n.llm_circuit_opened_at, m.model, m.continuation, n.node_class, n.vram_bytes,
+  n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
 FROM fleet.nodes n
 LEFT JOIN fleet.node_counts c USING (node)
 LEFT JOIN LATERAL (
@@ -31,13 +32,16 @@ WITH recent AS (
           ORDER BY finished_at DESC LIMIT 51) f) g
 ), counts AS MATERIALIZED (
   SELECT * FROM fleet.job_counts
+), open AS MATERIALIZED (
+  SELECT o.job_id, o.priority, o.rank, o.wanted - coalesce(c.done + c.failed + c.cancelled, 0) AS remaining
+  FROM fleet.jobs o LEFT JOIN counts c USING (job_id) WHERE o.state IN ('pending', 'running') AND NOT o.is_paused
+    AND (SELECT f.state FROM fleet.state f) = 'running'
 ), ahead AS (
-  SELECT j.job_id, j.remaining,
-    -- Jobs before this one in the queue are written first.
-    sum(j.remaining) OVER (ORDER BY j.priority DESC, j.rank) AS queued
-  FROM (SELECT o.job_id, o.priority, o.rank, o.wanted - coalesce(c.done + c.failed + c.cancelled, 0) AS remaining
-        FROM fleet.jobs o LEFT JOIN counts c USING (job_id) WHERE o.state IN ('pending', 'running') AND NOT o.is_paused
-          AND (SELECT f.state FROM fleet.state f) = 'running') j
+  -- Jobs before this one in the queue are written first; those that it shares with get as much as it does meanwhile.
+  SELECT j.job_id, j.remaining, sum(CASE WHEN o.priority = j.priority AND o.rank = j.rank
+    THEN least(o.remaining, j.remaining) ELSE o.remaining END) AS queued
+  FROM open j JOIN open o ON o.priority > j.priority OR (o.priority = j.priority AND o.rank <= j.rank)
+  GROUP BY j.job_id, j.remaining
 )
 SELECT j.job_id, CASE WHEN j.is_paused AND j.state IN ('pending', 'running') THEN 'paused' ELSE j.state::text END AS state,
   CASE WHEN (SELECT count(*) FROM jsonb_object_keys(j.mix)) = 1
@@ -48,7 +52,8 @@ SELECT j.job_id, CASE WHEN j.is_paused AND j.state IN ('pending', 'running') THE
   CASE WHEN r.gaps >= 3 AND a.remaining > 0 THEN now() + make_interval(secs => a.queued * r.mean) END AS eta_p50_at,
   CASE WHEN r.gaps >= 3 AND a.remaining > 0
        THEN now() + make_interval(secs => a.queued * r.mean + 1.2816 * sqrt(a.queued) * r.deviation) END AS eta_p90_at,
-  j.priority, j.rank, j.min_turns, j.max_turns, j.requested_by, j.created_at, j.finished_at
+  j.priority, j.rank, j.min_turns, j.max_turns, j.model, j.node_class, j.vram_bytes_min, j.requested_by, j.created_at,
+  j.finished_at
 FROM fleet.jobs j LEFT JOIN counts c USING (job_id) LEFT JOIN ahead a USING (job_id) CROSS JOIN recent r;
 
 CREATE VIEW analytics.tasks AS

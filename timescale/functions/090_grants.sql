@@ -39,7 +39,7 @@ TO fleet_exporter, fleet_worker, fleet_master, fleet_control;
 GRANT SELECT ON fleet.prompts TO fleet_worker;
 GRANT EXECUTE ON FUNCTION
   fleet.heartbeat(text, text, bigint), fleet.read_counters(), fleet.node_settings(),
-  fleet.claim_tasks(uuid, integer), fleet.start_task(uuid, uuid, integer, bigint, jsonb),
+  fleet.claim_tasks(uuid, integer, text), fleet.start_task(uuid, uuid, integer, bigint, jsonb),
   fleet.store_turn(uuid, uuid, integer, integer, text, text), fleet.extend_lease(uuid, uuid[]),
   fleet.finish_task(uuid, uuid, integer, text), fleet.release_task(uuid, uuid, integer, text, text),
   fleet.decide_failures(boolean), fleet.has_open_failures(), fleet.set_circuit(boolean, text), fleet.set_continuation(text, text),
@@ -62,7 +62,9 @@ GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes, fleet.jobs, fleet.task
 GRANT USAGE ON SCHEMA control TO fleet_control;
 GRANT SELECT ON control.users, control.sessions, control.tokens, control.audit, fleet.nodes, fleet.scenarios TO fleet_control;
 GRANT EXECUTE ON FUNCTION
-  fleet.submit_job(text, integer, text, integer, integer, integer), fleet.cancel_job(uuid),
+  fleet.submit_job(text, integer, text, integer, integer, integer, text, text, bigint), fleet.cancel_job(uuid),
+  fleet.pause_job(uuid), fleet.resume_job(uuid), fleet.set_job_priority(uuid, integer), fleet.move_job(uuid, text, uuid),
+  fleet.retry_job(uuid), fleet.set_node_class(text, text),
   fleet.submit_job_once(text, text, integer, text, integer, integer, integer),
   fleet.set_fleet_state(text, text, text), fleet.set_config(text, text, double precision, text, text),
   control.write_audit(text, text, text, text, text, text, text, inet), control.verify_audit(),
