@@ -25,6 +25,7 @@ from fleet_control_api.routes import (
     auth,
     buttons,
     documents,
+    events,
     exports,
     fleet,
     health,
@@ -53,8 +54,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    health, auth, passwords, users, sessions, tokens, jobs, nodes, fleet, audit, exports, sd,
-    metrics, runbooks, documents, buttons,
+    health, auth, passwords, users, sessions, tokens, jobs, nodes, fleet, audit, events, exports,
+    sd, metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -7,6 +7,8 @@ One process, threads, loopback by default. Read by gunicorn itself.
 from __future__ import annotations
 
 import os
+import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,7 +47,22 @@ logconfig_dict = {
         },
     },
 }
+RECEIVE_SECONDS, SEND_SECONDS = 10, 60
 _writers: list[SummaryWriter] = []  # the one of this worker process
+
+
+def when_ready(server: Any) -> None:
+    """
+    Bound how long one client can hold a thread: connections inherit it from their listener.
+
+    Python's own time-outs would not do, since gunicorn makes each connection block.
+    """
+    for listener in server.LISTENERS:
+        for option, seconds in (
+            (socket.SO_RCVTIMEO, RECEIVE_SECONDS),
+            (socket.SO_SNDTIMEO, SEND_SECONDS),
+        ):
+            listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
 
 
 def post_worker_init(worker: Any) -> None:

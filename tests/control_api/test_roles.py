@@ -48,6 +48,7 @@ TABLE = {
     ("POST", "/fleet/resume"): CHANGERS,
     ("GET", "/audit"): READERS,
     ("GET", "/exports/lex"): READERS,
+    ("GET", "/events"): READERS,
     ("GET", "/sd/nodes"): {"sd"},
     ("GET", "/metrics"): {"metrics", "admin"},
     ("GET", "/runbooks/<alert>"): EVERYBODY,

@@ -9,7 +9,7 @@ BEGIN
       v_level.table_name,
       (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
        WHERE a.attrelid = format('telemetry.%I', v_level.table_name)::regclass AND a.attnum > 0 AND NOT a.attisdropped
-         AND a.attname NOT IN ('request_id', 'event_id')),
+         AND a.attname NOT IN ('request_id', 'event_id', 'told_in')),
       v_level.keep);
     IF v_level.rollup IS NOT NULL THEN
       EXECUTE format('CREATE VIEW analytics.%1$I AS SELECT * FROM telemetry.%1$I WHERE time > now() - interval ''30 days''',

@@ -76,6 +76,7 @@ GRANT EXECUTE ON FUNCTION
   control.create_user(text, control.role, text), control.edit_user(text, integer, control.role, boolean),
   control.set_password(text, text, uuid), control.invite_user(text, bytea, text, interval),
   control.accept_invitation(bytea, text), control.create_token(text, bytea, text, text, interval), control.revoke_token(uuid),
+  control.event_horizon(), control.read_events(bigint, uuid, integer),
   control.find_answer(text, text, text, text, bytea), control.keep_answer(text, text, text, text, bytea, jsonb)
 TO fleet_control;
 

@@ -51,6 +51,7 @@ class SummaryWriter:
                 write_ended(self._services)
             except Exception:  # the thread must live on: nobody would notice its absence
                 log.exception("audit summaries could not be written")
+        self._services.ending.set()
         # The program is ending; requests that still run may outlast this thread.
         write_all(self._services)
 

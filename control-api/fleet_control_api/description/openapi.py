@@ -186,7 +186,7 @@ def render_parameters(place: str, model: type[BaseModel], schemas: Json) -> list
             "description": field.get("description", ""),
             "schema": _as_parameter(field),
         }
-        for name, field in schema["properties"].items()
+        for name, field in schema.get("properties", {}).items()
     ]
 
 

@@ -72,11 +72,12 @@ def reads(  # noqa: PLR0913 - all that a route may declare
     scopes: tuple[str, ...] = (),
     path: type[Request] | None = None,
     query: type[Request] | None = None,
+    headers: type[Request] | None = None,
     errors: tuple[type[ApiError], ...] = (),
 ) -> Callable[[View], View]:
     """The role, or a token of one of the scopes, may read it."""
     access = Access(role, frozenset(scopes))
-    return _guard(Route(access, answer, path=path, query=query, errors=errors))
+    return _guard(Route(access, answer, path=path, query=query, headers=headers, errors=errors))
 
 
 def changes(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import closing
-from itertools import chain
 from typing import TYPE_CHECKING
 
-import psycopg
 from flask import Blueprint, Response, request
 
 from fleet_control_api.exports.lex import stream_archive
 from fleet_control_api.permissions.roles import reads
 from fleet_control_api.routes.jobs import list_scenarios, load_job
-from fleet_control_api.service.context import STREAMS_MAX, Services, services
-from fleet_control_api.service.errors import InvalidError, NotFoundError, UnavailableError
+from fleet_control_api.routes.streams import answer_stream
+from fleet_control_api.service.context import Services, services
+from fleet_control_api.service.errors import InvalidError, NotFoundError
 from fleet_control_api.values.arguments import parse_query
 from fleet_control_api.values.exports import ExportFilter
 
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from fleet_timescale.connection import Connection
-
-log = logging.getLogger(__name__)
 
 blueprint = Blueprint("exports", __name__, url_prefix="/exports")
 
@@ -36,22 +32,8 @@ def export_lex() -> Response:
     wanted = parse_query(ExportFilter, request.args.items(multi=True))
     with services().database.transaction() as connection:
         _check_filters(connection, wanted.job, wanted.scenario)
-    running = services()
-    if not running.streams.acquire(blocking=False):
-        raise UnavailableError(
-            f"{STREAMS_MAX} streams are running", remedy="Try again later.", retry_seconds=30
-        )
-    pieces = _read_pieces(running, wanted.job, wanted.scenario)
-    try:
-        first = next(
-            pieces
-        )  # a database that is down is still a 503 here, later it is a cut stream
-    except BaseException:
-        running.streams.release()
-        raise
-    response = Response(chain([first], pieces), mimetype="application/zip")
-    # One callback: what one of several raises would skip the others.
-    response.call_on_close(lambda: _end(running, pieces))
+    pieces = _read_pieces(services(), wanted.job, wanted.scenario)
+    response = answer_stream(pieces, "application/zip")
     response.headers["Content-Disposition"] = 'attachment; filename="lex.zip"'
     return response
 
@@ -63,17 +45,6 @@ def _read_pieces(running: Services, job: UUID | None, scenario: str | None) -> G
         closing(stream_archive(connection, job, scenario)) as archive,
     ):
         yield from (piece for piece in archive if piece)
-
-
-def _end(running: Services, pieces: Generator[bytes]) -> None:
-    """Give back the connection and the place of a stream, also when its session is gone."""
-    try:
-        pieces.close()
-    except psycopg.Error as exc:
-        # Nobody is left to answer: the client has gone, or has seen the stream break off.
-        log.warning("an export ended without its database session", extra={"error": str(exc)})
-    finally:
-        running.streams.release()
 
 
 def _check_filters(connection: Connection, job: UUID | None, scenario: str | None) -> None:

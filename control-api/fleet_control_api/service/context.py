@@ -6,7 +6,8 @@ Made once by the application factory and found through the running app.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app, g, request
@@ -47,6 +48,7 @@ class Services:
     refreshes: RateLimit
     debounce: Debounce[Done[Any]]
     streams: BoundedSemaphore
+    ending: Event = field(default_factory=Event)  # set when the program ends: streams end as well
 
 
 def services() -> Services:
