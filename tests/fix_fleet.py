@@ -39,7 +39,7 @@ SET session_replication_role = replica;  -- also rows that a trigger or a foreig
 DELETE FROM fleet.task_failures; DELETE FROM fleet.node_models; DELETE FROM fleet.turn_tries;
 DELETE FROM fleet.rejections; DELETE FROM fleet.grades; DELETE FROM fleet.turns;
 DELETE FROM fleet.conversations; DELETE FROM fleet.tasks; DELETE FROM fleet.jobs;
-DELETE FROM fleet.node_counters; DELETE FROM fleet.config;
+DELETE FROM fleet.node_counters; DELETE FROM fleet.config; DELETE FROM fleet.commands;
 DELETE FROM fleet.count_changes; DELETE FROM fleet.job_totals; DELETE FROM fleet.node_totals;
 DELETE FROM fleet.scenario_totals; DELETE FROM telemetry.task_transitions;
 DELETE FROM telemetry.llm_requests;
@@ -55,6 +55,7 @@ DELETE FROM control.tokens; DELETE FROM control.users;
 DELETE FROM fleet.nodes WHERE node NOT IN ('alpha', 'beta');
 UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, given_class = NULL,
   vram_bytes = NULL, is_expected = true,
+  machine = NULL, machine_host = NULL, machine_seen_at = NULL,
   llm_circuit_opened_at = NULL,  roles = '{generate,quality}', worker_state = 'stopped';
 UPDATE fleet.state SET state = 'running', leader_id = NULL, leader_until = NULL, leader_epoch = 0;
 RESET session_replication_role;

@@ -35,6 +35,7 @@ UPKEEP = {
     "judgements_given_up": "SELECT fleet.sweep_judgements() AS value",
     "tasks_made": "SELECT fleet.split_jobs() AS value",
     "jobs_closed": "SELECT fleet.settle_jobs() AS value",
+    "commands_expired": "SELECT fleet.expire_commands() AS value",
 }
 
 

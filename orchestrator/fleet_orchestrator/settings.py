@@ -24,6 +24,11 @@ class NodeSettings:
     events_file: Path  # of those that wait to be told
     supervisor_log: Path | None = None  # of what else runs here; None: nobody to ask
 
+    @property
+    def wanted_file(self) -> Path:
+        """Where the agent keeps what is wanted of its worker: beside the events."""
+        return self.events_file.with_name("wanted.json")
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> NodeSettings:
         """

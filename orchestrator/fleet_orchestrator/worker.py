@@ -1,14 +1,14 @@
 """
 The worker: claims tasks, writes conversations, judges finished ones.
 
-A child of the node agent, which wakes it by a line on its standard input; the end of that input
+A child of the node agent, which says on its standard input, a word a line, that there is something
+to look at (wake), or that it is to finish what it writes and to end (drain). The end of that input
 means that the agent is gone, and ends the worker too. A lock file keeps a second worker of the same
 node out.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import random
@@ -28,6 +28,7 @@ from fleet_timescale.connection import connect as connect_database
 from fleet_timescale.events import Outage
 
 from fleet_orchestrator import runtime
+from fleet_orchestrator.agent.child import DRAIN
 from fleet_orchestrator.blame import decide_failure
 from fleet_orchestrator.circuit import Circuit
 from fleet_orchestrator.errors import OrchestratorError
@@ -35,6 +36,7 @@ from fleet_orchestrator.generation.conversation import Writer
 from fleet_orchestrator.generation.method import Limits
 from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.lease import Lease
+from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server import canary, continuation
 from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError, connect
 from fleet_orchestrator.owner import Owner
@@ -51,7 +53,7 @@ from fleet_orchestrator.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from fleet_timescale.connection import Connect
@@ -61,6 +63,7 @@ POLL_SECONDS = 5.0  # a wake-up usually comes earlier
 SIGNAL_SECONDS = 0.5  # how often the program looks whether it was told to end
 JUDGE_BATCH = 10
 CIRCUIT_METRIC = "fleet_llm_circuit_open"
+PATIENCE_SECONDS = 10.0  # how long the threads may take to end once the agent is gone
 BLIND_FACTOR = 0.6  # that of a warm device, which is what an unread one counts as
 
 
@@ -72,16 +75,17 @@ class Worker:
     endpoint: Endpoint
     runtime_folder: Path
     stop: threading.Event = field(default_factory=threading.Event)
+    full: threading.Event = field(default_factory=threading.Event)  # nothing more is begun
     wake: threading.Event = field(default_factory=threading.Event)
     judge_wake: threading.Event = field(default_factory=threading.Event)
     publishing: threading.Lock = field(default_factory=threading.Lock)
     circuit: Circuit = field(default_factory=Circuit)
 
     def generate(self) -> None:
-        """Write conversations until told to stop."""
+        """Write conversations until nothing more is to be begun."""
         with closing(self.store()) as store:
             has_returned = False
-            while not self.stop.is_set():
+            while not self.full.is_set():
                 try:
                     if not has_returned:
                         store.return_own_tasks()
@@ -99,7 +103,7 @@ class Worker:
         """Write a task if there is one; a server that fails is asked for a canary call instead."""
         limits = read_limits(store)
         jitter = random.random()  # noqa: S311
-        if self.circuit.is_open and self.stop.wait(self.circuit.decide_wait(jitter)):
+        if self.circuit.is_open and self.full.wait(self.circuit.decide_wait(jitter)):
             return
         if self.throttle_factor() <= 0:  # asked after the wait, in which a game may have begun
             self.pause(self.wake, POLL_SECONDS)
@@ -117,7 +121,7 @@ class Worker:
         started = time.monotonic()
         self.write(store, task, limits)
         self.publish_counters(store)
-        self.stop.wait(decide_rest(time.monotonic() - started, self.throttle_factor()))
+        self.full.wait(decide_rest(time.monotonic() - started, self.throttle_factor()))
 
     def ask_continuation(self, store: Store, keep_going: Callable[[], bool]) -> None:
         """Find out, while holding a task, whether the model server continues a begun answer."""
@@ -217,12 +221,12 @@ class Worker:
 
     def judge_all(self) -> None:
         """
-        Judge finished conversations until told to stop.
+        Judge finished conversations until nothing more is to be begun.
 
         Also while generation is paused or throttled.
         """
         with closing(self.store()) as store:
-            while not self.stop.is_set():
+            while not self.full.is_set():
                 try:
                     batch = store.claim_judgements(JUDGE_BATCH)
                     for unjudged in batch:
@@ -295,14 +299,26 @@ class Worker:
     def end(self) -> None:
         """Stop all threads; the running task is given back."""
         self.stop.set()
+        self.drain()
+
+    def drain(self) -> None:
+        """Begin nothing more; the threads end after what they have in hand."""
+        self.full.set()
+        self.look()
+
+    def look(self) -> None:
+        """Have all threads look for work now."""
         self.wake.set()
         self.judge_wake.set()
 
-    def listen_to_agent(self) -> None:
-        """Wake up at each line from the agent; end when there is no agent any more."""
-        for _ in sys.stdin:
-            self.wake.set()
-            self.judge_wake.set()
+    def listen_to_agent(self, said: Iterable[str]) -> None:
+        """Do what the agent says; end when there is no agent any more."""
+        for line in said:
+            if line.strip() == DRAIN:
+                logger.info("Draining: nothing more is begun.")
+                self.drain()
+            else:
+                self.look()
         logger.info("The node agent is gone; ending.")
         self.end()
 
@@ -323,6 +339,13 @@ def read_limits(store: Store) -> Limits:
     )
 
 
+def live_with_agent(worker: Worker, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    """End with the agent, by force where a thread hangs: the next agent starts the next worker."""
+    worker.listen_to_agent(sys.stdin)
+    time.sleep(patience_seconds)
+    os._exit(1)
+
+
 def decide_rest(busy_seconds: float, factor: float) -> float:
     """
     Return how long to rest after being busy so that the share of busy time is the throttle factor.
@@ -332,19 +355,6 @@ def decide_rest(busy_seconds: float, factor: float) -> float:
     if factor <= 0:
         return 0.0  # the loop waits by itself
     return min(60.0, busy_seconds * (1 / factor - 1))
-
-
-def take_lock(path: Path) -> int:
-    """Return the locked file. Raises OrchestratorError when another worker of this node runs."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        os.close(handle)
-        raise OrchestratorError(
-            f"another worker of this node holds {path}; it ends by itself when its agent is gone"
-        ) from exc
-    return handle
 
 
 def make_worker(settings: NodeSettings, to_database: Connect, endpoint: Endpoint) -> Worker:
@@ -365,7 +375,7 @@ def main(argv: list[str]) -> int:
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # else a line for each call
     settings = NodeSettings.from_environ(os.environ)
     try:
-        take_lock(settings.runtime_folder / "worker.lock")
+        take_lock(settings.runtime_folder / "worker.lock", "worker")
     except OrchestratorError as exc:
         logger.error("%s", exc)  # noqa: TRY400 - the sentence says it all
         return 1
@@ -373,7 +383,7 @@ def main(argv: list[str]) -> int:
     worker = make_worker(settings, lambda: connect_database(settings.dsn, "fleet worker"), endpoint)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.end())
-    threading.Thread(target=worker.listen_to_agent, daemon=True).start()
+    threading.Thread(target=live_with_agent, args=(worker,), daemon=True).start()
     for thread in worker.start():
         # A signal that comes just before a wait without end is handled only after it: never.
         while thread.is_alive():

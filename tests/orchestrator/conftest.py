@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import uuid
@@ -65,6 +66,20 @@ def worker(fleet, model_server, tmp_path):
     yield made
     made.end()
     made.endpoint.client.close()
+
+
+@pytest.fixture
+def environ(fleet, tmp_path, model_server):
+    """What the launcher tells a worker."""
+    (tmp_path / "dsn").write_text(fleet.database.dsn("alpha"))
+    return {
+        "PATH": os.environ["PATH"],
+        "FLEET_NODE": "alpha",
+        "FLEET_DATABASE_URL_FILE": str(tmp_path / "dsn"),
+        "FLEET_RUNTIME_DIR": str(tmp_path),
+        "FLEET_LLM_URL": model_server.url,
+        "FLEET_LLM_MODEL": "tiny",
+    }
 
 
 @pytest.fixture

@@ -211,6 +211,11 @@ class Handler(QuietHandler):
         self.model_server.go_on.wait()
         self.close_connection = True
 
+    def late(self, request, answer):
+        """Answer well, but not before the test goes on."""
+        self.model_server.go_on.wait()
+        self.good(request, answer)
+
     def drip(self, request, answer):
         """After some turns write on and on, until nobody listens any more."""
         self.begin()

@@ -13,7 +13,9 @@ import time
 import psycopg
 import pytest
 from fix_fleet import wait_until
-from fleet_orchestrator.node import Child, decide_restart_delay, run
+from fleet_orchestrator.agent.child import Child
+from fleet_orchestrator.agent.keeper import decide_restart_delay
+from fleet_orchestrator.node import run
 from fleet_orchestrator.settings import NodeSettings
 
 AWAY = "SELECT node FROM analytics.events WHERE kind = 'database_away'"
@@ -73,7 +75,7 @@ def test_killed_worker_is_started_again(agent):
     os.kill(first, signal.SIGKILL)
     killed_at = time.monotonic()
 
-    wait_until(lambda: agent.child.process.pid != first and agent.child.state == "running", "again")
+    wait_until(lambda: agent.child.pid != first and agent.child.is_running, "again")
     assert time.monotonic() - killed_at < 3
     assert agent.child.restarts == 1
 
@@ -125,7 +127,7 @@ def test_worker_ends_when_its_agent_is_killed(fleet):
     """The pipe closes with the agent, however that dies, and the worker sees it."""
     script = (
         "import sys, threading\n"
-        "from fleet_orchestrator.node import Child\n"
+        "from fleet_orchestrator.agent.child import Child\n"
         "child = Child(command=('cat',))\n"
         "child.start()\n"
         "print(child.process.pid, flush=True)\n"
@@ -152,7 +154,7 @@ def test_work_wakes_the_worker(agent):
     agent.start("tee", str(lines))
     said = lambda: lines.read_text().count("wake\n") if lines.exists() else 0  # noqa: E731
     listens = "SELECT count(*) FROM pg_stat_activity WHERE usename ~ 'alpha' AND state = 'idle'"
-    wait_until(lambda: said() >= 1 and agent.fleet.value(listens), "the first wake-up")
+    wait_until(lambda: agent.child.is_running and agent.fleet.value(listens), "the agent listens")
 
     for wake in (
         "SELECT fleet.set_fleet_state('paused', 'tests', 'why')",
@@ -169,14 +171,9 @@ def test_heartbeat_says_how_the_worker_is(agent):
     version = agent.fleet.set("temperature", 1.5)
     pid = agent.start("cat")
 
-    wait_until(lambda: agent.fleet.value(HEARTBEAT), "a heartbeat")
-
-    (row,) = agent.fleet.rows("SELECT * FROM analytics.nodes WHERE node = 'alpha'")
-    assert (row["state"], row["worker_state"], row["settings_version"]) == (
-        "online",
-        "running",
-        version,
-    )
+    query = "SELECT state, worker_state, settings_version FROM analytics.nodes WHERE node = 'alpha'"
+    said = lambda: tuple(agent.fleet.rows(query)[0].values())  # noqa: E731
+    wait_until(lambda: said() == ("online", "running", version), "a heartbeat with all of it")
     path = agent.folder / "settings.json"
     content = json.loads(wait_until(lambda: path.exists() and path.read_text(), "settings.json"))
     assert content["settings"]["temperature"] == 1.5
@@ -206,20 +203,6 @@ def test_agent_outlives_the_database(agent):
 
 
 WORKER = [sys.executable, "-m", "fleet_orchestrator.worker"]
-
-
-@pytest.fixture
-def environ(fleet, tmp_path, model_server):
-    """What the launcher tells a worker."""
-    (tmp_path / "dsn").write_text(fleet.database.dsn("alpha"))
-    return {
-        "PATH": os.environ["PATH"],
-        "FLEET_NODE": "alpha",
-        "FLEET_DATABASE_URL_FILE": str(tmp_path / "dsn"),
-        "FLEET_RUNTIME_DIR": str(tmp_path),
-        "FLEET_LLM_URL": model_server.url,
-        "FLEET_LLM_MODEL": "tiny",
-    }
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator import runtime
 from fleet_orchestrator.errors import OrchestratorError
-from fleet_orchestrator.worker import decide_rest, take_lock
+from fleet_orchestrator.lock import take_lock
+from fleet_orchestrator.worker import decide_rest
 from model_server import Answer
 
 JUDGED = "SELECT count(*) FROM analytics.conversations"
@@ -172,10 +173,31 @@ def test_conversation_that_cannot_be_judged_holds_up_nobody(fleet, run, write_el
 
 def test_second_worker_of_a_node_is_kept_out(tmp_path):
     """The lock is held until the first ends, and the sentence names the file."""
-    take_lock(tmp_path / "worker.lock")
+    take_lock(tmp_path / "worker.lock", "worker")
 
     with pytest.raises(OrchestratorError, match=r"another worker .* holds .*worker\.lock"):
-        take_lock(tmp_path / "worker.lock")
+        take_lock(tmp_path / "worker.lock", "worker")
+
+
+def test_drained_worker_finishes_what_it_writes(fleet, worker, beside, model_server):
+    """Told to drain in the middle of a conversation: that one is finished, no other is begun."""
+    fleet.submit(count=3)
+    model_server.plan.append(Answer("late", 2))
+    threads = [beside(worker.judge_all), beside(worker.generate)]
+    wait_until(lambda: fleet.value("SELECT count(*) FROM fleet.turns") == 2, "two turns are there")
+
+    worker.drain()
+    model_server.go_on.set()
+
+    wait_until(lambda: not any(thread.is_alive() for thread in threads), "the threads end")
+    assert [row["state"] for row in fleet.rows(STATES)] == ["done", "pending", "pending"]
+
+
+def test_words_of_the_agent(worker):
+    """A wake-up is a wake-up, drain begins nothing more, and the end of the words is the end."""
+    worker.listen_to_agent(iter(["wake\n"]))
+    assert worker.wake.is_set()
+    assert worker.stop.is_set()
 
 
 @pytest.mark.parametrize(("last", "factor"), [(1, 0.6), (0.5, 0.5), (0, 0)])

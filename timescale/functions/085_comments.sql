@@ -12,7 +12,7 @@ COMMENT ON COLUMN analytics.nodes.memory_used_bytes IS 'Memory in use, bytes.';
 COMMENT ON COLUMN analytics.nodes.memory_total_bytes IS 'Memory of the machine, bytes.';
 COMMENT ON COLUMN analytics.nodes.tokens_per_second IS 'Completion tokens of the last 60 seconds, per second.';
 COMMENT ON COLUMN analytics.nodes.jobs_done IS 'Conversations that this machine has written.';
-COMMENT ON COLUMN analytics.nodes.worker_state IS 'The worker as its agent sees it: stopped, running or restarting.';
+COMMENT ON COLUMN analytics.nodes.worker_state IS 'The worker as its agent sees it: running, restarting, draining (it takes no more work), or stopped by a command.';
 COMMENT ON COLUMN analytics.nodes.llm_circuit_opened_at IS 'Since when it takes no work because its model server fails; NULL while that works.';
 COMMENT ON COLUMN analytics.nodes.model IS 'The model that its model server was asked about last; NULL before the first task.';
 COMMENT ON COLUMN analytics.nodes.continuation IS 'What that server does with the beginning of an answer: continues, starts_over or refuses. Where it continues, conversations are written line by line.';

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 UP, DOWN, FAILED = "up", "down", "failed"
 START = "`./fleet up` starts it"
+STOPPED = "stopped on purpose; `./fleet nodes start NODE` starts it"
 GONE = "its supervisor was killed; `./fleet up` starts it again"
 
 
@@ -67,7 +68,12 @@ def main(argv: list[str]) -> int:
         say(render(rows))
         for note in filter(None, [decision.note, offer_models(decision)]):
             say(f"\nnote: {note}")
-    return 1 if any(row.state in {DOWN, FAILED} for row in rows.values()) else 0
+    return 1 if any(is_wrong(row) for row in rows.values()) else 0
+
+
+def is_wrong(row: ServiceStatus) -> bool:
+    """True for what we run and does not run, unless people want that."""
+    return row.state in {DOWN, FAILED} and row.reason != STOPPED
 
 
 def render(rows: Mapping[str, ServiceStatus]) -> str:
@@ -89,7 +95,7 @@ def offer_models(decision: Decision) -> str:
 
 def is_healthy(home: Home, decision: Decision) -> bool:
     """True when nothing managed is down or failed."""
-    return all(row.state not in {DOWN, FAILED} for row in read(home, decision).values())
+    return not any(is_wrong(row) for row in read(home, decision).values())
 
 
 def read(home: Home, decision: Decision) -> dict[str, ServiceStatus]:
@@ -99,7 +105,9 @@ def read(home: Home, decision: Decision) -> dict[str, ServiceStatus]:
     # An interrupted first start has no login yet: the server then answers by refusing us.
     without_login = stack.render_url("postgres", chosen["postgres"])
     dsn = secrets.read("owner.dsn") if secrets.has("owner.dsn") else without_login
-    problems = health.run(health.plan(decision, chosen, dsn, processes or {}))
+    problems = health.run(
+        health.plan(decision, chosen, dsn, health.Own.read(home), processes or {})
+    )
     worker = find_worker(processes or {})
     return {
         name: decide(name, decision.parts[name], processes, problems.get(name, ""), worker)
@@ -139,7 +147,8 @@ def decide(
     process = processes.get("node" if name == "worker" else name)
     pid = worker if name == "worker" else process.pid if process else None
     if process is None or (pid is None and process.state in {"STOPPED", "RUNNING"}):
-        return ServiceStatus(DOWN, url, None, problem or START)
+        is_wanted = name != "worker" or process is None
+        return ServiceStatus(DOWN, url, None, problem or (START if is_wanted else STOPPED))
     if pid is None:
         return ServiceStatus(
             FAILED, url, None, f"{process.description}; see `./fleet logs {process.name}`"

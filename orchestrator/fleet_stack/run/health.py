@@ -7,24 +7,28 @@ words, what is wrong. That a process exists says nothing.
 
 from __future__ import annotations
 
+import importlib
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
 from fleet_timescale.connection import connect
 
-from fleet_stack.home import NAMES, Decision
+from fleet_stack.home import NAMES, Decision, Secrets
 from fleet_stack.parts import postgres
 
 if TYPE_CHECKING:
+    from fleet_stack.home import Home
     from fleet_stack.run.supervisor import Process
 
 TIMEOUT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15  # three missed heartbeats
+IDENTITY = "fleet_orchestrator.agent.identity"
 CHECK_PATHS = {
     "prometheus": "/-/ready",
     "alertmanager": "/-/ready",
@@ -76,43 +80,68 @@ def check_database(dsn: str) -> str:
     return ""
 
 
-def check_agent(dsn: str, node: str, started_at: float) -> str:
+@dataclass(frozen=True)
+class Own:
+    """How the checks of this machine's node get in, and which machine it is."""
+
+    dsn: str
+    machine: str
+
+    @classmethod
+    def read(cls, home: Home) -> Own:
+        """Return that of a home; before its first start it has no login, and checks say so."""
+        secrets = Secrets(home.path("secrets"))
+        dsn = secrets.read("node.dsn") if secrets.has("node.dsn") else ""
+        machine = importlib.import_module(IDENTITY).read_machine(home.path("spool")).fingerprint
+        return cls(dsn, machine)
+
+
+def check_agent(own: Own, started_at: float) -> str:
     """The agent must have sent a heartbeat since it started, and within HEARTBEAT_SECONDS."""
-    try:
-        with connect(dsn, "fleet status") as connection:
-            row = connection.execute(
-                "SELECT last_heartbeat_at > greatest(to_timestamp(%s), "
-                "now() - make_interval(secs => %s)) AS is_fresh FROM fleet.nodes WHERE node = %s",
-                [started_at, HEARTBEAT_SECONDS, node],
-            ).fetchone()
-    except psycopg.Error as exc:
-        return f"cannot be asked: the database does not answer ({postgres.first_line(exc)})"
-    return "" if row and row["is_fresh"] else "sends no heartbeat"
+    return check_standing(own, started_at)[0]
 
 
-def check_worker(dsn: str, node: str) -> str:
-    """The worker must be running, as its agent reports."""
+def check_worker(own: Own, started_at: float) -> str:
+    """The worker must be as people want it, as its agent reports."""
+    problem, state = check_standing(own, started_at)
+    if problem:
+        return f"is unknown: its agent {problem}"
+    # Stopped is on purpose: an agent whose worker has ended says that it is restarting.
+    return "" if state in {"running", "draining", "stopped"} else f"is {state}"
+
+
+def check_standing(own: Own, started_at: float) -> tuple[str, str]:
+    """Return what is wrong with the agent, and the state of its worker."""
     try:
-        with connect(dsn, "fleet status") as connection:
+        with connect(own.dsn, "fleet status") as connection:
             row = connection.execute(
-                "SELECT worker_state FROM fleet.nodes WHERE node = %s", [node]
+                "SELECT *, heartbeat_at > greatest(to_timestamp(%s), "
+                "now() - make_interval(secs => %s)) AS is_fresh FROM fleet.own_standing()",
+                [started_at, HEARTBEAT_SECONDS],
             ).fetchone()
     except psycopg.Error as exc:
-        return f"cannot be asked: the database does not answer ({postgres.first_line(exc)})"
-    state = row["worker_state"] if row else "unknown"
-    return "" if state == "running" else f"is {state}"
+        return f"cannot be asked: the database refuses ({postgres.first_line(exc)})", ""
+    if row is None or row["machine"] is None:
+        return "sends no heartbeat", ""
+    if row["machine"] != own.machine:
+        return f"is refused: {row['machine_host']} runs as node {row['node']} already", ""
+    return "" if row["is_fresh"] else "sends no heartbeat", row["worker_state"]
 
 
 def plan(
-    decision: Decision, ports: Mapping[str, int], dsn: str, processes: Mapping[str, Process]
+    decision: Decision,
+    ports: Mapping[str, int],
+    dsn: str,
+    own: Own,
+    processes: Mapping[str, Process],
 ) -> dict[str, Check]:
-    """Return a check for every part that we run."""
+    """Return a check for every part that we run; `dsn` is the owner's."""
     started_at = processes["node"].started_at if "node" in processes else 0.0
     checks: dict[str, Check] = {
         "postgres": lambda: check_database(dsn),
         "mail": lambda: check_mail(ports["mail"]),
-        "node": lambda: check_agent(dsn, decision.node, started_at),
-        "worker": lambda: check_worker(dsn, decision.node),
+        "node": lambda: check_agent(own, started_at),
+        "worker": lambda: check_worker(own, started_at),
     }
     for name, path in CHECK_PATHS.items():
         checks[name] = _page_check(decision.parts[name].url + path, CONTENTS.get(name, b""))

@@ -70,11 +70,12 @@ def wait_until_healthy(whole: Stack) -> None:
     """
     base, managed = whole.base, whole.decision.managed
     dsn, deadline = base.secrets.read("owner.dsn"), time.monotonic() + HEALTH_SECONDS
+    own = health.Own.read(base.home)
     failing_since: dict[str, float] = {}
     waiting = set(managed)
     while True:
         processes = supervisor.read_processes(base.places.socket) or {}
-        checks = health.plan(whole.decision, base.ports, dsn, processes)
+        checks = health.plan(whole.decision, base.ports, dsn, own, processes)
         found = health.run({name: check for name, check in checks.items() if name in waiting})
         for name in [name for name in managed if name in waiting and not found[name]]:
             waiting.discard(name)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from fleet_stack.commands.status import GONE, START, ServiceStatus, decide, render
+from fleet_stack.commands.status import (
+    GONE,
+    START,
+    STOPPED,
+    ServiceStatus,
+    decide,
+    is_wrong,
+    render,
+)
 from fleet_stack.home.stack import ABSENT, EXTERNAL, MANAGED, NAMES, Part
 from fleet_stack.run.supervisor import Process
 
@@ -50,7 +58,16 @@ def test_worker_is_a_child_of_the_agent():
     processes = {"node": process(name="node")}
 
     assert ServiceStatus("up", None, 9) == decide("worker", Part(MANAGED), processes, "", 9)
-    assert decide("worker", Part(MANAGED), processes, "is stopped", None).state == "down"
+    assert is_wrong(decide("worker", Part(MANAGED), processes, "is restarting", None))
+
+
+def test_worker_that_people_stopped_is_down_and_not_amiss():
+    """`status` says so and exits with 0, and `up` has nothing to mend."""
+    status = decide("worker", Part(MANAGED), {"node": process(name="node")}, "", None)
+
+    assert status == ServiceStatus("down", None, None, STOPPED)
+    assert not is_wrong(status)
+    assert is_wrong(decide("worker", Part(MANAGED), {}, "", None))
 
 
 @pytest.mark.parametrize("state", [ABSENT, EXTERNAL])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fix_http import QuietHandler, listen, serving
 from fix_ports import free_port
@@ -55,21 +57,59 @@ def test_database_that_answers_is_healthy(database):
     assert "does not answer" in health.check_database("postgresql://nobody@127.0.0.1:1/none")
 
 
-def test_agent_must_have_sent_a_heartbeat_since_its_start(database, owner):
+HOLD = "SELECT * FROM fleet.hold_node('here', 'tower')"
+
+
+@pytest.fixture
+def beat(database):
+    """A heartbeat of alpha's agent on the machine `here`."""
+
+    def send(state="running"):
+        with database.connect("alpha") as node:
+            node.execute(HOLD)
+            node.execute("SELECT fleet.heartbeat('1', %s, 0)", [state])
+
+    return send
+
+
+@pytest.fixture
+def own(database):
+    return health.Own(database.dsn("alpha"), "here")
+
+
+def test_agent_must_have_sent_a_heartbeat_since_its_start(own, beat):
     """A fresh heartbeat of the process before says nothing."""
-    assert health.check_agent(database.dsn(), "alpha", 0) == "sends no heartbeat"
-    owner.execute("UPDATE fleet.nodes SET last_heartbeat_at = now() WHERE node = 'alpha'")
+    assert health.check_agent(own, 0) == "sends no heartbeat"
+    beat()
 
-    assert health.check_agent(database.dsn(), "alpha", 0) == ""
-    assert health.check_agent(database.dsn(), "alpha", 9e9) == "sends no heartbeat"
+    assert health.check_agent(own, 0) == ""
+    assert health.check_agent(own, 9e9) == "sends no heartbeat"
 
 
-def test_worker_is_what_its_agent_says(database, owner):
-    """Stopped, restarting or running."""
-    assert health.check_worker(database.dsn(), "alpha") == "is stopped"
-    owner.execute("UPDATE fleet.nodes SET worker_state = 'running' WHERE node = 'alpha'")
+def test_copy_of_a_home_is_told(own, beat):
+    """The heartbeat is that of another machine; ours is refused."""
+    beat()
 
-    assert health.check_worker(database.dsn(), "alpha") == ""
+    told = health.check_agent(replace(own, machine="elsewhere"), 0)
+
+    assert told == "is refused: tower runs as node alpha already"
+
+
+def test_login_that_was_taken_back_is_told():
+    """The reason of the database is passed on."""
+    assert "the database refuses" in health.check_agent(health.Own("", "here"), 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [("running", ""), ("draining", ""), ("stopped", ""), ("restarting", "is restarting")],
+)
+def test_worker_is_what_its_agent_says(own, beat, state, found):
+    """Stopped is on purpose; between two runs is not."""
+    assert health.check_worker(own, 0).startswith("is unknown: its agent sends no heartbeat")
+    beat(state)
+
+    assert health.check_worker(own, 0) == found
 
 
 def test_checks_run_side_by_side():
