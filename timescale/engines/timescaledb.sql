@@ -97,6 +97,7 @@ DECLARE
   v_to timestamptz := least(p_to, pg_catalog.clock_timestamp()); -- minutes and hours that have ended
 BEGIN
   CALL public.refresh_continuous_aggregate(pg_catalog.format('telemetry.%I', v_rollup || '_1m')::regclass, p_from, v_to);
+  COMMIT; -- hours look for what has changed below them in what is committed
   CALL public.refresh_continuous_aggregate(pg_catalog.format('telemetry.%I', v_rollup || '_1h')::regclass, p_from, v_to);
 END $$;
 COMMENT ON PROCEDURE telemetry.fill_levels(text, timestamptz, timestamptz) IS
