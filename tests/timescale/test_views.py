@@ -24,6 +24,7 @@ VIEWS = {
     "rejections": "conversation_id reason stage evidence",
     "events": "time node severity kind message",
     "alerts": "time node alertname severity state",
+    "sessions": "session_id state created_at expires_at",
     "audit": "time actor role action target outcome",
     "config": "key scope value",
 }
