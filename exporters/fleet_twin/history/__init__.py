@@ -1,0 +1,1 @@
+"""The past of a twin: weeks of readings and conversations, written at once into every level."""
