@@ -192,6 +192,9 @@ _WORKER = (
                "Time until the first token of a call arrived (worker)."),
     MetricSpec("fleet_llm_circuit_open", "gauge", (), RATIO,
                "1 while the worker asks its model server for nothing, since it fails (worker)."),
+    MetricSpec("fleet_llm_state", "gauge", ("state",), RATIO,
+               "1 for the state of the model server, 0 for the others: ready, loading, unloaded, "
+               "no_model, wedged, unreachable (worker)."),
     MetricSpec("fleet_conversations_total", "counter", ("scenario", "outcome"), COUNT,
                "Conversations: accepted and rejected once judged, failed when given up (worker)."),
     MetricSpec("fleet_turn_tries_total", "counter", ("scenario", "reason"), COUNT,

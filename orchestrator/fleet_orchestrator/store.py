@@ -20,10 +20,12 @@ from fleet_orchestrator.errors import OrchestratorError
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable
+    from datetime import datetime
 
     from fleet_timescale.connection import Connect, Connection
 
     from fleet_orchestrator.model_server.endpoint import Call, Continuation
+    from fleet_orchestrator.model_server.watch import Report
     from fleet_orchestrator.quality.verdict import Verdict
 
 logger = logging.getLogger(__name__)
@@ -250,6 +252,11 @@ class Store:
         is_waiting: bool = self.rows("SELECT fleet.has_open_failures() AS it")[0]["it"]
         return is_waiting
 
+    def is_paused(self) -> bool:
+        """Return whether people have paused the fleet."""
+        is_paused: bool = self.rows("SELECT fleet.is_paused() AS it")[0]["it"]
+        return is_paused
+
     def set_circuit(self, *, is_open: bool, reason: str) -> None:
         """Make it known that the model server is no longer used, or is used again."""
         self.rows("SELECT fleet.set_circuit(%s, %s)", is_open, reason)
@@ -272,6 +279,22 @@ class Store:
             call.prompt_tokens, call.completion_tokens,
             call.duration, call.time_to_first_token, call.outcome, call.cached_prompt_tokens,
         )  # fmt: skip
+
+    def report_endpoint(self, model: str, report: Report) -> None:
+        """Store how this node's model server is."""
+        self.rows(
+            "SELECT fleet.report_endpoint(%s, %s, %s, %s, %s, %s)",
+            report.kind, model, report.state, report.slots, report.context_tokens,
+            list(report.models),
+        )  # fmt: skip
+
+    def record_event(
+        self, event: uuid.UUID, at: datetime, severity: str, kind: str, message: str
+    ) -> None:
+        """Store what happened here; an id that is known changes nothing."""
+        self.rows(
+            "SELECT fleet.record_event(%s, %s, %s, %s, %s)", event, at, severity, kind, message
+        )
 
     def set_continuation(self, model: str, continuation: Continuation) -> None:
         """Store what this node's model server does with a begun answer."""

@@ -1,6 +1,9 @@
 """
 The worker: claims tasks, writes conversations, judges finished ones.
 
+It writes as many conversations at once as its model server has slots, each in a thread of its own
+(a place).
+
 A child of the node agent, which says on its standard input, a word a line, that there is something
 to look at (wake), or that it is to finish what it writes and to end (drain). The end of that input
 means that the agent is gone, and ends the worker too. A lock file keeps a second worker of the same
@@ -17,10 +20,10 @@ import sys
 import threading
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from fleet_timescale import log
@@ -39,9 +42,12 @@ from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server import canary, continuation
 from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError, connect
+from fleet_orchestrator.model_server.watch import STATES
 from fleet_orchestrator.owner import Owner
+from fleet_orchestrator.pace import Share, decide_places, decide_rest, decide_share
 from fleet_orchestrator.quality.judge import judge
 from fleet_orchestrator.quality.scrub import scrub
+from fleet_orchestrator.server_health import ServerHealth, look_after
 from fleet_orchestrator.settings import NodeSettings
 from fleet_orchestrator.store import (
     AFTER_OUTAGE,
@@ -53,17 +59,20 @@ from fleet_orchestrator.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from fleet_timescale.connection import Connect
 
 logger = logging.getLogger("fleet_orchestrator.worker")  # also when run as __main__
 POLL_SECONDS = 5.0  # a wake-up usually comes earlier
+CANARY_SECONDS = 300.0  # a server that was asked for nothing so long shows whether it still works
+RETRY_AFTER_SECONDS_MAX = 300.0
 SIGNAL_SECONDS = 0.5  # how often the program looks whether it was told to end
 JUDGE_BATCH = 10
 CIRCUIT_METRIC = "fleet_llm_circuit_open"
 PATIENCE_SECONDS = 10.0  # how long the threads may take to end once the agent is gone
+STATE_METRIC = "fleet_llm_state"
 BLIND_FACTOR = 0.6  # that of a warm device, which is what an unread one counts as
 
 
@@ -80,18 +89,28 @@ class Worker:
     judge_wake: threading.Event = field(default_factory=threading.Event)
     publishing: threading.Lock = field(default_factory=threading.Lock)
     circuit: Circuit = field(default_factory=Circuit)
+    #: None: nobody looks after the model server
+    server: ServerHealth | None = None
+    #: how many threads may run `generate`
+    places: int = 1
+    #: set once what an earlier worker held was given back
+    has_begun: threading.Event = field(default_factory=threading.Event)
+    counting: threading.Lock = field(default_factory=threading.Lock)
+    calls: int = 0  # conversations and canary calls that are under way
+    not_before: float = float("-inf")  # of the next call: the server has asked for time
+    asked_at: float = field(default_factory=time.monotonic)
 
-    def generate(self) -> None:
-        """Write conversations until nothing more is to be begun."""
+    def generate(self, place: int = 0) -> None:
+        """Write conversations until nothing more is to be begun; the first place begins."""
         with closing(self.store()) as store:
-            has_returned = False
             while not self.full.is_set():
                 try:
-                    if not has_returned:
+                    if place == 0 and not self.has_begun.is_set():
                         store.return_own_tasks()
                         store.set_circuit(is_open=False, reason="The worker has started anew.")
-                        has_returned = True
-                    self.generate_one(store)
+                        self.has_begun.set()
+                    if self.has_begun.wait(SIGNAL_SECONDS):
+                        self.generate_one(store, place)
                 except (psycopg.OperationalError, DatabaseAwayError) as exc:
                     logger.warning("The database is away.", extra={"error": str(exc)})
                     self.pause(self.wake, POLL_SECONDS)
@@ -99,13 +118,15 @@ class Worker:
                     logger.exception("Failed to look for work.")
                     self.pause(self.wake, POLL_SECONDS)
 
-    def generate_one(self, store: Store) -> None:
+    def generate_one(self, store: Store, place: int = 0) -> None:
         """Write a task if there is one; a server that fails is asked for a canary call instead."""
         limits = read_limits(store)
         jitter = random.random()  # noqa: S311
-        if self.circuit.is_open and self.full.wait(self.circuit.decide_wait(jitter)):
+        wait = self.circuit.decide_wait(jitter) if self.circuit.is_open else 0.0
+        if self.full.wait(max(wait, self.not_before - time.monotonic())):
             return
-        if self.throttle_factor() <= 0:  # asked after the wait, in which a game may have begun
+        # Asked after the wait, in which a game may have begun.
+        if place >= self.share(limits.conversations_at_once_max).places:
             self.pause(self.wake, POLL_SECONDS)
             return
         if self.circuit.is_open:
@@ -113,15 +134,43 @@ class Worker:
             return
         task = store.claim(self.endpoint.model)
         if task is None:
-            if store.has_open_failures():
+            if store.has_open_failures() or self.is_canary_due(store):
                 self.ask_canary(store)
             else:
                 self.pause(self.wake, POLL_SECONDS)
             return
         started = time.monotonic()
-        self.write(store, task, limits)
+        with self.counted():
+            self.write(store, task, limits)
         self.publish_counters(store)
-        self.full.wait(decide_rest(time.monotonic() - started, self.throttle_factor()))
+        share = self.share(limits.conversations_at_once_max)
+        self.full.wait(decide_rest(time.monotonic() - started, share.busy_ratio))
+
+    def share(self, at_once_max: int) -> Share:
+        """Return how much of the model server may be used now; nothing while its model is out."""
+        self.places = decide_places(self.server.report if self.server else None, at_once_max)
+        if self.server and self.server.is_out:
+            return Share(0, 0.0)
+        if self.circuit.is_open:
+            return decide_share(1, self.throttle_factor())
+        return decide_share(self.places, self.throttle_factor())
+
+    def is_canary_due(self, store: Store) -> bool:
+        """Return whether the server was asked for nothing for long, although it may be asked."""
+        is_long = time.monotonic() - self.asked_at >= CANARY_SECONDS
+        return is_long and not store.is_paused()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count what is under way at the model server."""
+        with self.counting:
+            self.calls += 1
+        try:
+            yield
+        finally:
+            with self.counting:
+                self.calls -= 1
+            self.asked_at = time.monotonic()
 
     def ask_continuation(self, store: Store, keep_going: Callable[[], bool]) -> None:
         """Find out, while holding a task, whether the model server continues a begun answer."""
@@ -156,7 +205,8 @@ class Worker:
             except Exception as exc:  # noqa: BLE001 - one bad task must not end the worker
                 self.give_back(store, task, exc)
             else:
-                self.circuit = Circuit()
+                with self.counting:
+                    self.circuit = Circuit()
                 logger.info(
                     "Stored a conversation.", extra=extra | {"conversation_id": conversation_id}
                 )
@@ -184,9 +234,11 @@ class Worker:
             self.insist(store, lambda: store.release(task, failure.kind, message))
         except LostLeaseError:
             logger.info("The task was taken back already.", extra=extra)
+        self.not_before = max(self.not_before, time.monotonic() + decide_delay(exc))
         if failure.kind:
-            self.circuit = self.circuit.after_failure()
-            if self.circuit.is_open:
+            with self.counting:
+                was_open, self.circuit = self.circuit.is_open, self.circuit.after_failure()
+            if self.circuit.is_open and not was_open:
                 self.tell_circuit(store, message)
 
     def ask_canary(self, store: Store) -> None:
@@ -194,15 +246,18 @@ class Worker:
         call, keep_going = Call(self.endpoint.model), self.watch(Owner(self.runtime_folder))
         reason = "The model server answers again."
         try:
-            canary.ask(self.endpoint, call, keep_going)
+            with self.counted():
+                canary.ask(self.endpoint, call, keep_going)
         except OrchestratorError as exc:
             reason = decide_failure(exc).message
+            self.not_before = max(self.not_before, time.monotonic() + decide_delay(exc))
         has_answered = call.outcome == "ok"
         self.insist(store, lambda: store.record(call, None))
         if not has_answered and not keep_going():
             return  # we hung up ourselves
-        was_open = self.circuit.is_open
-        self.circuit = self.circuit.after_canary(has_answered=has_answered)
+        with self.counting:
+            was_open = self.circuit.is_open
+            self.circuit = self.circuit.after_canary(has_answered=has_answered)
         self.insist(store, lambda: store.decide_failures(can_write=has_answered))
         if was_open != self.circuit.is_open:
             self.endpoint.known.forget()  # the server may have come back as another
@@ -228,6 +283,8 @@ class Worker:
         with closing(self.store()) as store:
             while not self.full.is_set():
                 try:
+                    if self.server:
+                        self.server.notes.store(store)
                     batch = store.claim_judgements(JUDGE_BATCH)
                     for unjudged in batch:
                         self.judge_one(store, unjudged)
@@ -265,10 +322,19 @@ class Worker:
         """
         with self.publishing:
             circuit = {"name": CIRCUIT_METRIC, "labels": {}, "value": int(self.circuit.is_open)}
-            counters = [*store.counters(), circuit]
+            counters = [*store.counters(), circuit, *self.describe_server()]
             known = {"model": self.endpoint.model, "does": self.endpoint.known.continuation}
             content = {"counters": counters, "begun_answer": known}
             runtime.write(self.runtime_folder / "counters.json", content)
+
+    def describe_server(self) -> list[dict[str, Any]]:
+        """Return the model server's state as a metric; nothing before the first look."""
+        report = self.server.report if self.server else None
+        return [
+            {"name": STATE_METRIC, "labels": {"state": state}, "value": int(state == report.state)}
+            for state in STATES
+            if report is not None
+        ]
 
     def throttle_factor(self) -> float:
         """
@@ -291,10 +357,22 @@ class Worker:
 
     def start(self) -> list[threading.Thread]:
         """Start writing and judging; return the threads, which end soon after `end`."""
-        threads = [threading.Thread(target=self.judge_all), threading.Thread(target=self.generate)]
+        targets = (self.judge_all, self.look_after_server, self.write_everywhere)
+        threads = [threading.Thread(target=target) for target in targets]
         for thread in threads:
             thread.start()
         return threads
+
+    def write_everywhere(self) -> None:
+        """Write in as many threads as there are places, which become more with the slots."""
+        places: list[threading.Thread] = []
+        while not self.full.is_set():
+            while len(places) < self.places:
+                places.append(threading.Thread(target=self.generate, args=(len(places),)))
+                places[-1].start()
+            self.full.wait(SIGNAL_SECONDS)
+        for place in places:
+            place.join()
 
     def end(self) -> None:
         """Stop all threads; the running task is given back."""
@@ -310,6 +388,15 @@ class Worker:
         """Have all threads look for work now."""
         self.wake.set()
         self.judge_wake.set()
+
+    def look_after_server(self) -> None:
+        """Watch the model server until all has ended; the judging thread stores what is new."""
+        if self.server:
+            self.server.run(
+                lambda: (self.endpoint.model, self.calls > 0, self.circuit.is_open),
+                self.full,
+                self.judge_wake.set,
+            )
 
     def listen_to_agent(self, said: Iterable[str]) -> None:
         """Do what the agent says; end when there is no agent any more."""
@@ -336,6 +423,7 @@ def read_limits(store: Store) -> Limits:
         last_try_temperature_rise=values["last_try_temperature_rise"],
         conversation_tries_max=int(values["conversation_tries_max"]),
         conversation_restarts_max=int(values["conversation_restarts_max"]),
+        conversations_at_once_max=int(values["conversations_at_once_max"]),
     )
 
 
@@ -346,15 +434,10 @@ def live_with_agent(worker: Worker, patience_seconds: float = PATIENCE_SECONDS) 
     os._exit(1)
 
 
-def decide_rest(busy_seconds: float, factor: float) -> float:
-    """
-    Return how long to rest after being busy so that the share of busy time is the throttle factor.
-
-    At most a minute.
-    """
-    if factor <= 0:
-        return 0.0  # the loop waits by itself
-    return min(60.0, busy_seconds * (1 / factor - 1))
+def decide_delay(exc: Exception) -> float:
+    """Return for how many seconds a server wants no call, as it said in its error."""
+    seconds = exc.retry_after_seconds if isinstance(exc, EndpointError) else None
+    return min(RETRY_AFTER_SECONDS_MAX, seconds or 0.0)
 
 
 def make_worker(settings: NodeSettings, to_database: Connect, endpoint: Endpoint) -> Worker:
@@ -365,7 +448,8 @@ def make_worker(settings: NodeSettings, to_database: Connect, endpoint: Endpoint
     def make_store() -> Store:
         return Store(to_database, worker_id, outage)
 
-    return Worker(make_store, endpoint, settings.runtime_folder)
+    health = look_after(settings.llm_url, settings.runtime_folder)
+    return Worker(make_store, endpoint, settings.runtime_folder, server=health)
 
 
 def main(argv: list[str]) -> int:

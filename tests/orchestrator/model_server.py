@@ -249,6 +249,13 @@ class Handler(QuietHandler):
         """A server error that quotes what it was sent, as some servers do."""
         self.refuse(request, 500)
 
+    def busy(self, request, answer):
+        """Too many calls: ask again in two hours."""
+        self.send_response(429)
+        self.send_header("Retry-After", "7200")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def refused(self, request, answer):
         """A request that this server will never answer, too long for it for example."""
         self.refuse(request, 400)

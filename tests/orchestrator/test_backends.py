@@ -113,6 +113,25 @@ def test_nobody_is_no_kind():
         detect(server)
 
 
+def test_server_without_a_list_of_models_is_one_all_the_same():
+    """Some gateways have nothing but the route for conversations."""
+    backend = detect(Server({}))
+
+    backend.check_alive()
+    assert (type(backend), backend.read_models()) == (Backend, ())
+    assert not backend.is_unloaded("small")
+
+
+def test_server_that_is_not_ready_has_no_kind_yet():
+    """llama.cpp answers 503 to every question until its model is there."""
+
+    def refuse(*_):
+        raise AskError("it answered 503", 503)
+
+    with pytest.raises(LoadingError):
+        detect(refuse)
+
+
 def test_page_for_everything_is_no_model_server():
     """A login page that answers each path is at most a server without models."""
     backend = detect(lambda *_: None)

@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
-from fleet_orchestrator.model_server.endpoint import Call, EndpointError, Request, connect
+from fleet_orchestrator.model_server.endpoint import (
+    Call,
+    EndpointError,
+    Request,
+    connect,
+    parse_retry_after,
+)
 from model_server import Answer
 from stream_shapes import FAILURES, chunk, whole
 
@@ -178,3 +185,32 @@ def test_comments_alone_do_not_keep_us(endpoint, model_server):
     said, call = ask(endpoint, keep_going=lambda: next(looks, False))
 
     assert (said, call.outcome) == ("", "aborted")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("120", 120),
+        ("Sat, 28 Nov 2026 00:01:00 GMT", 60),
+        ("Sat, 28 Nov 2026 00:00:00 GMT", 0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(text, seconds):
+    """Both forms of RFC 9110; what is neither says nothing."""
+    now = datetime(2026, 11, 28, tzinfo=UTC).timestamp()
+
+    assert parse_retry_after(text, now) == seconds
+
+
+def test_server_that_stops_in_the_middle_is_not_waited_for(endpoint, model_server):
+    """After the first piece a silence is a failure, long before the call's deadline."""
+    model_server.always = Answer("listen")
+
+    with pytest.raises(EndpointError) as caught:
+        ask(replace(endpoint, stall_seconds=0.2))
+
+    assert caught.value.kind == "timeout"
+    assert model_server.hung_up.wait(10)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator import runtime
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.lock import take_lock
-from fleet_orchestrator.worker import decide_rest
+from fleet_orchestrator.model_server.watch import Report
+from fleet_orchestrator.server_health import Notes
 from model_server import Answer
 
 JUDGED = "SELECT count(*) FROM analytics.conversations"
@@ -210,10 +213,67 @@ def test_silent_exporter_makes_the_worker_careful(worker, last, factor):
     assert worker.throttle_factor() == factor
 
 
-@pytest.mark.parametrize(
-    ("busy", "factor", "rest"),
-    [(10, 1, 0), (10, 0.5, 10), (10, 0.25, 30), (300, 0.5, 60), (10, 0, 0)],
-)
-def test_rest_makes_the_share_of_busy_time(busy, factor, rest):
-    """The pause after work is such that work takes the share that the factor allows."""
-    assert decide_rest(busy, factor) == rest
+@pytest.fixture
+def looked_after(worker):
+    """A worker whose model server was looked at: two slots, its model in memory."""
+    worker.server = SimpleNamespace(
+        report=Report("llama_cpp", "ready", slots=2), is_out=False, notes=Notes(), run=lambda *_: 0
+    )
+    return worker
+
+
+def test_as_many_conversations_at_once_as_slots(fleet, looked_after, model_server):
+    """Two of three tasks are written at the same time; the third waits for a slot."""
+    model_server.always = Answer("hang", 2)
+    fleet.submit(count=3)
+
+    looked_after.start()
+
+    running = "SELECT count(*) FROM analytics.tasks WHERE state = 'running'"
+    wait_until(lambda: fleet.value(running) == 2, "two are written at once")
+    wait_until(lambda: len(model_server.requests) == 2, "both are asked for")
+    assert sorted(row["state"] for row in fleet.rows(STATES)) == ["pending", "running", "running"]
+    looked_after.end()
+
+
+def test_nothing_is_claimed_while_the_model_is_out(fleet, looked_after, run, model_server):
+    """A call would bring the model back into the memory that a game needs."""
+    looked_after.server.is_out = True
+    fleet.submit()
+    run()
+    wait_until(looked_after.has_begun.is_set, "it has begun")
+
+    looked_after.server.is_out = False
+    looked_after.wake.set()
+
+    wait_until(lambda: fleet.value(JUDGED) == 1, "it is written afterwards")
+    assert fleet.value("SELECT max(attempt) FROM fleet.tasks") == 1
+
+
+def test_news_of_the_model_server_reach_the_database(fleet, looked_after, run):
+    """Reports and events are stored by the thread that judges; the page has the state."""
+    report = looked_after.server.report
+    looked_after.server.notes.add(lambda store: store.report_endpoint("tiny", report))
+    looked_after.server.notes.tell_event("info", "model_unloaded", "tiny was unloaded")
+
+    run()
+
+    wait_until(lambda: fleet.rows("SELECT * FROM analytics.endpoints"), "the report is stored")
+    row = fleet.rows("SELECT node, kind, model, state, slots FROM analytics.endpoints")[0]
+    assert tuple(row.values()) == ("alpha", "llama_cpp", "tiny", "ready", 2)
+    told = "SELECT count(*) FROM analytics.events WHERE kind = 'model_unloaded' AND node = 'alpha'"
+    wait_until(lambda: fleet.value(told) == 1, "the event is told")
+    wait_until(
+        lambda: counters_file(looked_after).get(("fleet_llm_state", ("state", "ready"))) == 1,
+        "the page has the state",
+    )
+
+
+def test_server_that_wants_time_gets_it(fleet, worker, store, model_server):
+    """Retry-After holds back the next call, within five minutes."""
+    model_server.always = Answer("busy")
+    fleet.submit()
+
+    worker.generate_one(store)
+
+    assert 200 < worker.not_before - time.monotonic() <= 300

@@ -43,6 +43,7 @@ GRANT EXECUTE ON FUNCTION
   fleet.store_turn(uuid, uuid, integer, integer, text, text), fleet.extend_lease(uuid, uuid[]),
   fleet.finish_task(uuid, uuid, integer, text), fleet.release_task(uuid, uuid, integer, text, text),
   fleet.decide_failures(boolean), fleet.has_open_failures(), fleet.set_circuit(boolean, text), fleet.set_continuation(text, text),
+  fleet.report_endpoint(text, text, text, integer, integer, text[]), fleet.is_paused(),
   fleet.return_own_tasks(uuid),
   fleet.record_try(uuid, uuid, integer, uuid, integer, text, bigint, double precision),
   fleet.restart_task(uuid, uuid, integer, integer, jsonb),

@@ -43,6 +43,7 @@ class Limits:
     last_try_temperature_rise: float
     conversation_tries_max: int
     conversation_restarts_max: int
+    conversations_at_once_max: int = 1
 
 
 @dataclass

@@ -13,6 +13,7 @@ import time
 import uuid
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
@@ -46,6 +47,7 @@ CONNECT_SECONDS = 3.0
 LOOK_SECONDS = 0.5  # how often we ask whether to go on while the server says nothing
 SLOTS_SECONDS = 2.0  # a server that reads a long prompt answers late; then it may choose itself
 FIRST_TOKEN_SECONDS = 120.0  # a cold server loads its model first
+STALL_SECONDS = 30.0  # between two pieces of an answer: the slowest machine writes one a second
 # vLLM wants to be told; llama.cpp continues a last assistant message anyway. Hosted services refuse
 # what they do not know, and continue nothing.
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
@@ -132,6 +134,7 @@ class Endpoint:
     model: str
     known: Known = field(default_factory=Known)
     slot: int | None = None
+    stall_seconds: float = STALL_SECONDS
 
     def for_conversation(self) -> Endpoint:
         """Return the endpoint with a slot for the calls of one conversation, if it needs one."""
@@ -187,9 +190,14 @@ class Endpoint:
         answer, hang_up = Answer(), HangUp()
         reader = read_in_background(lambda: self._open(request, hang_up), LOOK_SECONDS, hang_up.now)
         with closing(reader) as chunks:
+            spoke_at = None
             for data in chunks:
-                yield from answer.feed(data or b"")
+                for event in answer.feed(data or b""):
+                    spoke_at = time.monotonic()
+                    yield event
                 yield None  # also while nothing but comments come
+                if spoke_at is not None and time.monotonic() - spoke_at > self.stall_seconds:
+                    raise EndpointError("timeout")
                 if answer.is_done:
                     hang_up.release()
                     break
@@ -259,7 +267,8 @@ def parse_failure(exc: Exception, messages: list[dict[str, str]]) -> EndpointErr
     if isinstance(exc, openai.APIStatusError):
         kind: Kind = "refused_request" if exc.status_code in REFUSED_REQUEST else "http_error"
         said = render_said(exc.body) if exc.body else ""
-        return EndpointError(kind, hide_prompt(said, messages), exc.status_code)
+        again = parse_retry_after(exc.response.headers.get("retry-after", ""), time.time())
+        return EndpointError(kind, hide_prompt(said, messages), exc.status_code, again)
     # The client wraps what happens before the server's first byte, and passes on what comes later.
     cause = exc.__cause__ if isinstance(exc, openai.APIConnectionError) else exc
     if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
@@ -267,3 +276,16 @@ def parse_failure(exc: Exception, messages: list[dict[str, str]]) -> EndpointErr
     if isinstance(cause, httpx2.TimeoutException):
         return EndpointError("timeout")
     return EndpointError("broken_stream" if isinstance(cause, httpx2.HTTPError) else "unreachable")
+
+
+def parse_retry_after(text: str, now: float) -> float | None:
+    """Return the seconds of a Retry-After, which is a number or a date; None without one."""
+    try:
+        seconds = float(text) if text.strip().isdecimal() else _until(text, now)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return max(0.0, seconds)
+
+
+def _until(text: str, now: float) -> float:
+    return parsedate_to_datetime(text).timestamp() - now

@@ -33,13 +33,21 @@ class EndpointError(OrchestratorError):
     """
     The model server did not answer, or answered with an error.
 
-    `said` is what the server said, in one line. The message says no more than the kind of error:
+    `said` is what the server said, in one line; `retry_after_seconds` when it wants to be asked
+    again (Retry-After). The message says no more than the kind of error:
     addresses may hold logins, and servers quote prompts.
     """
 
-    def __init__(self, kind: Kind, said: str = "", status: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        said: str = "",
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         self.kind = kind
         self.status = status
+        self.retry_after_seconds = retry_after_seconds
         printable = "".join(c if c.isprintable() else " " for c in said)
         self.said = " ".join(printable.split())[:SAID_CHARACTERS_MAX]
         super().__init__(f"the model server {MEANINGS[kind].format(status=status)}")

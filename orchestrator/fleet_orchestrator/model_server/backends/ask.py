@@ -43,14 +43,13 @@ class AskError(OrchestratorError):
 def make_ask(url: str, transport: httpx2.BaseTransport | None = None) -> Ask:
     """Return what asks the server whose OpenAI routes begin at `url`, which ends in /v1."""
     root = url.rstrip("/").removesuffix("/v1")
+    timeout = httpx2.Timeout(SECONDS_MAX, connect=CONNECT_SECONDS)
+    # To prepare for TLS takes memory and time, which few servers need.
+    client = httpx2.Client(timeout=timeout, transport=transport, verify=root.startswith("https:"))
 
     def ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        timeout = httpx2.Timeout(SECONDS_MAX, connect=CONNECT_SECONDS)
         try:
-            with (
-                httpx2.Client(timeout=timeout, transport=transport) as client,
-                client.stream(method, f"{root}{path}", json=body) as response,
-            ):
+            with client.stream(method, f"{root}{path}", json=body) as response:
                 content = read_bounded(response.iter_bytes(), time.monotonic)
                 status = response.status_code
         except (httpx2.HTTPError, httpx2.InvalidURL) as exc:

@@ -43,15 +43,24 @@ class Backend:
 
     def check_alive(self) -> None:
         """Raise AskError when nobody answers, LoadingError while the model is being loaded."""
-        self.ask("GET", "/v1/models", None)
+        self._list()
 
     def read_models(self) -> tuple[ModelStatus, ...]:
         """Return the models that the server offers."""
         return tuple(
             ModelStatus(str(entry["id"]), context_tokens=count(field(entry, "max_model_len")))
-            for entry in entries(self.ask("GET", "/v1/models", None), "data")
+            for entry in entries(self._list(), "data")
             if "id" in entry
         )
+
+    def _list(self) -> Any:
+        """Return the answer that lists the models; None of a server that has no such route."""
+        try:
+            return self.ask("GET", "/v1/models", None)
+        except AskError as exc:
+            if exc.is_missing_route:
+                return None
+            raise
 
     def find_model(self, name: str) -> ModelStatus | None:
         """Return one of the models; None when the server does not offer it."""
@@ -67,7 +76,7 @@ class Backend:
     def is_unloaded(self, name: str) -> bool:
         """Tell whether the model is out of memory, as the server sees it."""
         model = self.find_model(name)
-        return model is None or model.is_loaded is False
+        return model is not None and model.is_loaded is False
 
     def load(self, name: str) -> None:
         """Bring a model back; most servers do that by themselves at the next call."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet_orchestrator.model_server.backends.ask import AskError, entries, field
-from fleet_orchestrator.model_server.backends.backend import Backend
+from fleet_orchestrator.model_server.backends.backend import Backend, LoadingError
 from fleet_orchestrator.model_server.backends.llama_cpp import LlamaCpp, Signal
 from fleet_orchestrator.model_server.backends.lm_studio import LmStudio
 from fleet_orchestrator.model_server.backends.ollama import Ollama
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
     from fleet_orchestrator.model_server.backends.ask import Ask
 
+UNAVAILABLE = 503
+
 
 def detect(ask: Ask, signal: Signal = lambda: False) -> Backend:
-    """Return the server's kind. Raises AskError when nobody answers."""
+    """
+    Return the server's kind.
+
+    Raises AskError when nobody answers, or only with errors; LoadingError when it is not ready.
+    """
     listed = _try(ask, "/v1/models")
     if entries(_try(ask, "/api/tags"), "models") or _has(ask, "/api/ps", "models"):
         return Ollama(ask)
@@ -35,19 +41,19 @@ def detect(ask: Ask, signal: Signal = lambda: False) -> Backend:
         return LlamaCpp(ask, signal)
     if any(field(entry, "status", "value") for entry in entries(_try(ask, "/models"), "data")):
         return LlamaCpp(ask, signal)
-    if listed is None:
-        ask("GET", "/v1/models", None)  # to say why
     return Backend(ask)
 
 
 def _try(ask: Ask, path: str) -> Any:
-    """Return an answer; None where the server does not know the path, or answers with an error."""
+    """Return an answer; None where the server does not know the path."""
     try:
         return ask("GET", path, None)
     except AskError as exc:
-        if exc.status is None:
-            raise
-        return None
+        if exc.status == UNAVAILABLE:  # llama.cpp answers so to everything while it loads
+            raise LoadingError("the model server is not ready yet") from exc
+        if exc.is_missing_route:
+            return None
+        raise
 
 
 def _has(ask: Ask, path: str, name: str) -> bool:
