@@ -1,0 +1,286 @@
+"""
+Compare the queue with a lease-less DELETE … SKIP LOCKED, and with procrastinate where it is.
+
+Run by hand (README.md); it fails nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import database
+from filled import QUEUE, Amount, fill, say
+from fleet_orchestrator.master import UPKEEP
+from fleet_timescale.connection import connect
+from rotations import percentile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.synchronize import Barrier
+
+    from fleet_timescale.connection import Connection
+
+NODES = [f"worker{number}" for number in range(1, 5)]
+GRANTS = Path(__file__).parents[2] / "timescale/functions/095_database.sql"
+PROCRASTINATE = "procrastinate==3.10.0"
+FLOOR = """
+DELETE FROM job WHERE id = (SELECT id FROM job WHERE state = 0 ORDER BY priority DESC, id LIMIT 1
+  FOR UPDATE SKIP LOCKED) RETURNING payload"""
+FLOOR_TABLE = """
+DROP TABLE IF EXISTS job;
+CREATE TABLE job (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, state smallint NOT NULL
+  DEFAULT 0, priority smallint NOT NULL DEFAULT 0, payload jsonb NOT NULL);
+CREATE INDEX ON job (priority DESC, id) WHERE state = 0;
+INSERT INTO job (payload) SELECT jsonb_build_object('i', n) FROM generate_series(1, 60000) n;
+GRANT ALL ON job TO PUBLIC; GRANT USAGE ON SCHEMA public TO PUBLIC;
+"""
+ASYNC_WORKER = """
+import asyncio, sys, time, procrastinate, psycopg
+dsn, concurrency = sys.argv[1], int(sys.argv[2])
+app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=dsn, max_size=20))
+ends = []
+@app.task(name="nothing")
+async def nothing(number):
+    ends.append(time.perf_counter())
+async def main():
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        await connection.execute("DROP SCHEMA public CASCADE")
+        await connection.execute("CREATE SCHEMA public")
+    async with app.open_async():
+        await app.schema_manager.apply_schema_async()
+        await nothing.batch_defer_async(*[{"number": n} for n in range(1000)])
+        since = time.perf_counter()
+        await app.run_worker_async(
+            concurrency=concurrency, wait=False, install_signal_handlers=False)
+        print(len(ends) / (ends[-1] - since))
+asyncio.run(main())
+"""
+
+
+@dataclass(frozen=True)
+class Worked:
+    """Jobs a second of all workers together, and how long claim and finish took one job."""
+
+    rate: float
+    latencies: list[float]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to work off a queue: what a worker does in one round, and in which database."""
+
+    title: str
+    database: str
+    step: Callable[[Connection, uuid.UUID], list[float]]
+
+
+def delete_one(connection: Connection, _: uuid.UUID) -> list[float]:
+    """Take a job by removing it: no lease, nothing kept."""
+    since = time.perf_counter()
+    connection.execute(FLOOR).fetchall()
+    return [time.perf_counter() - since]
+
+
+def _write(connection: Connection, worker: uuid.UUID, batch: int, turns: int) -> list[float]:
+    since = time.perf_counter()
+    claim = "SELECT task_id, attempt FROM fleet.claim_tasks(%s, %s)"
+    tasks = connection.execute(claim, [worker, batch]).fetchall()
+    claimed = (time.perf_counter() - since) / max(len(tasks), 1)
+    taken = []
+    for task in tasks:
+        held = [task["task_id"], worker, task["attempt"]]
+        connection.execute("SELECT fleet.start_task(%s, %s, %s, 1, '{}')", held)
+        for position in range(1, turns + 1):
+            connection.execute(
+                "SELECT fleet.store_turn(%s, %s, %s, %s, 'agent', 'How may I help you?')",
+                [*held, 1 + position],
+            )
+        since = time.perf_counter()
+        connection.execute("SELECT fleet.finish_task(%s, %s, %s, 'tiny')", held)
+        taken.append(claimed + time.perf_counter() - since)
+    return taken
+
+
+def write_one(connection: Connection, worker: uuid.UUID) -> list[float]:
+    """Claim, start and finish one task: three commits."""
+    return _write(connection, worker, 1, 0)
+
+
+def write_ten(connection: Connection, worker: uuid.UUID) -> list[float]:
+    """Claim ten at once; start and finish each."""
+    return _write(connection, worker, 10, 0)
+
+
+def write_turns(connection: Connection, worker: uuid.UUID) -> list[float]:
+    """Do all that a worker does in the database for a conversation of eight turns."""
+    return _write(connection, worker, 1, 8)
+
+
+CONTENDERS = (
+    Contender("DELETE … SKIP LOCKED", "floor", delete_one),
+    Contender("claim 1, start, finish: empty", "empty", write_one),
+    Contender("claim 1, start, finish: full", "fleet", write_one),
+    Contender("claim 10, start, finish: empty", "empty", write_ten),
+    Contender("claim 10, start, finish: full", "fleet", write_ten),
+    Contender("whole worker, 8 turns: full", "fleet", write_turns),
+)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument("--finished", type=int, default=1_000_000, help="tasks behind those")
+    parser.add_argument("--waiting", type=int, default=500_000, help="tasks, in 50 jobs")
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 4])
+    parser.add_argument("--rotations", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each contender")
+    parser.add_argument("--procrastinate", type=Path, help=f"folder with {PROCRASTINATE}")
+    return parser.parse_args()
+
+
+def prepare(port: int, arguments: argparse.Namespace) -> None:
+    """Make the three databases: full, empty but for what is claimed, and the one of the floor."""
+    database.prepare(port, NODES)
+    with connect(database.render_dsn(port, database.OWNER, "postgres"), "benchmark") as owner:
+        owner.execute("CREATE DATABASE empty TEMPLATE fleet")
+        owner.execute("CREATE DATABASE floor")
+    for name, written, waiting in (
+        ("fleet", arguments.finished, arguments.waiting),
+        ("empty", 0, 50_000),
+    ):
+        with connect(database.render_dsn(port, database.OWNER, name), "benchmark") as owner:
+            owner.execute(GRANTS.read_bytes())
+            fill(owner, QUEUE, Amount(written=written, waiting=waiting))
+
+
+@contextmanager
+def run_upkeep(port: int, name: str) -> Iterator[None]:
+    """Do each second what the leading master does."""
+    stop = threading.Event()
+
+    def tick() -> None:
+        with connect(database.render_dsn(port, database.OWNER, name), "benchmark") as owner:
+            while not stop.wait(1):
+                for sql in (*UPKEEP.values(), "SELECT fleet.fold_counts()"):
+                    owner.execute(sql.encode())
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def work(dsn: str, at: int, seconds: float, barrier: Barrier, done: Any) -> None:
+    """One worker process: rounds of one contender until the time is over."""
+    step, worker, taken = CONTENDERS[at].step, uuid.uuid4(), []
+    with connect(dsn, "benchmark") as connection:
+        connection.prepare_threshold = 1
+        barrier.wait(30)
+        since = time.perf_counter()
+        while time.perf_counter() - since < seconds:
+            taken += step(connection, worker)
+        done.put((len(taken) / (time.perf_counter() - since), taken))
+
+
+def measure(port: int, at: int, workers: int, seconds: float) -> Worked:
+    """Run one contender with so many workers at once."""
+    contender, spawn = CONTENDERS[at], multiprocessing.get_context("spawn")
+    done, barrier = spawn.Queue(), spawn.Barrier(workers)
+    with ExitStack() as stack:
+        if contender.database == "floor":
+            floor = database.render_dsn(port, database.OWNER, "floor")
+            stack.enter_context(connect(floor, "benchmark")).execute(FLOOR_TABLE)
+        else:
+            stack.enter_context(run_upkeep(port, contender.database))
+        processes = [
+            spawn.Process(
+                target=work,
+                args=(
+                    database.render_dsn(port, f"fleet_node_{node}", contender.database)
+                    if contender.database != "floor"
+                    else floor,
+                    at, seconds, barrier, done,
+                ),
+            )
+            for node in NODES[:workers]
+        ]  # fmt: skip
+        for process in processes:
+            process.start()
+        results = [done.get(timeout=60) for _ in processes]
+        for process in processes:
+            process.join()
+    return Worked(
+        sum(rate for rate, _ in results), [each for _, taken in results for each in taken]
+    )
+
+
+def measure_procrastinate(port: int, workers: int, folder: Path) -> Worked:
+    """Run procrastinate in a process of its own, with so many tasks at once."""
+    dsn = database.render_dsn(port, database.OWNER, "floor")
+    command = [sys.executable, "-c", ASYNC_WORKER, dsn, str(workers)]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return Worked(float(told.stdout), [])
+
+
+def render(results: dict[tuple[int, str], list[Worked]]) -> str:
+    """Return the table: medians over the rotations, ratios within each of them."""
+    lines = ["| workers | contender | jobs/s | x floor | p50, ms | p99, ms |", f"|{'---|' * 6}"]
+    for (workers, title), rotations in results.items():
+        floor = results[workers, CONTENDERS[0].title]
+        ratio = statistics.median(a.rate / b.rate for a, b in zip(rotations, floor, strict=True))
+        taken = [seconds * 1000 for each in rotations for seconds in each.latencies]
+        times = f"{percentile(taken, 50):.1f} | {percentile(taken, 99):.1f}" if taken else " | "
+        rate = statistics.median(each.rate for each in rotations)
+        lines.append(f"| {workers} | {title} | {rate:.0f} | {ratio:.2f} | {times} |")
+    return "\n".join(lines)
+
+
+def run(port: int, arguments: argparse.Namespace) -> str:
+    """Measure all contenders, rotation after rotation."""
+    prepare(port, arguments)
+    results: dict[tuple[int, str], list[Worked]] = {}
+    for rotation in range(arguments.rotations):
+        for workers in arguments.workers:
+            for at, contender in enumerate(CONTENDERS):
+                worked = measure(port, at, workers, arguments.seconds)
+                results.setdefault((workers, contender.title), []).append(worked)
+                say(f"{rotation + 1}: {contender.title}, {workers} workers: {worked.rate:.0f}/s")
+            if arguments.procrastinate:
+                worked = measure_procrastinate(port, workers, arguments.procrastinate)
+                results.setdefault((workers, PROCRASTINATE), []).append(worked)
+    return render(results)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    arguments = parse_arguments()
+    if not arguments.procrastinate:
+        say(
+            f"Without procrastinate: `pip install --target FOLDER {PROCRASTINATE}`, and "
+            "--procrastinate FOLDER."
+        )
+    with (
+        tempfile.TemporaryDirectory(prefix="fleet-benchmark-") as folder,
+        database.run_postgres(Path(folder)) as port,
+    ):
+        sys.stdout.write(run(port, arguments) + "\n")
+
+
+if __name__ == "__main__":
+    main()
