@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from fleet_orchestrator.generation import catalogue
+from psycopg.types.numeric import Int8
 
 if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
@@ -125,10 +126,11 @@ MONTH = {
 def fill(owner: Connection, steps: dict[str, str], amount: Amount) -> None:
     """Run the steps on a migrated database; then it is counted, vacuumed and analysed."""
     catalogue.load(owner)
+    numbers = {name: Int8(value) for name, value in asdict(amount).items()}
     owner.execute("SET session_replication_role = replica")
     for name, sql in steps.items():
         since = time.monotonic()
-        owner.execute(sql.encode(), asdict(amount))
+        owner.execute(sql.encode(), numbers)
         say(f"{name}: {time.monotonic() - since:.0f} s")
     owner.execute("RESET session_replication_role")
     owner.execute("SELECT fleet.recount()")

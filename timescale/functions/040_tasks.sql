@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION fleet.claim_tasks(p_worker uuid, p_limit integer, p_m
   persona jsonb, turns jsonb
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 -- By index, whatever statistics say: a plan made while the table was small would read all of a large one.
-SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   v_node fleet.nodes;
   v_until timestamptz;
@@ -70,14 +70,15 @@ COMMENT ON FUNCTION fleet.claim_tasks(uuid, integer, text) IS
   'Lease up to p_limit tasks, with the turns that an earlier attempt stored: by priority, then rank, then in equal parts, then age of the job. Only of jobs that this node fits, by p_model or the model that it told of last. None while the fleet is paused, none that failed at this node since it last showed that it can write.';
 
 CREATE OR REPLACE FUNCTION fleet.hold_task(p_task uuid, p_worker uuid, p_attempt integer) RETURNS fleet.tasks
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   v_task fleet.tasks;
 BEGIN
   SELECT * INTO v_task FROM fleet.tasks t
   WHERE t.task_id = p_task AND t.worker_id = p_worker AND t.attempt = p_attempt
-    AND t.node = fleet.current_node() AND t.state IN ('claimed', 'running') FOR UPDATE;
-  IF v_task.task_id IS NULL THEN
+    AND t.node = fleet.current_node() FOR UPDATE;
+  -- The state is looked at here: as a condition it would have the planner read the index of all that is held.
+  IF v_task.task_id IS NULL OR v_task.state NOT IN ('claimed', 'running') THEN
     RAISE EXCEPTION 'task % is not held by this worker at attempt %', p_task, p_attempt
       USING ERRCODE = 'FL001', HINT = 'The lease ended or the job was cancelled; drop the work.';
   END IF;
@@ -88,7 +89,7 @@ COMMENT ON FUNCTION fleet.hold_task(uuid, uuid, integer) IS 'Lock a task for its
 CREATE OR REPLACE FUNCTION fleet.start_task(
   p_task uuid, p_worker uuid, p_attempt integer, p_prompt bigint, p_persona jsonb
 ) RETURNS TABLE (prompt_id bigint, persona jsonb, restarts integer, tries integer, turn_tries integer)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
   PERFORM fleet.hold_task(p_task, p_worker, p_attempt);
   UPDATE fleet.tasks t SET state = 'running', started_at = coalesce(t.started_at, clock_timestamp()),
@@ -106,7 +107,7 @@ COMMENT ON FUNCTION fleet.start_task(uuid, uuid, integer, bigint, jsonb) IS
 
 CREATE OR REPLACE FUNCTION fleet.store_turn(
   p_task uuid, p_worker uuid, p_attempt integer, p_position integer, p_speaker text, p_text text
-) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
   PERFORM fleet.hold_task(p_task, p_worker, p_attempt);
   INSERT INTO fleet.turns (task_id, position, speaker, text, attempt)
@@ -115,11 +116,11 @@ END $$;
 COMMENT ON FUNCTION fleet.store_turn(uuid, uuid, integer, integer, text, text) IS 'Keep a turn as a checkpoint; a repeated call changes nothing.';
 
 CREATE OR REPLACE FUNCTION fleet.extend_lease(p_worker uuid, p_tasks uuid[]) RETURNS SETOF uuid
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
   UPDATE fleet.tasks t
   SET lease_until = clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', t.node))
   WHERE t.task_id = ANY (p_tasks) AND t.worker_id = p_worker AND t.node = fleet.current_node()
-    AND t.state IN ('claimed', 'running')
+    AND t.lease_until IS NOT NULL
   RETURNING t.task_id;
 $$;
 COMMENT ON FUNCTION fleet.extend_lease(uuid, uuid[]) IS 'Renew leases; returns those still held, the rest must be dropped.';
@@ -178,7 +179,7 @@ COMMENT ON FUNCTION fleet.tell_missed_cache(uuid, text) IS
   'An event when the calls of a task, after its first, found less than a tenth of their prompts in the server''s cache; at least three must have told.';
 
 CREATE OR REPLACE FUNCTION fleet.finish_task(p_task uuid, p_worker uuid, p_attempt integer, p_model text) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   v_conversation uuid := fleet.store_conversation(p_task, p_worker, p_attempt, p_model);
 BEGIN
@@ -258,12 +259,17 @@ CREATE OR REPLACE FUNCTION fleet.decide_failures(p_can_write boolean) RETURNS in
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_node text := fleet.current_node();
-  v_limit integer := fleet.setting('task_attempts_max', v_node);
+  v_limit integer;
   v_task fleet.tasks;
   v_message text;
   v_open integer;
   v_decided integer := 0;
 BEGIN
+  -- So it is after nearly every conversation.
+  IF NOT EXISTS (SELECT FROM fleet.task_failures f WHERE f.node = v_node AND f.counts IS NULL) THEN
+    RETURN 0;
+  END IF;
+  v_limit := fleet.setting('task_attempts_max', v_node);
   FOR v_task IN
     -- A task that somebody else has locked is decided the next time; nobody waits for anybody.
     SELECT t.* FROM fleet.tasks t WHERE t.task_id IN (

@@ -72,7 +72,8 @@ SELECT c.conversation_id, c.job_id, c.task_id, c.node, c.model, c.scenario, c.st
   c.prompt_tokens, c.completion_tokens, c.tries, c.generation_seconds, c.turns, p.name AS prompt, p.version AS prompt_version,
   encode(c.content_hash, 'hex') AS content_hash, c.created_at, c.judged_at, c.judged_by
 FROM fleet.conversations c
-JOIN fleet.grades g USING (conversation_id) JOIN fleet.prompts p USING (prompt_id)
+-- Each has both; as LEFT JOINs they cost nothing where a reader wants neither.
+LEFT JOIN fleet.grades g USING (conversation_id) LEFT JOIN fleet.prompts p USING (prompt_id)
 WHERE c.state <> 'unjudged';
 
 CREATE VIEW analytics.turns AS
