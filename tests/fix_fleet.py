@@ -49,7 +49,8 @@ DELETE FROM telemetry.gpu; DELETE FROM telemetry.disks; DELETE FROM telemetry.te
 DELETE FROM telemetry.network; DELETE FROM telemetry.disk_io;
 DELETE FROM telemetry.dirty_minutes; DELETE FROM telemetry.due;
 DELETE FROM telemetry.temperatures_1m; DELETE FROM telemetry.temperatures_1h;
-DELETE FROM telemetry.storage;
+DELETE FROM telemetry.peers; DELETE FROM telemetry.storage;
+DELETE FROM fleet.peer_agents; DELETE FROM fleet.peer_pairs;
 DELETE FROM control.alerts; DELETE FROM control.audit; DELETE FROM control.sessions;
 DELETE FROM control.tokens; DELETE FROM control.users;
 DELETE FROM fleet.nodes WHERE node NOT IN ('alpha', 'beta');

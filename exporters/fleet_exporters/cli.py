@@ -32,7 +32,12 @@ PATIENCE_SECONDS = 1.0  # how long the first tick waits for background readers
 def run(settings: Settings, stop: threading.Event) -> None:
     """Serve and tick until `stop`. Raises ExporterError if the address cannot be used."""
     clock, rules = Clock(), RulesFile(settings.runtime_dir)
-    families = make_families(settings.watched, clock=clock, monitor_url=settings.monitor_url)
+    families = make_families(
+        settings.watched,
+        clock=clock,
+        monitor_url=settings.monitor_url,
+        runtime_dir=settings.runtime_dir,
+    )
     sampler = Sampler(families, slow=SLOW_PERIODS)
     watch = Watch(make_sources(settings.games, lambda: rules.last.process_ids))
     connect_node = partial(connect, settings.database_url, "fleet exporter")

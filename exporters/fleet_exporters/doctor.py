@@ -48,7 +48,9 @@ def main(
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args(argv)
     monitor_url = parse_monitor_url(os.environ.get("FLEET_HARDWARE_MONITOR_URL", ""))
-    families = make_families([Path("/"), *watched], monitor_url=monitor_url)
+    families = make_families(
+        [Path("/"), *watched], monitor_url=monitor_url, runtime_dir=runtime_dir
+    )
     games = parse_list(os.environ.get("FLEET_GAME_EXECUTABLES", ""))
     sources = make_sources(games, lambda: read_own_ids(runtime_dir))
     diagnosis = diagnose(families, sources, runtime_dir, [Finding(*fact) for fact in facts])

@@ -32,6 +32,7 @@ from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.events.spool import EventSpool
 from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.own_processes import OwnProcesses
+from fleet_orchestrator.peers.agent import Peers, beside
 from fleet_orchestrator.settings import NodeSettings
 
 if TYPE_CHECKING:
@@ -63,10 +64,14 @@ class Agent:
     folder: Path  # in which the programs of the node meet
     find_own: Callable[[], set[int]]  # processes of ours beside the worker
     spool: EventSpool
+    peers: Peers | None  # None: it does not measure the network to them
 
 
 def make_agent(
-    settings: NodeSettings, child: Workplace, find_own: Callable[[], set[int]] | None
+    settings: NodeSettings,
+    child: Workplace,
+    find_own: Callable[[], set[int]] | None,
+    peers: Peers | None,
 ) -> Agent:
     """Return an agent that goes on where the one before it ended."""
     spool = EventSpool(settings.events_file, settings.node, settings.supervisor_log)
@@ -79,6 +84,7 @@ def make_agent(
         settings.runtime_folder,
         find_own or OwnProcesses(settings.llm_url).find,
         spool,
+        peers,
     )
 
 
@@ -102,6 +108,8 @@ def beat(connection: Connection, agent: Agent) -> float:
     content = {"settings_version": row["version"], "settings": row["settings"], "process_ids": ours}
     runtime.write(agent.folder / "settings.json", content)
     agent.spool.tell(connection)
+    if agent.peers is not None:
+        agent.peers.exchange(connection)
     return float(row["settings"]["heartbeat_seconds"])
 
 
@@ -147,20 +155,21 @@ def run(  # noqa: PLR0913 - its node, and what a test or a simulated machine rep
     `find_own` names the processes of ours beside the worker; by default those of this machine.
     """
     outage = Outage(f"The node agent on {settings.node}", "it could not say that the node lives")
-    agent = make_agent(settings, child, find_own)
-    with agent.keeper.keeping(stop):
-        while not stop.is_set():
-            try:
-                with connect() as connection:
-                    outage.end(connection)
-                    listen(connection, agent, stop)
-            except psycopg.OperationalError as exc:
-                logger.warning("The database is away.", extra={"error": str(exc)})
-                outage.begin(exc)
-                stop.wait(retry_seconds)
-            except DuplicateError as exc:
-                logger.error("%s", exc)  # noqa: TRY400 - the sentence says it all
-                stop.wait(retry_seconds)
+    with beside(settings.node, settings.runtime_folder, settings.peer_address) as peers:
+        agent = make_agent(settings, child, find_own, peers)
+        with agent.keeper.keeping(stop):
+            while not stop.is_set():
+                try:
+                    with connect() as connection:
+                        outage.end(connection)
+                        listen(connection, agent, stop)
+                except psycopg.OperationalError as exc:
+                    logger.warning("The database is away.", extra={"error": str(exc)})
+                    outage.begin(exc)
+                    stop.wait(retry_seconds)
+                except DuplicateError as exc:
+                    logger.error("%s", exc)  # noqa: TRY400 - the sentence says it all
+                    stop.wait(retry_seconds)
 
 
 def end_on_signal(stop: threading.Event) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from fleet_timescale import settings
 
+from fleet_orchestrator.peers.address import PeerAddress
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,6 +25,7 @@ class NodeSettings:
     node: str
     events_file: Path  # of those that wait to be told
     supervisor_log: Path | None = None  # of what else runs here; None: nobody to ask
+    peer_address: PeerAddress | None = None  # None: peers are neither listened for nor called
 
     @property
     def wanted_file(self) -> Path:
@@ -35,7 +38,8 @@ class NodeSettings:
         Read FLEET_NODE, _DATABASE_URL_FILE, _RUNTIME_DIR, _LLM_MODEL, _LLM_URL or _LLM_URL_FILE.
 
         The file is for an address that holds a login. Events wait in FLEET_EVENTS_FILE, without it
-        in the runtime folder; FLEET_SUPERVISOR_LOG is read where it is set.
+        in the runtime folder; FLEET_SUPERVISOR_LOG is read where it is set. FLEET_PEER_LISTEN and
+        FLEET_PEER_ADDRESS say where peers call.
         """
         runtime_folder = Path(settings.text(environ, "FLEET_RUNTIME_DIR"))
         log = environ.get("FLEET_SUPERVISOR_LOG", "").strip()
@@ -51,6 +55,7 @@ class NodeSettings:
                 settings.text(environ, "FLEET_EVENTS_FILE", str(runtime_folder / "events.json"))
             ),
             supervisor_log=Path(log) if log else None,
+            peer_address=PeerAddress.from_environ(environ),
         )
 
 

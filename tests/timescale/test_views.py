@@ -18,6 +18,7 @@ VIEWS = {
     "disks": "time node mount free_bytes total_bytes",
     "network": "time node device receive_bytes_total transmit_bytes_total",
     "temperatures": "time node sensor temperature_celsius",
+    "peer_bandwidth": "time node peer round_trip_seconds throughput_bytes_per_second",
     "llm_requests": "time node model prompt_tokens completion_tokens duration_seconds"
     " time_to_first_token_seconds outcome",
     "quality_1h": "time node samples accepted rejected",
@@ -51,7 +52,8 @@ WHERE v.relnamespace = 'analytics'::regnamespace AND d.refobjid <> v.oid"""
 SECRETS = {("turns", "text"), ("conversations", "persona"), ("tasks", "persona"),
            ("users", "password_hash"), ("tokens", "token_hash"), ("sessions", "refresh_hash"),
            ("audit", "source"), ("nodes", "scrape_address"), ("nodes", "node_id"),
-           ("prompts", "template")}  # fmt: skip
+           ("prompts", "template"), ("peer_agents", "secret"),
+           ("peer_agents", "address")}  # fmt: skip
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ GRANT EXECUTE ON FUNCTION
   fleet.reject_task(uuid, uuid, integer, text, text, text, text, bytea, text[], text, integer, integer),
   fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text, bigint),
   fleet.claim_judgements(uuid, integer),
-  fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer)
+  fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer),
+  fleet.peer_round(text, text, text), fleet.record_peers(jsonb)
 TO fleet_worker;
 
 GRANT EXECUTE ON FUNCTION

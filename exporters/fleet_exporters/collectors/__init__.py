@@ -15,6 +15,7 @@ from fleet_exporters.collectors.gpu.intel import GpuIntel
 from fleet_exporters.collectors.gpu.nvidia import Gpu
 from fleet_exporters.collectors.network import Network
 from fleet_exporters.collectors.node_info import NodeInfo
+from fleet_exporters.collectors.peers import Peers
 from fleet_exporters.collectors.pi import Pi
 from fleet_exporters.collectors.temperatures import Temperatures
 from fleet_exporters.collectors.windows import Windows
@@ -41,12 +42,17 @@ SLOW_PERIODS = {
 
 
 def make_families(
-    watched: Sequence[Path], *, clock: Clock | None = None, monitor_url: str = ""
+    watched: Sequence[Path],
+    *,
+    clock: Clock | None = None,
+    monitor_url: str = "",
+    runtime_dir: Path | None = None,
 ) -> dict[str, Read]:
     """
     Return all families by name.
 
-    The file systems of `watched` paths are read in any case; `clock` is measured elsewhere.
+    The file systems of `watched` paths are read in any case; `clock` is measured elsewhere; what
+    the node agent has measured is in `runtime_dir`.
     """
     return {
         "cpu": Cpu().read,
@@ -54,6 +60,7 @@ def make_families(
         "disk": Disk(watched).read,
         "disk_io": DiskIo().read,
         "network": Network().read,
+        "peers": Peers(runtime_dir).read,
         "temperatures": Temperatures().read,
         "gpu": Gpu().read,
         "gpu_amd": GpuAmd().read,
