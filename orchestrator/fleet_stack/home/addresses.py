@@ -36,6 +36,14 @@ def split(variable: str, url: str, schemes: Sequence[str] = HTTP) -> SplitResult
     return parts
 
 
+def parse_endpoint(variable: str, value: str) -> str:
+    """Return HOST:PORT as it is. Raises AddressError for anything else."""
+    host, _, port = value.rpartition(":")
+    if not host.strip("[]") or not port.isdecimal() or int(port) > 65535:
+        raise AddressError(f"{variable} is {value!r}, not HOST:PORT; correct it, or unset it")
+    return value
+
+
 def hide_login(url: str) -> str:
     """Return an address without user and password, for people and files that all may read."""
     parts = urlsplit(url)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fleet_stack.home.secrets import Secrets
 
 LLM, PUBLIC, GAMES = "FLEET_LLM", "FLEET_PUBLIC_URL", "FLEET_GAME_EXECUTABLES"
+PEERS = ("FLEET_PEER_LISTEN", "FLEET_PEER_ADDRESS")
 LLM_SECRET = "llm_url"  # noqa: S105 - the name of a file
 
 
@@ -42,6 +43,8 @@ def _parse(name: str, value: str) -> str:
         return addresses.parse_public(name, value)
     if name == GAMES:
         return value
+    if name in PEERS:
+        return addresses.parse_endpoint(name, value)
     # The next command may be called from another folder.
     return str(Path(value).expanduser().absolute())
 

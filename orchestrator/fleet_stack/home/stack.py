@@ -48,6 +48,8 @@ INPUTS = (
     "FLEET_LLM",
     "FLEET_PUBLIC_URL",
     "FLEET_GAME_EXECUTABLES",
+    "FLEET_PEER_LISTEN",
+    "FLEET_PEER_ADDRESS",
 )
 MANAGED, ABSENT, EXTERNAL = "managed", "absent", "external"
 SCHEMES = {"postgres": "postgresql", "mail": "smtp"}

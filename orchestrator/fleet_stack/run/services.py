@@ -33,6 +33,7 @@ KEPT = (
     "LD_LIBRARY_PATH",
     "FLEET_GAME_EXECUTABLES",
 )
+PEER_LISTEN = "127.0.0.1:0"  # any free port: agents tell each other through the database
 MODEL_NICENESS = "5"
 RETENTION = "30d"  # of Prometheus; the database keeps hours for ever
 
@@ -156,6 +157,8 @@ def node(stack: Stack) -> Service:
             "FLEET_LLM_MODEL": stack.model.name,
             "FLEET_EVENTS_FILE": str(stack.base.home.path("spool", "events.json")),
             "FLEET_SUPERVISOR_LOG": str(stack.base.home.path("logs", "supervisord.log")),
+            "FLEET_PEER_LISTEN": stack.base.environ.get("FLEET_PEER_LISTEN", PEER_LISTEN),
+            "FLEET_PEER_ADDRESS": stack.base.environ.get("FLEET_PEER_ADDRESS", ""),
         },
         is_group=True,
     )

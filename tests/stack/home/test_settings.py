@@ -63,6 +63,20 @@ def test_list_of_names_stays_a_list():
     assert settings.parse(given) == given
 
 
+def test_address_for_peers_stays_one():
+    """Host and port are no path either."""
+    given = {"FLEET_PEER_LISTEN": "192.0.2.7:9810", "FLEET_PEER_ADDRESS": "[2001:db8::7]:9810"}
+
+    assert settings.parse(given) == given
+
+
+@pytest.mark.parametrize("value", ["192.0.2.7", ":9810", "box:http", "box:70000"])
+def test_address_for_peers_has_host_and_port(value):
+    """Anything else is refused by name before anything is started."""
+    with pytest.raises(AddressError, match=f"FLEET_PEER_LISTEN is '{value}', not HOST:PORT"):
+        settings.parse({"FLEET_PEER_LISTEN": value})
+
+
 def test_paths_mean_the_same_in_every_folder():
     """The next `up` may be called from elsewhere."""
     given = settings.parse({"FLEET_MODEL": "x.gguf", "FLEET_GRAFANA_HOME": "~/grafana"})

@@ -127,6 +127,21 @@ def test_login_of_a_model_server_is_in_no_command_or_environment(whole):
     assert environment != by_name(external)["node"].environment
 
 
+def test_agent_answers_peers_on_loopback_unless_told_otherwise(whole):
+    """A free port of this machine, or the address that its owner names."""
+    base = replace(whole.base, environ={"FLEET_PEER_LISTEN": "192.0.2.7:9810"})
+
+    here = NodeSettings.from_environ(listened_at(whole))
+    there = NodeSettings.from_environ(listened_at(replace(whole, base=base)))
+
+    assert (here.peer_address.host, here.peer_address.port) == ("127.0.0.1", 0)
+    assert (there.peer_address.host, there.peer_address.port) == ("192.0.2.7", 9810)
+
+
+def listened_at(whole):
+    return by_name(whole)["node"].environment
+
+
 def test_links_of_prometheus_begin_where_people_browse(whole):
     """They stand in mails; a path of the control API's is not Prometheus's."""
     base = replace(whole.base, environ={"FLEET_PUBLIC_URL": "https://fleet.lan/fleet"})
