@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_dashboards import conversations, hardware, steering, work
+from fleet_dashboards import conversations, hardware, network, steering, work
 from fleet_dashboards.layout import Row, dashboard
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def build() -> Json:
         Row(4, [(12, conversations.kept()), (12, conversations.cost())]),
         Row(8, [(12, hardware.temperatures()), (12, hardware.utilization())]),
         Row(7, [(8, hardware.memory()), (8, hardware.disks()), (8, conversations.rejections())]),
+        Row(7, [(12, network.traffic()), (12, network.peers())]),
         Row(9, [(24, conversations.latest())]),
         Row(8, [(24, steering.audit())]),
     ]

@@ -18,6 +18,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.delay_seconds = 0.0  # before each answer
+        self.bytes_per_second = float("inf")  # of what is asked
         self._is_passing = threading.Event()
         self._is_passing.set()
         self.held = threading.Event()  # something is kept back now
@@ -46,6 +47,8 @@ class Proxy:
             while data := source.recv(65536):
                 if is_answer and self.delay_seconds:
                     self._end.wait(self.delay_seconds)
+                if not is_answer:
+                    self._end.wait(len(data) / self.bytes_per_second)
                 if not self._is_passing.is_set():
                     self.held.set()
                     self._is_passing.wait()

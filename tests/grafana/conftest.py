@@ -201,6 +201,10 @@ fleet_gpu_utilization_ratio{{gpu="0"}} 0.9
 fleet_gpu_temperature_celsius{{gpu="0"}} 64
 fleet_gpu_memory_used_bytes{{gpu="0"}} 3e9
 fleet_gpu_memory_total_bytes{{gpu="0"}} 6e9
+fleet_network_receive_bytes_total{{device="eth0"}} {tokens}
+fleet_network_transmit_bytes_total{{device="eth0"}} {tokens}
+fleet_peer_round_trip_seconds{{peer="beta"}} 0.002
+fleet_peer_throughput_bytes_per_second{{peer="beta"}} 6e6
 fleet_llm_tokens_total{{model="tiny",kind="prompt"}} {tokens}
 fleet_llm_tokens_total{{model="tiny",kind="completion"}} {tokens}
 """

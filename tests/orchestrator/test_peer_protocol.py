@@ -39,6 +39,16 @@ def test_block_that_came_at_once_has_no_rate():
 
 
 @pytest.mark.parametrize(
+    ("told", "rate"),
+    [(Block(2.0, 750), 375), (Block(0.1, 750), 500), (Block(0.0, 0), 500)],
+    ids=["as-told", "late-listener", "all-at-once"],
+)
+def test_listener_that_was_late_is_not_believed(told, rate):
+    """A thousand bytes were two seconds on their way, whenever the listener looked."""
+    assert told.within(1000, 2.0).bytes_per_second == rate
+
+
+@pytest.mark.parametrize(
     ("rates", "throughput"),
     [((900, 10, 30, 20), 20), ((7,), 7), ((900, 10, None, 20), 15), ((None, None), None),
      ((), None)],

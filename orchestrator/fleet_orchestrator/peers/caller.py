@@ -75,9 +75,13 @@ async def _connect(node: str, order: Order, block_bytes: int, made: Call) -> Non
         return
     try:
         await _present(node, order, reader, writer)
-        made.round_trip_seconds = await _measure_round_trip(reader, writer)
-        if order.is_receiver:
-            await _measure_throughput(block_bytes, reader, writer, made)
+        round_trip = made.round_trip_seconds = await _measure_round_trip(reader, writer)
+        if not order.is_receiver:
+            return
+        throughput = await _measure_throughput(block_bytes, round_trip, reader, writer, made)
+        if throughput is not None:
+            made.throughput_bytes_per_second = throughput
+            made.is_window_limited = protocol.is_window_limited(round_trip, throughput, block_bytes)
     finally:
         writer.transport.abort()
 
@@ -103,27 +107,27 @@ async def _measure_round_trip(reader: asyncio.StreamReader, writer: asyncio.Stre
 
 
 async def _measure_throughput(
-    block_bytes: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, made: Call
-) -> None:
+    block_bytes: int,
+    round_trip: float,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    made: Call,
+) -> float | None:
     blocks: list[Block] = []
     for size in (protocol.FIRST_BYTES, *[block_bytes] * protocol.BLOCKS):
         writer.write(f"send {size}\n".encode())
         answer = protocol.parse_words(await reader.readline(), "go", "no")
         if answer[0] == "no":
             made.reason = answer[1] if len(answer) == 2 else "peer"
-            return
+            return None
         made.sent_bytes += size
+        began = time.perf_counter()
         await _send(size, writer)
-        blocks.append(protocol.parse_got(await reader.readline()))
-        if len(blocks) == 1 and protocol.is_slow(blocks[0], block_bytes):
+        block = protocol.parse_got(await reader.readline())
+        blocks.append(block.within(size, time.perf_counter() - began - round_trip))
+        if len(blocks) == 1 and protocol.is_slow(block, block_bytes):
             break
-    throughput = protocol.decide_throughput(blocks)
-    if throughput is None or made.round_trip_seconds is None:
-        return
-    made.throughput_bytes_per_second = throughput
-    made.is_window_limited = protocol.is_window_limited(
-        made.round_trip_seconds, throughput, block_bytes
-    )
+    return protocol.decide_throughput(blocks)
 
 
 async def _send(size: int, writer: asyncio.StreamWriter) -> None:

@@ -62,6 +62,17 @@ class Block:
         is_timed = self.seconds > 0 and self.size_bytes > 0
         return self.size_bytes / self.seconds if is_timed else None
 
+    def within(self, size: int, seconds: float) -> Block:
+        """
+        Return what can be believed of it, the whole block having taken so long on its way.
+
+        A listener that waited for a processor finds most of a block at once: the whole way is
+        longer, though, and of the two the slower one is nearer to the truth.
+        """
+        rate = self.bytes_per_second
+        is_slower = seconds > 0 and (rate is None or size / seconds < rate)
+        return Block(seconds, size) if is_slower else self
+
 
 def derive_key(listener_key: bytes, caller: str) -> bytes:
     """Return the key of a caller, as fleet.peer_round does."""
