@@ -148,7 +148,7 @@ def test_loopback_is_called_from_the_same_machine_only(fleet):
 @pytest.mark.parametrize(
     "gone",
     [
-        "UPDATE fleet.peer_agents SET announced_at = now() - interval '4 minutes'",
+        "UPDATE fleet.peer_agents SET expires_at = now()",
         "UPDATE fleet.nodes SET removed_at = now() WHERE node = 'beta'",
     ],
     ids=["silent", "removed"],
@@ -167,8 +167,8 @@ def test_round_calls_five_and_in_the_end_everybody(fleet):
         node = f"gamma-{number}"
         fleet.rows("INSERT INTO fleet.nodes (node, node_id) VALUES (%s, gen_random_uuid())", node)
         fleet.rows(
-            "INSERT INTO fleet.peer_agents (node, address, scope, announced_at, budget_day)"
-            " VALUES (%s, '192.0.2.3:1', '', now(), now())", node,
+            "INSERT INTO fleet.peer_agents (node, address, scope, expires_at, budget_day)"
+            " VALUES (%s, '192.0.2.3:1', '', 'infinity', now())", node,
         )  # fmt: skip
 
     rounds = [{call["peer"] for call in announce(fleet, "alpha")["calls"]} for _ in range(3)]

@@ -15,10 +15,11 @@ BEGIN
     RAISE EXCEPTION '% is no address of an agent', quote_nullable(left(p_address, 300))
       USING ERRCODE = 'check_violation', HINT = 'Use host:port, such as 192.168.1.7:9810.';
   END IF;
-  INSERT INTO fleet.peer_agents AS a (node, address, scope, held_back, announced_at, budget_day)
-  VALUES (p_node, p_address, left(coalesce(p_scope, ''), 200), left(p_held_back, 40), v_now, (v_now AT TIME ZONE 'UTC')::date)
+  INSERT INTO fleet.peer_agents AS a (node, address, scope, held_back, expires_at, budget_day)
+  VALUES (p_node, p_address, left(coalesce(p_scope, ''), 200), left(p_held_back, 40),
+    v_now + make_interval(secs => greatest(60, 3 * fleet.setting('peer_round_trip_period_seconds', p_node))), (v_now AT TIME ZONE 'UTC')::date)
   ON CONFLICT (node) DO UPDATE SET address = excluded.address, scope = excluded.scope, held_back = excluded.held_back,
-    announced_at = excluded.announced_at, budget_day = excluded.budget_day,
+    expires_at = excluded.expires_at, budget_day = excluded.budget_day,
     budget_bytes = CASE WHEN a.budget_day = excluded.budget_day THEN a.budget_bytes ELSE 0 END
   RETURNING * INTO v_agent;
   RETURN v_agent;
@@ -35,11 +36,10 @@ CREATE OR REPLACE FUNCTION fleet.callable_peers(p_node text) RETURNS TABLE (
   JOIN fleet.peer_agents a ON a.node <> me.node AND a.scope IN ('', me.scope)
   JOIN fleet.nodes n ON n.node = a.node AND n.removed_at IS NULL
   LEFT JOIN fleet.peer_pairs p ON p.node = me.node AND p.peer = a.node
-  WHERE me.node = p_node AND a.announced_at > clock_timestamp()
-    - make_interval(secs => greatest(60, 3 * fleet.setting('peer_round_trip_period_seconds', a.node)));
+  WHERE me.node = p_node AND a.expires_at > clock_timestamp();
 $$;
 COMMENT ON FUNCTION fleet.callable_peers(text) IS
-  'Agents that a node may call: they have announced themselves not long ago, at an address that it can reach.';
+  'Agents that a node may call: they said not long ago that they listen, at an address that it can reach.';
 
 CREATE OR REPLACE FUNCTION fleet.choose_receiver(p_agent fleet.peer_agents, p_sends bigint, OUT receiver text, OUT held_back text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

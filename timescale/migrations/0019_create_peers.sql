@@ -25,7 +25,7 @@ CREATE TABLE fleet.peer_agents (
   scope text NOT NULL,
   held_back text,
   secret bytea NOT NULL DEFAULT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())),
-  announced_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
   measuring_until timestamptz NOT NULL DEFAULT '-infinity',
   budget_day date NOT NULL,
   budget_bytes bigint NOT NULL DEFAULT 0
@@ -34,6 +34,7 @@ COMMENT ON TABLE fleet.peer_agents IS 'Node agents that listen for their peers, 
 COMMENT ON COLUMN fleet.peer_agents.address IS 'host:port at which it listens; never shown in analytics.';
 COMMENT ON COLUMN fleet.peer_agents.scope IS 'Empty: every node can reach the address; otherwise only agents that say the same, since it is a loopback one.';
 COMMENT ON COLUMN fleet.peer_agents.held_back IS 'Why it takes part in no measuring of throughput now: gaming, work, hot, busy, unknown; NULL: it does.';
+COMMENT ON COLUMN fleet.peer_agents.expires_at IS 'Until then others are told of it: it says each round that it listens.';
 COMMENT ON COLUMN fleet.peer_agents.secret IS 'What the keys of those who may call it are made from.';
 COMMENT ON COLUMN fleet.peer_agents.measuring_until IS 'Until then it is part of a measuring of throughput, and of no second one.';
 COMMENT ON COLUMN fleet.peer_agents.budget_bytes IS 'Bytes that it was allowed to send on budget_day (UTC).';
