@@ -13,9 +13,11 @@ import pytest
 from fix_fleet import wait_until
 from fleet_exporters.collectors import peers as collector
 from fleet_orchestrator import runtime
-from fleet_orchestrator.node import Child, run
+from fleet_orchestrator.agent.child import Child
+from fleet_orchestrator.node import run
+from fleet_orchestrator.peers import agent
 from fleet_orchestrator.peers.address import PeerAddress
-from fleet_orchestrator.peers.agent import FAILED_SECONDS, Line, Peers, beside
+from fleet_orchestrator.peers.agent import FAILED_SECONDS, Line, Peers
 from fleet_orchestrator.peers.listener import Listener
 from fleet_orchestrator.settings import NodeSettings
 
@@ -54,10 +56,7 @@ def test_agents_measure_each_other(fleet, start):
     folder = start("alpha")
     start("beta")
 
-    rows = wait_until(
-        lambda: [r for r in fleet.rows(MATRIX) if r["throughput_bytes_per_second"]][1:] and
-        fleet.rows(MATRIX), "both ways",
-    )  # fmt: skip
+    rows = wait_until(lambda: find_measured(fleet), "both ways")
 
     assert [(row["node"], row["peer"], row["state"]) for row in rows] == [
         ("alpha", "beta", "ok"), ("beta", "alpha", "ok")]  # fmt: skip
@@ -65,6 +64,12 @@ def test_agents_measure_each_other(fleet, start):
     shown = wait_until(lambda: find_gauges(folder), "values of beta")
     assert shown == {"fleet_peer_round_trip_seconds", "fleet_peer_throughput_bytes_per_second"}
     assert fleet.value("SELECT count(*) FROM analytics.peers WHERE sent_bytes > 0") >= 2
+
+
+def find_measured(fleet):
+    """The whole matrix, once both throughputs are known."""
+    rows = fleet.rows(MATRIX)
+    return rows if len([row for row in rows if row["throughput_bytes_per_second"]]) == 2 else None
 
 
 def find_gauges(folder):
@@ -159,9 +164,9 @@ def test_lost_connection_is_the_agent_s(alone):
 
 
 def test_end_breaks_off_what_goes_on(tmp_path):
-    """Neither a silent caller nor one that is served keeps the agent from ending."""
-    with ExitStack() as open_, beside("alpha", tmp_path, PeerAddress("127.0.0.1", 0)) as peers:
-        host, _, port = peers._line.address.rpartition(":")
+    """A caller that says nothing does not keep the agent from ending."""
+    with ExitStack() as open_, agent.beside("alpha", tmp_path, LOOPBACK) as peers:
+        host, _, port = peers.address.rpartition(":")
         caller = open_.enter_context(socket.create_connection((host, int(port)), 5))
         assert caller.recv(100).startswith(b"fleet-peer 1 ")
 

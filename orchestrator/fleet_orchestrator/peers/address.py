@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING
 from fleet_timescale import settings
 from fleet_timescale.errors import SettingsError
 
+from fleet_orchestrator.agent.identity import read_boot
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NETWORK = Path("/proc/self/ns/net")
 
 
@@ -76,6 +76,7 @@ def read_scope(announced: str) -> str:
     if not is_loopback(announced):
         return ""
     try:
-        return f"{BOOT_ID.read_text().strip()}/{NETWORK.stat().st_ino}"
-    except OSError:
-        return f"{platform.node()}/{os.name}"
+        stack = NETWORK.stat().st_ino
+    except OSError:  # no Linux: one machine, one stack
+        stack = 0
+    return f"{platform.node()}/{read_boot()}/{stack}"

@@ -88,14 +88,19 @@ class Peers:
         self._held_back: Counter[str] = Counter()
         self._sent_bytes = 0
 
+    @property
+    def address(self) -> str:
+        """Where peers call this node."""
+        return self._line.address
+
     def exchange(self, connection: Connection) -> None:
         """
         Store what came of the last calls, or ask for the next ones; called with each heartbeat.
 
         Never waits for a peer. Raises OperationalError where the connection is lost.
         """
-        self._line.restraint.look()
         try:
+            self._line.restraint.look()
             if self._calling is not None and self._calling.done():
                 self._record(connection, self._calling.result())
                 self._calling = None
@@ -109,8 +114,8 @@ class Peers:
             self._calling, self._round_at = None, self._clock() + FAILED_SECONDS
 
     def _begin_round(self, connection: Connection) -> None:
-        address, reason = self._line.address, self._line.restraint.reason()
-        said = connection.execute(ROUND, [address, read_scope(address), reason])
+        scope, reason = read_scope(self.address), self._line.restraint.reason()
+        said = connection.execute(ROUND, [self.address, scope, reason])
         answer = said.fetchall()[0]["value"]
         self._round_seconds = answer["next_seconds"]
         self._round_at = self._clock() + self._round_seconds
@@ -138,7 +143,7 @@ class Peers:
             "peers": published,
             "calls": self._calls,
             "held_back": self._held_back,
-            "refused": self._line.listener.refused,
+            "refused": dict(self._line.listener.refused),
             "sent_bytes": self._sent_bytes,
         }
         runtime.write(self._path, content)
