@@ -125,9 +125,10 @@ def check(connection: Connection, days: int) -> None:
 
 
 def read_end(connection: Connection) -> datetime:
-    """Return the minute in which the first live reading came, or the present one."""
+    """Return the minute in which the first row of a live machine came, or the present one."""
     row = connection.execute(
-        "SELECT coalesce(min(time), clock_timestamp()) AS at FROM telemetry.hardware"
+        "SELECT least((SELECT min(time) FROM telemetry.hardware),"
+        " (SELECT min(time) FROM telemetry.llm_requests), clock_timestamp()) AS at"
     ).fetchone()
     at = row["at"] if row else datetime.now(UTC)
     return levels.floor(at, timedelta(minutes=1))
