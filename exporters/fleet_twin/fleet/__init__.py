@@ -1,0 +1,1 @@
+"""All simulated machines in one process, each with its own exporter, node agent and worker."""
