@@ -37,6 +37,10 @@ COMMANDS = {
         "fleet_stack.commands.database:look",
     ),
     "migrate": ("bring the database up to date", "fleet_stack.commands.database:migrate"),
+    "twin": (
+        "set and clear faults of the simulated machines of `up --twin N`",
+        "fleet_stack.commands.env:call_twin",
+    ),
     "test": ("run every test", "fleet_stack.commands.test:main"),
 }
 # What supervisor runs.

@@ -122,6 +122,18 @@ def test_a_filling_disk_leaves_three_percent(run):
     assert one.go(10)[free] / one.value(*total) > 0.2
 
 
+@pytest.mark.parametrize(
+    ("fault", "share"), [("slow-model", 0.1), ("cpu-fallback", 0.12), ("gpu-lost", 0.12)]
+)
+def test_what_slows_the_model(run, fault, share):
+    """To a share of its speed, whatever else slows it."""
+    machine = run("gamer").machine
+    usual = machine.tokens_per_second
+    machine.faults = frozenset({fault})
+
+    assert machine.tokens_per_second == pytest.approx(usual * share)
+
+
 def test_a_skewed_clock_is_ahead(run):
     """By a minute and a half."""
     machine = run("gamer").machine

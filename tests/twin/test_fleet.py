@@ -82,7 +82,7 @@ def test_a_node_that_is_gone_answers_nothing_and_comes_back(fleet, told):
         wait_until(lambda: scrape(told, "epyc-1"), "the page is there")
         faults.store(told.faults, {"epyc-1": frozenset({"node-gone"})})
         wait_until(lambda: scrape(told, "epyc-1") is None, "the page is gone")
-        wait_until(lambda: nodes["epyc-1"]._stop.is_set(), "the programs are told to end")
+        wait_until(nodes["epyc-1"]._stop.is_set, "the programs are told to end")
         assert scrape(told, "gamer-1")
         faults.store(told.faults, {})
         wait_until(lambda: scrape(told, "epyc-1"), "the page is back")

@@ -22,6 +22,11 @@ def list_targets() -> Targets:
             "SELECT node, scrape_address FROM fleet.nodes "
             "WHERE removed_at IS NULL AND scrape_address IS NOT NULL ORDER BY node"
         ).fetchall()
-    return Targets(
-        [Target(targets=[row["scrape_address"]], labels={"node": row["node"]}) for row in rows]
-    )
+    return Targets([render_target(row["node"], row["scrape_address"]) for row in rows])
+
+
+def render_target(node: str, scrape_address: str) -> Target:
+    """Return the target of host:port, or of host:port/path where one port serves many nodes."""
+    address, slash, path = scrape_address.partition("/")
+    page = {"__metrics_path__": f"/{path}"} if slash else {}
+    return Target(targets=[address], labels={"node": node, **page})

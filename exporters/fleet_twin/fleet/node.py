@@ -149,14 +149,12 @@ class Node:
 
     def read_behaviour(self) -> Behaviour:
         """Return what the machine lets its model server do now."""
-        machine, held = self.machine, self.machine.faults
-        if machine.kind.cards and not machine.computes_on_card:
-            held |= {faults.CPU_FALLBACK}
+        machine = self.machine
         speed = 0.0 if machine.has(faults.NODE_FROZEN) else machine.tokens_per_second
         return Behaviour(
             tokens_per_second=speed,
             prompt_tokens_per_second=PROMPT_SPEED * speed,
-            faults=held,
+            faults=machine.faults,
             model=machine.kind.model,
         )
 

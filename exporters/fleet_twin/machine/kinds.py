@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from fleet_twin.machine.owner import Habit
 
 GIB = 2**30
-NODES_MAX = 200
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ LOAD_BYTES_PER_SECOND = 1.5 * GIB  # of a model from disk into memory
 GAME_MEMORY_BYTES, GAME_VRAM_BYTES = 7 * GIB, int(5.5 * GIB)
 WORK_MEMORY_BYTES = 3 * GIB
 DESKTOP_VRAM_BYTES = int(0.6 * GIB)
+CPU_SPEED_RATIO = 0.12  # of a graphics card's tokens, when the CPU must do it
+SLOW_RATIO = 0.1
 SKEW_SECONDS = 90.0
 LOAD_SECONDS = 4.0  # over which what the model server does becomes a load
 DRIFT_SECONDS = 20.0  # over which background load wanders
@@ -102,10 +104,14 @@ class Machine:
 
     @property
     def tokens_per_second(self) -> float:
-        """How fast the model server may write now; it slows itself down where a fault says so."""
+        """How fast the model server may write now, behind a short context."""
         kind, chip = self.kind, self.cards[0] if self.computes_on_card else self.cpu
-        share = {"away": 1.0, "work": 0.85, "game": 0.3}[self.doing]
-        return kind.tokens_per_second * chip.clock_ratio * share
+        speed = kind.tokens_per_second * chip.clock_ratio
+        if kind.cards and not self.computes_on_card:
+            speed *= CPU_SPEED_RATIO
+        if self.has(faults.SLOW_MODEL):
+            speed *= SLOW_RATIO
+        return speed * {"away": 1.0, "work": 0.85, "game": 0.3}[self.doing]
 
     def advance(self, now: float, local: datetime, busy: float = 0.0, tokens: int = 0) -> None:
         """

@@ -1,7 +1,8 @@
 """
 `fleet env`: print addresses and tokens as shell exports, for people and tools.
 
-No program of ours reads them. The client of the control API gets its address and token here.
+No program of ours reads them. The client of the control API gets its address and token here, the
+twin its home.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fleet_stack.home import Home
 
 CLIENT = "fleet_control_api.client"
+TWIN = "fleet_twin.cli"
 
 
 def main(argv: list[str]) -> int:
@@ -63,6 +65,18 @@ def render(values: dict[str, str], programs: Path) -> str:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     lines.append(f'export PATH={shlex.quote(str(programs))}:"$PATH"')
     return "\n".join(lines)
+
+
+def call_twin(argv: list[str]) -> int:
+    """Run a command of the twin in this home. Raises HomeError where there is none."""
+    home = homes.locate(os.environ)
+    count = homes.load(home).twin_nodes
+    if not count:
+        raise HomeError(
+            f"{home.root} is the home of a real fleet; name that of a twin, as in "
+            "FLEET_HOME=.fleet-twin ./fleet twin faults"
+        )
+    return int(importlib.import_module(TWIN).main(argv, home.path("twin"), count))
 
 
 def call_client(argv: list[str]) -> int:

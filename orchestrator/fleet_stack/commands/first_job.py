@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fleet_stack.run import assembly
 
 SCENARIO, COUNT = "mixed", 20
+TWIN_COUNT = 100  # for each simulated node: work for some hours
 KEY = "first-job"  # an interrupted first start does not order twice
 TIMEOUT_SECONDS = 10.0
 WAIT_SECONDS = 240.0
@@ -26,11 +27,16 @@ POLL_SECONDS = 0.25
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def submit(whole: assembly.Stack) -> None:
+def decide_count(twin_nodes: int) -> int:
+    """Return how many conversations to order."""
+    return TWIN_COUNT * twin_nodes or COUNT
+
+
+def submit(whole: assembly.Stack, count: int) -> None:
     """Submit the first job. Raises StartError when the control API refuses."""
     request = urllib.request.Request(  # noqa: S310 - our own loopback address
         f"{whole.url('control-api')}/jobs",
-        data=json.dumps({"scenario": SCENARIO, "count": COUNT, "idempotency_key": KEY}).encode(),
+        data=json.dumps({"scenario": SCENARIO, "count": count, "idempotency_key": KEY}).encode(),
         headers={
             "Content-Type": "application/json",
             "Authorization": f"Bearer {whole.base.secrets.read('admin_token')}",

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ import psutil
 from fleet_stack.commands.progress import say
 from fleet_stack.home import (
     MANAGED,
-    NAMES,
     Decision,
     HomeError,
     Part,
@@ -79,8 +78,7 @@ def is_wrong(row: ServiceStatus) -> bool:
 def render(rows: Mapping[str, ServiceStatus]) -> str:
     """Return the table: name, state, process, address, and the reason when something is wrong."""
     lines = []
-    for name in NAMES:
-        row = rows[name]
+    for name, row in rows.items():
         said = "  ".join(filter(None, [row.url, row.reason]))
         lines.append(f"{name:<14}{row.state:<10}{row.pid or '':<9}{said}".rstrip())
     return "\n".join(lines)
@@ -99,7 +97,7 @@ def is_healthy(home: Home, decision: Decision) -> bool:
 
 
 def read(home: Home, decision: Decision) -> dict[str, ServiceStatus]:
-    """Ask supervisor and every part; return the state of each of NAMES."""
+    """Ask supervisor and every part; return the state of each that is shown."""
     processes = supervisor.read_processes(Path(decision.runtime) / runtime.SOCKET)
     secrets, chosen = Secrets(home.path("secrets")), ports.load(home)
     # An interrupted first start has no login yet: the server then answers by refusing us.
@@ -109,10 +107,15 @@ def read(home: Home, decision: Decision) -> dict[str, ServiceStatus]:
         health.plan(decision, chosen, dsn, health.Own.read(home), processes or {})
     )
     worker = find_worker(processes or {})
-    return {
+    rows = {
         name: decide(name, decision.parts[name], processes, problems.get(name, ""), worker)
-        for name in NAMES
+        for name in decision.shown
     }
+    if decision.twin_nodes and rows[stack.TWIN].state == UP:
+        beating = health.count_beating(dsn, 0.0)
+        told = f"{beating} of {decision.twin_nodes} simulated nodes run"
+        rows[stack.TWIN] = replace(rows[stack.TWIN], reason=told)
+    return rows
 
 
 def find_worker(processes: Mapping[str, supervisor.Process]) -> int | None:

@@ -42,7 +42,9 @@ TITLES = {
     "alertmanager": "Alertmanager",
     "postgres": "PostgreSQL",
     "llm": "Model server",
+    "twin": "Twin",
 }
+TWIN_NODES_MAX = 200
 # By files that only their owner can put there, where they are external.
 CONFIGURED = ("grafana", "prometheus", "alertmanager")
 
@@ -57,21 +59,44 @@ def main(argv: list[str]) -> int:
         action="store_true",
         help="do not order 20 conversations at the first start",
     )
+    parser.add_argument(
+        "--twin",
+        type=parse_count,
+        metavar="N",
+        help="simulate N machines instead of using this one; for a home of its own",
+    )
     arguments = parser.parse_args(argv)
-    up(os.environ, begin(), wants_first_job=not arguments.no_first_job)
+    wants_first_job = not arguments.no_first_job
+    up(os.environ, begin(), wants_first_job=wants_first_job, twin_nodes=arguments.twin)
     return 0
 
 
-def up(environ: Mapping[str, str], progress: Progress, *, wants_first_job: bool) -> None:
+def parse_count(text: str) -> int:
+    """Return how many machines to simulate; none would be a real fleet, in a home of its own."""
+    if not text.isdecimal() or not 1 <= int(text) <= TWIN_NODES_MAX:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {TWIN_NODES_MAX}, not {text!r}")
+    return int(text)
+
+
+def up(
+    environ: Mapping[str, str],
+    progress: Progress,
+    *,
+    wants_first_job: bool,
+    twin_nodes: int | None = None,
+) -> None:
     """Return when everything managed is healthy. Raises FleetError otherwise."""
     home = homes.locate(environ)
     externals, given = preflight.parse_externals(environ), settings.parse(environ)
-    record = homes.create(home, homes.Record(externals=tuple(sorted(externals))))
+    fresh = homes.Record(externals=tuple(sorted(externals)), twin_nodes=twin_nodes or 0)
+    record = homes.create(home, fresh)
     with homes.lock(home):
+        record = homes.settle_twin(home, record, twin_nodes)
         kept = settings.load(record, Secrets(home.path("secrets")))
         environ = settings.apply(environ, settings.merge(given, kept))
         decision = stack.load(home)
-        if decision and is_complete(home, decision, environ):
+        is_same = decision is not None and decision.twin_nodes == record.twin_nodes
+        if decision and is_same and is_complete(home, decision, environ):
             progress("everything is up already")
         else:
             end_orphans(home, decision, progress)
@@ -146,10 +171,13 @@ def start(base: preflight.Preflight) -> assembly.Stack:
     placement.check_access(base.placement.programs, list_own_places(environ))
     with Tasks() as tasks:
         found = tasks.begin(programs.find_programs, environ, base.progress, stop=tasks.stop)
-        model = tasks.begin(models.find_model, environ, base.progress, stop=tasks.stop)
+        model = None
+        if not base.twin_nodes:
+            model = tasks.begin(models.find_model, environ, base.progress, stop=tasks.stop)
         node = database.start(base)
         tasks.finish()
-    whole = assembly.assemble(base, node, found.result(), model.result())
+    chosen = model.result() if model else models.SIMULATED
+    whole = assembly.assemble(base, node, found.result(), chosen)
     settings.store(base.home, base.environ, base.secrets)
     launch.launch(whole)
     return whole
@@ -167,10 +195,12 @@ def finish_first_start(whole: assembly.Stack, progress: Progress, *, wants_first
     record = homes.load(home)
     if record.is_started_once:
         return
-    is_ordered = wants_first_job and whole.decision.parts["llm"].state == stack.MANAGED
+    makers = (whole.decision.parts[name].state for name in ("llm", stack.TWIN))
+    is_ordered = wants_first_job and stack.MANAGED in makers
     if is_ordered:
-        first_job.submit(whole)
-        progress(f"first job     {first_job.COUNT} conversations ordered")
+        count = first_job.decide_count(whole.base.twin_nodes)
+        first_job.submit(whole, count)
+        progress(f"first job     {count} conversations ordered")
     homes.store(home, replace(record, is_started_once=True))
     if is_ordered:
         first_job.wait(whole, progress)
@@ -190,6 +220,8 @@ def render_table(home: homes.Home, decision: Decision) -> str:
     """Return the closing table: addresses, and the commands to go on with."""
     lines = [""]
     for name, title in TITLES.items():
+        if name not in decision.shown:
+            continue
         part = decision.parts[name]
         remark = {
             stack.ABSENT: f"absent: {part.reason}",

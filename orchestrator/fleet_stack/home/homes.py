@@ -46,6 +46,7 @@ ENTRIES = (
     "spool",
     "stack.json",
     "supervisor",
+    "twin",
     "lock",
     "home.json",
 )
@@ -65,6 +66,7 @@ class Record:
     postgres_folder: str = ""
     is_started_once: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    twin_nodes: int = 0  # simulated machines; 0: a real fleet
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,24 @@ def load(home: Home) -> Record:
 def store(home: Home, record: Record) -> None:
     """Write the record."""
     store_text(home.path("home.json"), json.dumps(asdict(record), indent=2) + "\n")
+
+
+def settle_twin(home: Home, record: Record, count: int | None) -> Record:
+    """
+    Return the record with so many simulated machines; None keeps what it has.
+
+    Raises HomeError for a real fleet: its data never meets that of a twin.
+    """
+    if count is None or count == record.twin_nodes:
+        return record
+    if not record.twin_nodes:
+        raise HomeError(
+            f"{home.root} is the home of a real fleet and cannot become a twin; use another one: "
+            f"FLEET_HOME=.fleet-twin ./fleet up --twin {count}"
+        )
+    changed = replace(record, twin_nodes=count)
+    store(home, changed)
+    return changed
 
 
 def create(home: Home, record: Record) -> Record:

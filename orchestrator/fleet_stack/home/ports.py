@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fleet_stack.home.homes import Home
 
 FIRST, LAST, BLOCK = 20000, 32000, 20  # below the range that Linux gives to outgoing connections
-# The agent and its worker listen nowhere.
-SERVICES = tuple(name for name in NAMES if name not in {"node", "worker"})
+# The agent and its worker listen nowhere; a twin at the ports of those that it stands for.
+SERVICES = tuple(name for name in NAMES if name not in {"node", "worker", "twin"})
 
 IsFree = Callable[[int], bool]
 

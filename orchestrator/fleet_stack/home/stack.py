@@ -32,7 +32,11 @@ NAMES = (
     "worker",
     "master",
     "control-api",
+    "twin",
 )
+# What a twin simulates on each of its machines; a real fleet runs them here instead.
+SIMULATED = ("llm", "exporter", "node", "worker")
+TWIN = "twin"
 EXTERNALS = {
     "postgres": "FLEET_EXTERNAL_DATABASE_URL",
     "prometheus": "FLEET_EXTERNAL_PROMETHEUS_URL",
@@ -81,6 +85,12 @@ class Decision:
     note: str = ""
     grafana_public_url: str = ""
     public_url: str = ""  # of the control API, as people browse it
+    twin_nodes: int = 0
+
+    @property
+    def shown(self) -> list[str]:
+        """The names of the parts that people are told of: of a real fleet all but the twin."""
+        return [name for name in NAMES if name != TWIN or self.twin_nodes]
 
     @property
     def managed(self) -> list[str]:
@@ -134,7 +144,9 @@ def load(home: Home) -> Decision | None:
     path = home.path("stack.json")
     try:
         entry = json.loads(path.read_text())
-        parts = {name: Part(**entry["parts"][name]) for name in NAMES}
+        # Written before there was a twin, it does not know of one.
+        told = {TWIN: asdict(Part(ABSENT)), **entry["parts"]}
+        parts = {name: Part(**told[name]) for name in NAMES}
         return Decision(**{**entry, "parts": parts})
     except FileNotFoundError:
         return None

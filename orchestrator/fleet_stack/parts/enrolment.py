@@ -41,6 +41,9 @@ TOKENS = (
     ("prometheus-metrics", "metrics", "metrics_token"),
 )
 NODE_ROLES = ["generate", "quality"]
+# What a twin is made of; loaded only where there is one.
+KINDS = "fleet_twin.machine.kinds"
+TWIN = "twin"  # stands for the name of the node that such a home does not have
 
 
 def migrate_database(url: str) -> list[str]:
@@ -87,16 +90,22 @@ def load_node_id(path: Path) -> uuid.UUID:
     return uuid.UUID(path.read_text().strip())
 
 
-def settle(url: str, secrets: Secrets, node_id: uuid.UUID, scrape_address: str) -> str:
+def settle(
+    url: str, secrets: Secrets, node_id: uuid.UUID, scrape_address: str, twin_nodes: int = 0
+) -> str:
     """
     Set passwords, tokens and users in the database to what the home's secrets say.
 
-    Return the node's name.
+    Return the node's name; TWIN where this machine is none, but the host of a twin.
     """
     with readable_errors(), connect(url, "fleet up") as connection, connection.transaction():
         for role in ROLES:
             _set_password(connection, f"fleet_{role}", secrets.ensure(f"{role}_password"))
-        node = _enrol(connection, secrets, node_id, scrape_address)
+        if twin_nodes:
+            node = _enrol_twin(connection, secrets, node_id, scrape_address, twin_nodes)
+        else:
+            host = platform.node() or "node"
+            node = _enrol(connection, secrets, node_id, host, scrape_address)
         for name, scope, secret in TOKENS:
             digest = hashlib.sha256(secrets.ensure(secret).encode()).digest()
             connection.execute(
@@ -157,15 +166,32 @@ def _set_password(connection: Connection, login: str, password: str) -> None:
     )
 
 
+def _enrol_twin(
+    connection: Connection, secrets: Secrets, host_id: uuid.UUID, address: str, count: int
+) -> str:
+    """Enrol the simulated nodes, each below a path of one address; take out those beyond."""
+    places = importlib.import_module(KINDS).list_places(count)
+    for place in places:
+        node_id, page = uuid.uuid5(host_id, place.node), f"{address}/{place.node}/metrics"
+        _enrol(connection, secrets, node_id, place.node, page)
+    names = [place.node for place in places]
+    connection.execute(
+        "SELECT fleet.remove_node(n.node) FROM fleet.nodes n "
+        "WHERE n.removed_at IS NULL AND n.node <> ALL(%s)",
+        [names],
+    )
+    return TWIN
+
+
 def _enrol(
-    connection: Connection, secrets: Secrets, node_id: uuid.UUID, scrape_address: str
+    connection: Connection, secrets: Secrets, node_id: uuid.UUID, host: str, scrape_address: str
 ) -> str:
     password = secrets.ensure("node_password")
     row = connection.execute(
         "SELECT fleet.enroll_node(%s, %s, %s, %s, %s) AS node",
         [
             node_id,
-            platform.node() or "node",
+            host,
             NODE_ROLES,
             scrape_address,
             _verifier(connection, "node", password),

@@ -44,6 +44,10 @@ class Model:
     origin: str
 
 
+# Each machine of a twin has a model server of its own.
+SIMULATED = Model(None, "simulated", None, "of the twin")
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where models come from; tests pass their own."""

@@ -53,6 +53,8 @@ def assemble(
 ) -> Stack:
     """Return the stack, with the decision for stack.json."""
     parts = decide_parts(base.ports, base.externals, programs, model)
+    if base.twin_nodes:
+        parts |= decide_twin(base.ports)
     decision = Decision(
         parts=parts,
         node=node,
@@ -63,6 +65,7 @@ def assemble(
         public_url=stack.decide_public_url(
             base.public_url, base.ports["control-api"], "control-api"
         ),
+        twin_nodes=base.twin_nodes,
     )
     return Stack(base, decision, programs, model)
 
@@ -71,6 +74,12 @@ def _grafana_public_url(base: Preflight, part: Part) -> str:
     if part.state == MANAGED:
         return stack.decide_public_url(base.public_url, base.ports["grafana"], "grafana")
     return part.url.rstrip("/") if part.state == EXTERNAL else ""
+
+
+def decide_twin(ports: Mapping[str, int]) -> dict[str, Part]:
+    """Return the parts that differ in a twin: it stands for a node, many times."""
+    simulated = dict.fromkeys(stack.SIMULATED, Part(ABSENT, reason="simulated by the twin"))
+    return {**simulated, stack.TWIN: Part(MANAGED, stack.render_url("twin", ports["exporter"]))}
 
 
 def decide_parts(
@@ -84,7 +93,9 @@ def decide_parts(
     for name in NAMES:
         url = stack.render_url(name, ports[name]) if name in ports else ""
         found = programs.get(name)
-        if name in externals:
+        if name == stack.TWIN:
+            parts[name] = Part(ABSENT)
+        elif name in externals:
             parts[name] = Part(EXTERNAL, addresses.hide_login(externals[name]))
         elif found is not None and found.path is None:
             parts[name] = Part(ABSENT, reason=found.reason)

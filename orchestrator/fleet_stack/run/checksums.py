@@ -19,6 +19,7 @@ LOADED = {
     "mail": ("orchestrator/fleet_stack/servers/mail.py", PACKAGES),
     "exporter": ("exporters/fleet_exporters", CONTRACT, PACKAGES),
     "node": ("orchestrator/fleet_orchestrator", CONTRACT, PACKAGES),
+    "twin": ("exporters", "orchestrator/fleet_orchestrator", CONTRACT, PACKAGES),
     "master": ("orchestrator/fleet_orchestrator", CONTRACT, PACKAGES),
     "control-api": ("control-api/fleet_control_api", CONTRACT, PACKAGES),
     "prometheus": ("prometheus/rules",),

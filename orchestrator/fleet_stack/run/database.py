@@ -31,7 +31,8 @@ def start(base: Preflight) -> str:
             "their passwords, which `./fleet logins` cannot show"
         )
     node_id = enrolment.load_node_id(base.home.path("node_id"))
-    node = enrolment.settle(url, base.secrets, node_id, f"127.0.0.1:{base.ports['exporter']}")
+    address = f"127.0.0.1:{base.ports['exporter']}"
+    node = enrolment.settle(url, base.secrets, node_id, address, base.twin_nodes)
     changed = f", {len(applied)} changes applied" if applied else ""
     base.progress(f"database      ready{changed}")
     return node

@@ -128,6 +128,26 @@ def check_standing(own: Own, started_at: float) -> tuple[str, str]:
     return "" if row["is_fresh"] else "sends no heartbeat", row["worker_state"]
 
 
+def count_beating(dsn: str, started_at: float) -> int:
+    """Return how many nodes have sent a heartbeat since, and within HEARTBEAT_SECONDS."""
+    with connect(dsn, "fleet status") as connection:
+        row = connection.execute(
+            "SELECT count(*) AS n FROM fleet.nodes WHERE removed_at IS NULL AND last_heartbeat_at "
+            "> greatest(to_timestamp(%s), now() - make_interval(secs => %s))",
+            [started_at, HEARTBEAT_SECONDS],
+        ).fetchone()
+    return int(row["n"]) if row else 0
+
+
+def check_twin(dsn: str, started_at: float) -> str:
+    """Some node must beat; which of them do not is what the twin is there to show."""
+    try:
+        beating = count_beating(dsn, started_at)
+    except psycopg.Error as exc:
+        return f"cannot be asked: the database does not answer ({postgres.first_line(exc)})"
+    return "" if beating else "no node sends a heartbeat"
+
+
 def plan(
     decision: Decision,
     ports: Mapping[str, int],
@@ -137,11 +157,13 @@ def plan(
 ) -> dict[str, Check]:
     """Return a check for every part that we run; `dsn` is the owner's."""
     started_at = processes["node"].started_at if "node" in processes else 0.0
+    twin_started_at = processes["twin"].started_at if "twin" in processes else 0.0
     checks: dict[str, Check] = {
         "postgres": lambda: check_database(dsn),
         "mail": lambda: check_mail(ports["mail"]),
         "node": lambda: check_agent(own, started_at),
         "worker": lambda: check_worker(own, started_at),
+        "twin": lambda: check_twin(dsn, twin_started_at),
     }
     for name, path in CHECK_PATHS.items():
         checks[name] = _page_check(decision.parts[name].url + path, CONTENTS.get(name, b""))

@@ -39,6 +39,7 @@ class Preflight:
     secrets: Secrets
     runtime: Path
     progress: Callable[[str], None]
+    twin_nodes: int = 0
 
     @property
     def public_url(self) -> str:
@@ -69,8 +70,13 @@ def prepare(
     environ: Mapping[str, str],
     progress: Callable[[str], None],
 ) -> Preflight:
-    """Prepare folders, ports and secrets."""
+    """Prepare folders, ports and secrets. Raises HomeError for a twin on an external database."""
     record, decision = homes.load(home), stack.load(home)
+    if record.twin_nodes and "postgres" in record.externals:
+        raise HomeError(
+            "a twin needs a database of its own; remove this home with `./fleet down --purge` and "
+            "unset FLEET_EXTERNAL_DATABASE_URL"
+        )
     kept = Path(decision.runtime) if decision else None
     place = placement.settle(home, record.postgres_folder)
     homes.store(home, replace(record, postgres_folder=str(place.postgres_folder)))
@@ -96,6 +102,7 @@ def prepare(
         secrets,
         runtime.prepare(home, environ, kept),
         progress,
+        record.twin_nodes,
     )
 
 

@@ -69,6 +69,7 @@ def plan(stack: Stack, checksums: Mapping[str, str]) -> list[Service]:
         "control-api": control_api,
         "exporter": exporter,
         "node": node,
+        "twin": twin,
         "master": master,
         "prometheus": prometheus,
         "alertmanager": alertmanager,
@@ -161,6 +162,22 @@ def node(stack: Stack) -> Service:
             "FLEET_PEER_ADDRESS": stack.base.environ.get("FLEET_PEER_ADDRESS", ""),
         },
         is_group=True,
+    )
+
+
+def twin(stack: Stack) -> Service:
+    """All simulated nodes; with the owner's login, which takes on those of the nodes."""
+    return Service(
+        "twin",
+        command("fleet_twin"),
+        stack.user,
+        {
+            "FLEET_DATABASE_URL_FILE": str(stack.base.secrets.path("owner.dsn")),
+            "FLEET_LISTEN": stack.address("exporter"),
+            "FLEET_LLM_LISTEN": stack.address("llm"),
+            "FLEET_RUNTIME_DIR": str(stack.node_runtime),
+            "FLEET_TWIN_NODES": str(stack.base.twin_nodes),
+        },
     )
 
 
