@@ -181,6 +181,14 @@ def test_nodes_and_targets(lasting_api):
     assert targets[0] == {"targets": ["127.0.0.1:1"], "labels": {"node": "alpha"}}
 
 
+def test_target_below_a_path():
+    """Where one port serves many nodes, Prometheus is told the path of each."""
+    assert render_target("gamer-1", "127.0.0.1:1/gamer-1/metrics").model_dump() == {
+        "targets": ["127.0.0.1:1"],
+        "labels": {"node": "gamer-1", "__metrics_path__": "/gamer-1/metrics"},
+    }
+
+
 def test_audit_pages_backwards(api):
     """`before` continues where the page before ended."""
     for _ in range(3):

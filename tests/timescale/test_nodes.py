@@ -85,3 +85,21 @@ def test_heartbeat_is_of_the_caller(fleet):
 
     rows = fleet.rows("SELECT node FROM fleet.nodes WHERE last_heartbeat_at IS NOT NULL")
     assert rows == [{"node": "beta"}]
+
+
+def test_removed_node_is_gone_until_it_is_enrolled_again(fleet, enroll):
+    """Its login is closed, the functions know it no more; removing it twice changes nothing."""
+    node_id = uuid.uuid4()
+    enroll("tower", node_id)
+    removed = "SELECT removed_at FROM fleet.nodes WHERE node = 'tower'"
+    may_log_in = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'fleet_node_tower'"
+
+    fleet.rows("SELECT fleet.remove_node('tower')")
+    first = fleet.value(removed)
+    fleet.rows("SELECT fleet.remove_node('tower')")
+
+    assert first == fleet.value(removed)
+    assert not fleet.value(may_log_in)
+    assert enroll("tower", node_id) == "tower"
+    assert fleet.value(removed) is None
+    assert fleet.value(may_log_in)

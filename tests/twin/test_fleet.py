@@ -37,8 +37,10 @@ def told(fleet, tmp_path):
             uuid.uuid4(), node,
         )  # fmt: skip
         assert enrolled == node
-    return TwinSettings(PLACES, tmp_path / "run", tmp_path / "spool", tmp_path / "twin",
-                        *ports, "tests", dsn)  # fmt: skip
+    yield TwinSettings(PLACES, tmp_path / "run", tmp_path / "spool", tmp_path / "twin",
+                       *ports, "tests", dsn)  # fmt: skip
+    for node in NODES:  # logins are the server's
+        fleet.rows(f'DROP ROLE "fleet_node_{node}"')
 
 
 def scrape(told, node):

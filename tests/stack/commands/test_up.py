@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import socket
 from dataclasses import replace
@@ -41,6 +42,14 @@ def home(tmp_path):
 def test_nothing_is_done_for_a_home_that_is_well(home, decision):
     """The second `up` only looks."""
     assert up.is_complete(home, decision, ENVIRON)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "201", "many", ""])
+def test_a_twin_has_from_one_to_two_hundred_nodes(text):
+    """None would be a real fleet, which needs another home."""
+    assert up.parse_count("50") == 50
+    with pytest.raises(argparse.ArgumentTypeError, match="from 1 to 200"):
+        up.parse_count(text)
 
 
 def test_new_setting_is_something_to_do(home, decision):

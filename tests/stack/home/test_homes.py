@@ -42,6 +42,26 @@ def test_new_home_is_a_home_at_once(tmp_path):
     assert home.root.stat().st_mode & 0o777 == 0o755
 
 
+def test_a_real_fleet_does_not_become_a_twin(tmp_path):
+    """Its data never meets that of simulated machines; the sentence says what to do instead."""
+    home = Home(tmp_path / "fleet")
+    record = homes.create(home, Record())
+
+    with pytest.raises(HomeError, match=r"FLEET_HOME=.fleet-twin ./fleet up --twin 3"):
+        homes.settle_twin(home, record, 3)
+    assert homes.load(home) == record
+
+
+def test_a_twin_keeps_its_number_until_another_is_given(tmp_path):
+    """`up` alone starts as many nodes as before."""
+    home = Home(tmp_path / "fleet")
+    record = homes.create(home, Record(twin_nodes=3))
+
+    assert homes.settle_twin(home, record, None).twin_nodes == 3
+    assert homes.settle_twin(home, record, 5).twin_nodes == 5
+    assert homes.load(home).twin_nodes == 5
+
+
 def test_home_of_another_format_is_refused_with_both_versions(tmp_path):
     """A newer home is not guessed at."""
     text = json.dumps({"format": 7, "version": "9.1.0"})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 from fleet_stack.home import stack
 from fleet_stack.home.errors import HomeError
@@ -39,6 +42,20 @@ def test_decision_is_kept(tmp_path):
     assert decision == stack.load(Home(tmp_path))
     assert "grafana" not in decision.managed
     assert "worker" in decision.managed
+
+
+def test_decision_of_a_version_without_twins_is_read(tmp_path):
+    """A home made before has none, and nobody is told of one."""
+    decision = Decision(dict.fromkeys(NAMES, Part(ABSENT)), "alpha", "/run/fleet/x")
+    stack.store(Home(tmp_path), decision)
+    path = tmp_path / "stack.json"
+    content = json.loads(path.read_text())
+    del content["parts"]["twin"], content["twin_nodes"]
+    path.write_text(json.dumps(content))
+
+    assert stack.load(Home(tmp_path)) == decision
+    assert "twin" not in decision.shown
+    assert "twin" in replace(decision, twin_nodes=3).shown
 
 
 def test_interrupted_start_knows_its_database(tmp_path):

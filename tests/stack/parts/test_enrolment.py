@@ -63,6 +63,28 @@ def test_second_run_changes_no_identity(database, owner, secrets):
     assert user == {"password_hash": "changed", "role": "viewer"}
 
 
+def test_nodes_of_a_twin_are_enrolled_below_one_address(database, owner, secrets):
+    """Each with its own path and login; those beyond the number are taken out, and come back."""
+    host = uuid.uuid4()
+
+    def settle(count):
+        node = enrolment.settle(database.dsn(), secrets, host, ADDRESS, count)
+        rows = owner.execute(
+            "SELECT node, login, scrape_address FROM fleet.nodes WHERE removed_at IS NULL"
+        ).fetchall()
+        assert node == "twin"
+        return {row["node"]: row["scrape_address"] for row in rows}
+
+    assert settle(2) == {
+        "gamer-1": f"{ADDRESS}/gamer-1/metrics",
+        "desktop-1": f"{ADDRESS}/desktop-1/metrics",
+    }
+    assert settle(1).keys() == {"gamer-1"}
+    closed = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'fleet_node_desktop-1'"
+    assert owner.execute(closed).fetchone() == {"rolcanlogin": False}
+    assert settle(2).keys() == {"gamer-1", "desktop-1"}
+
+
 def test_tokens_are_known_by_their_digest_and_scope(database, owner, secrets):
     """One token for people, one for discovery, one for metrics."""
     enrolment.settle(database.dsn(), secrets, uuid.uuid4(), ADDRESS)

@@ -31,7 +31,7 @@ def only(endpoint):
 
 
 def test_every_name_has_a_part():
-    """Status shows all eleven, in the order of the data flow."""
+    """In the order of the data flow; the twin comes last."""
     parts = decide_parts(PORTS, {}, PROGRAMS, LOCAL)
 
     assert list(NAMES) == list(parts)

@@ -19,7 +19,7 @@ def checkout(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "programs"),
     [
-        ("exporters/fleet_exporters/cli.py", {"exporter"}),
+        ("exporters/fleet_exporters/cli.py", {"exporter", "twin"}),
         ("prometheus/rules/a.rules.yml", {"prometheus"}),
         ("timescale/functions/1.sql", set()),
         ("grafana/dashboards/a.json", set()),

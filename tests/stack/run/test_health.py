@@ -112,6 +112,16 @@ def test_worker_is_what_its_agent_says(own, beat, state, found):
     assert health.check_worker(own, 0) == found
 
 
+def test_twin_is_well_while_any_of_its_nodes_beats(database, owner):
+    """A node that a fault has taken away is no fault of the twin."""
+    assert health.check_twin(database.dsn(), 0) == "no node sends a heartbeat"
+    owner.execute("UPDATE fleet.nodes SET last_heartbeat_at = now() WHERE node = 'alpha'")
+
+    assert health.check_twin(database.dsn(), 0) == ""
+    assert health.count_beating(database.dsn(), 0) == 1
+    assert health.check_twin(database.dsn(), 9e9) == "no node sends a heartbeat"
+
+
 def test_checks_run_side_by_side():
     """Each finds its own answer."""
     assert health.run({"a": lambda: "", "b": lambda: "is ill"}) == {"a": "", "b": "is ill"}

@@ -60,8 +60,20 @@ def test_all_managed_parts_but_the_worker_are_services(whole):
     """The worker is the agent's child; PostgreSQL comes first."""
     names = [service.name for service in services.plan(whole, {})]
 
-    assert set(stack.NAMES) - {"worker"} == set(names)
+    assert set(stack.NAMES) - {"worker", "twin"} == set(names)
     assert names[0] == "postgres"
+
+
+def test_a_twin_stands_for_a_node_many_times(whole):
+    """It runs instead of exporter, agent and model server, at their ports, with no secret shown."""
+    base = replace(whole.base, twin_nodes=20)
+    twin = by_name(assemble(base, "twin", whole.programs, whole.model))
+
+    assert not {"exporter", "node", "llm"} & twin.keys()
+    assert twin["twin"].environment["FLEET_TWIN_NODES"] == "20"
+    assert twin["twin"].environment["FLEET_LISTEN"] == whole.address("exporter")
+    assert twin["twin"].environment["FLEET_LLM_LISTEN"] == whole.address("llm")
+    assert base.secrets.read("owner.dsn") not in str(twin["twin"])
 
 
 def test_absent_and_external_parts_are_not_run(whole):
