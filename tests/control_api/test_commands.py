@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from fleet_control_api.routes.sd import render_target
 
 ORDER = {"scenario": "healthcare_billing", "count": 5}
 MISSING = "00000000-0000-4000-8000-000000000000"

@@ -139,14 +139,12 @@ class NodeConnection:
             raise psycopg.InterfaceError("the twin has cursors in transactions only")
         return self._held.cursor()
 
-    def notifies(self, timeout: float, stop_after: int) -> Iterator[int]:
-        """Yield once as soon as anything was notified that all nodes listen to."""
-        del stop_after
-        heard = self._notices.wait(self._heard, timeout)
+    def notifies(self, timeout: float, stop_after: int) -> Iterator[psycopg.Notify]:
+        """Yield what was notified since the last time, as soon as there is anything."""
+        del stop_after  # what came at once is handed on at once
+        self._heard, notes = self._notices.wait(self._heard, timeout)
         self._link.cross()
-        if heard != self._heard:
-            self._heard = heard
-            yield heard
+        yield from notes
 
     @property
     def closed(self) -> bool:

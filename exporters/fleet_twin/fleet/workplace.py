@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Threads:
-    """Where the node agent's worker runs; see fleet_orchestrator.node.Workplace."""
+    """Where the node agent's worker runs; see fleet_orchestrator.agent.child.Workplace."""
 
     def __init__(self, make: Callable[[], Worker]) -> None:
         self._make = make
@@ -33,8 +33,12 @@ class Threads:
     def wake(self) -> None:
         """Tell the worker that there is something to look at."""
         if self._worker is not None:
-            self._worker.wake.set()
-            self._worker.judge_wake.set()
+            self._worker.look()
+
+    def drain(self) -> None:
+        """Tell the worker to finish what it writes, to take no more, and to end."""
+        if self._worker is not None:
+            self._worker.drain()
 
     def stop(self, timeout_seconds: float) -> None:
         """End the worker and wait for it; a thread that hangs is left to end later."""
@@ -45,13 +49,13 @@ class Threads:
             thread.join(max(0.0, until - time.monotonic()))
 
     @property
-    def state(self) -> str:
-        """running, or stopped before the first start; threads do not end by themselves."""
-        return "stopped" if self._worker is None else "running"
+    def is_running(self) -> bool:
+        """True until all threads have ended."""
+        return any(thread.is_alive() for thread in self._threads)
 
     @property
     def exit_code(self) -> int:
-        """Always 0: nothing but `stop` ends a worker here."""
+        """Always 0: nothing but `drain` and `stop` ends a worker here."""
         return 0
 
     @property
