@@ -66,6 +66,8 @@ def test_second_run_changes_no_identity(database, owner, secrets):
 def test_nodes_of_a_twin_are_enrolled_below_one_address(database, owner, secrets):
     """Each with its own path and login; those beyond the number are taken out, and come back."""
     host = uuid.uuid4()
+    # Logins are the server's, and other tests need those of its nodes.
+    owner.execute("UPDATE fleet.nodes SET removed_at = now()")
 
     def settle(count):
         node = enrolment.settle(database.dsn(), secrets, host, ADDRESS, count)
@@ -83,6 +85,8 @@ def test_nodes_of_a_twin_are_enrolled_below_one_address(database, owner, secrets
     closed = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'fleet_node_desktop-1'"
     assert owner.execute(closed).fetchone() == {"rolcanlogin": False}
     assert settle(2).keys() == {"gamer-1", "desktop-1"}
+    for node in ("gamer-1", "desktop-1"):
+        owner.execute(f'DROP ROLE "fleet_node_{node}"')
 
 
 def test_tokens_are_known_by_their_digest_and_scope(database, owner, secrets):
