@@ -1,4 +1,4 @@
-"""`fleet twin fault | clear | faults`: what is wrong with the machines of a twin home."""
+"""`fleet twin`: what is wrong with the machines of a twin home, and their invented past."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fleet_twin import faults
+from fleet_twin.history import command as history
 from fleet_twin.machine.kinds import Place, list_places
 
 if TYPE_CHECKING:
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def main(argv: list[str], folder: Path, count: int) -> int:
-    """Run a command on the twin whose faults stand in `folder` and which has so many nodes."""
+def main(argv: list[str], folder: Path, count: int, dsn: str) -> int:
+    """
+    Run a command on the twin whose faults stand in `folder` and which has so many nodes.
+
+    `dsn` is that of its database's owner.
+    """
+    if argv[:1] == ["history"]:
+        return history.main(argv[1:], dsn)
     parser = argparse.ArgumentParser(prog="fleet twin", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     setting = verbs.add_parser("fault", help="set a fault", description=render_known())
@@ -27,6 +34,7 @@ def main(argv: list[str], folder: Path, count: int) -> int:
     clearing = verbs.add_parser("clear", help="end all faults, or those of one node")
     clearing.add_argument("node", metavar="NODE", nargs="?")
     verbs.add_parser("faults", help="show which faults are set")
+    verbs.add_parser("history", help="fill the past of the twin, once")
     told = parser.parse_args(argv)
     places = list_places(count)
     if told.verb == "fault":

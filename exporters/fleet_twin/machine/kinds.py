@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fleet_twin.machine.owner import Habit
 
 GIB = 2**30
+NODES_MAX = 200  # as many as `fleet up --twin` takes
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Kind:
     model: str
     model_bytes: int
     tokens_per_second: float
+    first_token_seconds: float  # of a prompt that the model server has not read before
     cards: tuple[Card, ...] = ()
     has_energy_counters: bool = True
     has_battery: bool = False
@@ -75,34 +77,34 @@ RTX_3090 = Card(
 GAMER = Kind(
     "gamer", "Windows 11", "AMD64", "AMD Ryzen 7 7800X3D 8-Core Processor", 16,
     Chip(24, 95, 0.65, 18, 89), 4.2e9, 32 * GIB, 1000 * 10**9, ("C:\\",), "PhysicalDrive0",
-    "Ethernet", 125e6, "gamer", "qwen2.5-14b-instruct-q4_k_m", 9 * GIB, 34,
+    "Ethernet", 125e6, "gamer", "qwen2.5-14b-instruct-q4_k_m", 9 * GIB, 34, 0.35,
     cards=(RTX_4070,), has_energy_counters=False,
     sensors=(("nvme", "Composite", 14.0), ("nct6798", "SYSTIN", 8.0)),
 )  # fmt: skip
 DESKTOP = Kind(
     "desktop", "Debian GNU/Linux 13 (trixie)", "x86_64", "AMD Ryzen 9 5950X 16-Core Processor", 32,
     Chip(30, 142, 0.38, 20, 90), 3.9e9, 64 * GIB, 2000 * 10**9, ("/", "/home"), "nvme0n1",
-    "enp5s0", 312.5e6, "gamer", "qwen2.5-32b-instruct-q4_k_m", 20 * GIB, 27,
+    "enp5s0", 312.5e6, "gamer", "qwen2.5-32b-instruct-q4_k_m", 20 * GIB, 27, 0.5,
     cards=(RTX_3090, RTX_3090),
     sensors=(("nvme", "Composite", 16.0), ("nct6798", "SYSTIN", 9.0)),
 )  # fmt: skip
 EPYC = Kind(
     "epyc", "Ubuntu 24.04.2 LTS", "x86_64", "AMD EPYC 7713P 64-Core Processor", 128,
     Chip(70, 225, 0.19, 35, 92), 2.9e9, 256 * GIB, 4000 * 10**9, ("/", "/srv"), "nvme0n1",
-    "eno1", 1250e6, "nobody", "qwen2.5-14b-instruct-q4_k_m", 9 * GIB, 11,
+    "eno1", 1250e6, "nobody", "qwen2.5-14b-instruct-q4_k_m", 9 * GIB, 11, 0.9,
     sensors=(("nvme", "Composite", 12.0), ("nvme", "Sensor 2", 18.0)),
 )  # fmt: skip
 RASPBERRY = Kind(
     "raspberry", "Raspberry Pi OS (bookworm)", "aarch64", "Raspberry Pi 5 Model B Rev 1.0", 4,
     Chip(2.6, 8.5, 4.6, 55, 80, has_fan=False), 2.4e9, 8 * GIB, 64 * 10**9, ("/",), "mmcblk0",
-    "eth0", 125e6, "nobody", "qwen2.5-1.5b-instruct-q4_k_m", GIB, 5,
+    "eth0", 125e6, "nobody", "qwen2.5-1.5b-instruct-q4_k_m", GIB, 5, 1.6,
     has_energy_counters=False, is_raspberry=True,
     sensors=(("rp1_adc", "", 17.0),),
 )  # fmt: skip
 LAPTOP = Kind(
     "laptop", "Fedora Linux 42 (Workstation Edition)", "x86_64", "Intel(R) Core(TM) Ultra 7 155H",
     22, Chip(6, 45, 1.15, 14, 95), 3.6e9, 32 * GIB, 1000 * 10**9, ("/", "/home"), "nvme0n1",
-    "wlp1s0", None, "office", "qwen2.5-3b-instruct-q4_k_m", 2 * GIB, 12,
+    "wlp1s0", None, "office", "qwen2.5-3b-instruct-q4_k_m", 2 * GIB, 12, 1.0,
     has_battery=True, is_wireless=True,
     sensors=(("nvme", "Composite", 13.0), ("iwlwifi_1", "", 19.0)),
 )  # fmt: skip

@@ -76,7 +76,10 @@ def call_twin(argv: list[str]) -> int:
             f"{home.root} is the home of a real fleet; name that of a twin, as in "
             "FLEET_HOME=.fleet-twin ./fleet twin faults"
         )
-    return int(importlib.import_module(TWIN).main(argv, home.path("twin"), count))
+    secrets = Secrets(home.path("secrets"))
+    # Before the first start has made one, the faults can be set all the same.
+    dsn = secrets.read("owner.dsn") if secrets.has("owner.dsn") else ""
+    return int(importlib.import_module(TWIN).main(argv, home.path("twin"), count, dsn))
 
 
 def call_client(argv: list[str]) -> int:
