@@ -18,6 +18,7 @@ from fleet_orchestrator.quality.verdict import JUDGE
 from psycopg import sql
 
 from fleet_twin.history.writing import MAX_TURNS, MIN_TURNS, Written, write
+from fleet_twin.machine.kinds import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 
     from fleet_twin.history.stretches import Stretch
 
-FASTEST = 62.0  # tokens per second of the fastest machine, which writes the most:
-MOST_A_DAY = 12
+MOST_A_DAY = 12  # conversations of the fastest kind of machine, slower ones as many less:
 LEAST_A_DAY = 2
 JUDGED_AFTER = timedelta(seconds=2)
 CHECKS_TOTAL = len(CHECKS) + 1  # the last one is the database's
@@ -176,8 +176,9 @@ def _choose_times(
     for stretch in stretches:
         if stretch.is_writing:
             by_node.setdefault(stretch.place.node, []).append(stretch)
+    fastest = max(kind.tokens_per_second for kind in ROW)
     for own in by_node.values():
-        share = own[0].place.kind.tokens_per_second / FASTEST
+        share = own[0].place.kind.tokens_per_second / fastest
         for _ in range(max(LEAST_A_DAY, round(MOST_A_DAY * share))):
             stretch = draw.choice(own)
             yield stretch.begin + timedelta(seconds=draw.uniform(0, stretch.seconds)), stretch
