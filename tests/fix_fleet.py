@@ -195,7 +195,7 @@ class Fleet:
         """Have a node show by a canary call whether it can write."""
         return self.value("SELECT fleet.decide_failures(%s)", can_write, user=node)
 
-    def set(self, key: str, value: float, scope: str = "fleet") -> int:
+    def set(self, key: str, value: float | str, scope: str = "fleet") -> int:
         return self.value(
             "SELECT fleet.set_config(%s, %s, %s, 'tests', 'quick')", scope, key, value
         )

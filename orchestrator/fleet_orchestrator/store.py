@@ -318,7 +318,7 @@ class Store:
         """Return all counters of this node as they stand."""
         return self.rows("SELECT * FROM fleet.read_counters()")
 
-    def settings(self) -> tuple[int, dict[str, float]]:
+    def settings(self) -> tuple[int, dict[str, Any]]:
         """Return version and values of the settings in force here."""
         row = self.rows("SELECT * FROM fleet.node_settings()")[0]
         return row["version"], row["settings"]

@@ -424,6 +424,8 @@ def read_limits(store: Store) -> Limits:
         conversation_tries_max=int(values["conversation_tries_max"]),
         conversation_restarts_max=int(values["conversation_restarts_max"]),
         conversations_at_once_max=int(values["conversations_at_once_max"]),
+        generation_method=values["generation_method"],
+        conversation_tokens_max=int(values["conversation_tokens_max"]),
     )
 
 

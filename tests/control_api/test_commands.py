@@ -140,7 +140,8 @@ def test_chain_of_audit_holds(api):
     api.call("viewer", "POST", "/fleet/pause")
     api.call("nobody", "POST", "/fleet/pause")
 
-    assert api.owner.execute("SELECT control.verify_audit() AS bad").fetchone() == {"bad": None}
+    found = api.owner.execute("SELECT fault, audit_rows FROM control.verify_audit()").fetchone()
+    assert found == {"fault": None, "audit_rows": 3}
 
 
 def test_repeated_key_makes_no_second_job(api):

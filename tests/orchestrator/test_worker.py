@@ -277,3 +277,47 @@ def test_server_that_wants_time_gets_it(fleet, worker, store, model_server):
     worker.generate_one(store)
 
     assert 200 < worker.not_before - time.monotonic() <= 300
+
+
+@pytest.mark.parametrize(
+    ("busy", "factor", "rest"),
+    [(10, 1, 0), (10, 0.5, 10), (10, 0.25, 30), (300, 0.5, 60), (10, 0, 0)],
+)
+def test_rest_makes_the_share_of_busy_time(busy, factor, rest):
+    """The pause after work is such that work takes the share that the factor allows."""
+    assert decide_rest(busy, factor) == rest
+
+
+def test_settings_hold_from_the_next_conversation(fleet, attempt, model_server):
+    """Temperature and longest answer of each call are those in force when its task was taken."""
+    fleet.submit(count=2)
+    asked = []
+    for temperature, tokens in ((0.3, 900), (1.1, 1200)):
+        fleet.set("temperature", temperature, "node:alpha")
+        fleet.set("conversation_tokens_max", tokens)
+        attempt()
+        asked.append([model_server.requests[-1][name] for name in ("temperature", "max_tokens")])
+
+    assert asked == [[0.3, 900], [1.1, 1200]]
+
+
+@pytest.mark.parametrize(
+    ("method", "continuation", "is_line_by_line"),
+    [
+        ("auto", "continues", True),
+        ("auto", "starts_over", False),
+        ("one_shot", "continues", False),
+        ("line_by_line", "starts_over", True),
+    ],
+)
+def test_method_is_a_setting(
+    fleet, attempt, worker, model_server, method, continuation, is_line_by_line
+):
+    """The next conversation is begun as the setting says, or with auto as the server can."""
+    fleet.submit()
+    fleet.set("generation_method", method)
+    worker.endpoint.known.continuation = continuation
+
+    attempt()
+
+    assert ("response_format" not in model_server.requests[0]) is is_line_by_line

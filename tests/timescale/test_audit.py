@@ -9,12 +9,25 @@ WRITE = (
     "SELECT control.write_audit('ada', 'operator', 'token', 'pause', 'fleet', 'done', %s, "
     "'10.0.0.1') AS value"
 )
-VERIFY = "SELECT control.verify_audit() AS value"
+VERIFY = "SELECT fault FROM control.verify_audit()"
 
-WITH_ITS_OWN_HASH = (
-    "UPDATE control.audit SET actor = 'eve', hash = control.audit_hash(audit_id, time, 'eve', role,"
-    " way, action, target, outcome, reason, source, previous_hash) WHERE audit_id = 3"
+OWN_HASH = (
+    "control.audit_hash({0}, time, 'eve', role, way, action, target, outcome, reason, source,"
+    " previous_hash)"
 )
+WITH_ITS_OWN_HASH = (
+    f"UPDATE control.audit SET actor = 'eve', hash = {OWN_HASH} WHERE audit_id = {{0}}"
+)
+COPY = "INSERT INTO control.audit SELECT {} FROM control.audit WHERE audit_id = {}"
+LAST = "time, 'eve', role, way, action, target, outcome, reason, source, previous_hash, hash"
+ROOM = (
+    "UPDATE control.audit SET audit_id = audit_id + 100 WHERE audit_id >= 3;"
+    "UPDATE control.audit SET audit_id = audit_id - 99 WHERE audit_id >= 100;"
+)
+REST = "time, 'eve', role, way, action, target, outcome, reason, source, "
+REST_HASH = OWN_HASH.format(3).replace("previous_hash", "hash")
+TAKEN_OUT = "DELETE FROM control.audit WHERE audit_id = 3;"
+CLOSED = "UPDATE control.audit SET audit_id = audit_id - 1 WHERE audit_id > 3;"
 
 
 @pytest.fixture
@@ -51,23 +64,69 @@ def test_nobody_changes_what_was_logged(chain, user, sql):
 
 
 @pytest.mark.parametrize(
-    ("sql", "first_broken"),
+    ("sql", "fault", "row", "said"),
     [
-        ("UPDATE control.audit SET actor = 'eve' WHERE audit_id = 3", 3),
-        ("UPDATE control.audit SET outcome = 'refused' WHERE audit_id = 1", 1),
-        ("UPDATE control.audit SET source = '10.0.0.2' WHERE audit_id = 5", 5),
-        ("UPDATE control.audit SET time = time + interval '1 us' WHERE audit_id = 2", 2),
-        ("DELETE FROM control.audit WHERE audit_id = 2", 3),
-        ("DELETE FROM control.audit WHERE audit_id = 1", 2),
-        (WITH_ITS_OWN_HASH, 4),
+        ("UPDATE control.audit SET actor = 'eve' WHERE audit_id = 3", "changed", 3, "row 3 does"),
+        ("UPDATE control.audit SET outcome = 'refused' WHERE audit_id = 1", "changed", 1, "row 1"),
+        ("UPDATE control.audit SET source = '10.0.0.2' WHERE audit_id = 5", "changed", 5, "row 5"),
+        ("UPDATE control.audit SET time = time + interval '1 us' WHERE audit_id = 2", "changed", 2,
+         "row 2 does not have the content"),
+        (WITH_ITS_OWN_HASH.format(3), "changed", 3, "row 3 is not the one that row 4 was written after"),
+        ("DELETE FROM control.audit WHERE audit_id = 2", "removed", 2, "row 2 was removed"),
+        ("DELETE FROM control.audit WHERE audit_id < 3", "removed", 1, "rows 1 to 2 were removed"),
+        (TAKEN_OUT + CLOSED, "removed", 3, "row 3 was written as row 4"),
+        (ROOM + COPY.format(f"3, {LAST}", 2), "inserted", 3, "row 4 follows row 2"),
+        (ROOM + COPY.format(f"3, {REST} hash, {REST_HASH}", 2), "inserted",
+         3, "row 4 follows row 2"),
+        (COPY.format(f"6, {LAST}", 2), "inserted", 6, "row 6 does not belong here"),
     ],
-    ids=["actor", "outcome", "source", "time", "row gone", "first row gone", "with its own hash"],
-)
-def test_tampering_is_found(chain, sql, first_broken):
-    """verify_audit names the first row that does not follow from the one before."""
+    ids=["actor", "outcome", "source", "time", "with its own hash", "row gone", "first rows gone",
+         "row gone, numbered anew", "in the middle", "in the middle, hashed", "at the end"],
+)  # fmt: skip
+def test_tampering_is_found_and_named(chain, sql, fault, row, said):
+    """What a superuser changes, inserts or removes is found, and the first such row named."""
     tamper(chain, sql)
 
-    assert chain.value(VERIFY, user="fleet_control") == first_broken
+    (found,) = chain.rows("SELECT * FROM control.verify_audit()", user="fleet_control")
+
+    assert (found["fault"], found["row_number"]) == (fault, row)
+    assert said in found["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "with_number", "fault", "said"),
+    [
+        ("DELETE FROM control.audit WHERE audit_id = 5", True, "cut off", "row 5 was cut off"),
+        ("DELETE FROM control.audit WHERE audit_id > 2", True, "cut off", "rows 3 to 5 were cut"),
+        ("DELETE FROM control.audit WHERE audit_id > 2", False, "cut off", "ends at row 2; the row"),
+        ("DELETE FROM control.audit", True, "cut off", "the log ends at row 0; rows 1 to 5"),
+        (WITH_ITS_OWN_HASH.format(5), True, "changed", "row 5 or one before it was written anew"),
+    ],
+    ids=["last", "several", "several, hash alone", "all", "written anew"],
+)  # fmt: skip
+def test_head_shows_what_was_cut_off(chain, sql, with_number, fault, said):
+    """What a chain alone cannot show, an earlier head does: rows that are no longer at its end."""
+    head = chain.value("SELECT head FROM control.verify_audit()")
+    tamper(chain, sql)
+    assert chain.value(VERIFY) is None
+
+    given = head if with_number else head.partition(":")[2][:16]
+    (found,) = chain.rows("SELECT * FROM control.verify_audit(%s)", given, user="fleet_control")
+
+    assert found["fault"] == fault
+    assert said in found["explanation"]
+
+
+def test_head_holds_while_the_log_grows(chain):
+    """An earlier head is found in a log that has more rows by now; another form is refused."""
+    head = chain.value("SELECT head FROM control.verify_audit()")
+    chain.rows(WRITE, "one more", user="fleet_control")
+
+    (found,) = chain.rows("SELECT * FROM control.verify_audit(%s)", head)
+
+    assert (found["fault"], found["audit_rows"]) == (None, 6)
+    with fleet_error("head must be like", "not 5:xyz", "the log of the control API"):
+        chain.rows("SELECT * FROM control.verify_audit('5:xyz')")
 
 
 def test_intact_chain_holds(chain):
@@ -77,6 +136,83 @@ def test_intact_chain_holds(chain):
     assert [row["audit_id"] for row in rows] == [1, 2, 3, 4, 5]
     assert [row["previous_hash"] for row in rows[1:]] == [row["hash"] for row in rows[:-1]]
     assert chain.value(VERIFY) is None
+
+
+def written(fleet):
+    """The audit log in a line each."""
+    rows = fleet.rows("SELECT * FROM control.audit ORDER BY audit_id")
+    return [f"{r['actor']} {r['way']} {r['action']} {r['target']} {r['reason']}" for r in rows]
+
+
+def test_setting_changed_by_sql_is_written_down(fleet):
+    """Who calls set_config in psql leaves a row with login, key and value; the next change too."""
+    for value in (0.5, 0.6):
+        fleet.set("temperature", value)
+
+    first, second = written(fleet)
+    version = fleet.value("SELECT max(version) FROM fleet.config")
+    assert second.startswith(f"fleet_owner sql sql.insert fleet.config {version} ")
+    assert '"key": "temperature"' in second
+    assert '"value": 0.6' in second
+    assert fleet.value(VERIFY) is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("UPDATE fleet.config SET value = '1.5'", ["sql.update fleet.config", "value: 0.5 -> 1.5"]),
+        ("DELETE FROM fleet.config", ["sql.delete fleet.config", '"value": 0.5']),
+        ("UPDATE fleet.config SET valid_to = now()", ["sql.update", "valid_to: null -> "]),
+        ("UPDATE fleet.settings SET maximum = 9 WHERE key = 'temperature';"
+         "UPDATE fleet.settings SET maximum = 2 WHERE key = 'temperature'",
+         ["sql.update fleet.settings temperature", "maximum: 2 -> 9"]),
+        ("UPDATE fleet.state SET state = 'paused', leader_epoch = 9",
+         ["fleet.state paused", "state: running -> paused"]),
+        ("INSERT INTO control.users VALUES ('eve', 'hidden', 'admin')",
+         ["sql.insert control.users eve", '"role": "admin"']),
+        ("INSERT INTO control.tokens (name, token_hash, scope, created_by) "
+         "VALUES ('t', 'hidden', 'admin', 'eve')", ["sql.insert control.tokens t"]),
+    ],
+)  # fmt: skip
+def test_tables_changed_by_the_owner_are_written_down(fleet, sql, said):
+    """An UPDATE, INSERT or DELETE past all functions leaves a row each, without secrets."""
+    fleet.set("temperature", 0.5)
+    before = len(written(fleet))
+
+    fleet.rows(sql)
+
+    rows = written(fleet)[before:]
+    assert [part for part in said if part not in rows[0]] == []
+    assert rows[0].startswith("fleet_owner sql ")
+    assert "hidden" not in str(rows)
+
+
+def test_change_with_a_row_of_its_own_gets_no_second(fleet):
+    """What the control API changes and writes down in one transaction is not written twice."""
+    with fleet.connection("fleet_control").transaction():
+        fleet.rows(
+            "SELECT fleet.set_config('fleet', 'temperature', 1, 'ada', 'why')", user="fleet_control"
+        )
+        fleet.rows(WRITE, "why", user="fleet_control")
+    fleet.rows(
+        "SELECT fleet.set_config('fleet', 'temperature', 0, 'ada', 'why')", user="fleet_control"
+    )
+
+    assert [row.split()[:2] for row in written(fleet)] == [
+        ["ada", "token"],
+        ["fleet_control", "sql"],
+    ]
+
+
+def test_use_of_a_token_is_no_change(fleet):
+    """A token's last use, and putting the same token again, leave no row."""
+    put = "SELECT control.put_token('t', %s, 'admin', 'tests', NULL)"
+    fleet.rows(put, b"x")
+
+    fleet.rows(put, b"x")
+    fleet.rows("SELECT control.use_token(%s)", b"x")
+
+    assert len(written(fleet)) == 1
 
 
 def test_time_zone_of_the_reader_does_not_matter(chain):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from fleet_timescale.engine import choose_engine
 from fleet_timescale.errors import MigrationError
@@ -37,6 +38,22 @@ CREATE TABLE IF NOT EXISTS fleet.migrations (
 COMMENT ON TABLE fleet.migrations IS
   'Migrations that ran, and under "functions" and "settings" what was applied last.';
 """
+
+
+# What an entry of data/settings.json may leave out.
+SETTING = {
+    "area": "queue", "kind": "number", "unit": "", "choices": [], "minimum": None, "maximum": None,
+    "scopes": ["fleet", "role", "node"], "is_threshold": False,
+}  # fmt: skip
+PUT_SETTING = """
+INSERT INTO fleet.settings AS s (key, description, default_value, minimum, maximum, is_threshold,
+  area, kind, unit, choices, scopes)
+VALUES (%(key)s, %(description)s, %(default)s, %(minimum)s, %(maximum)s, %(is_threshold)s,
+  %(area)s, %(kind)s, %(unit)s, %(choices)s, %(scopes)s)
+ON CONFLICT (key) DO UPDATE SET description = excluded.description,
+  default_value = excluded.default_value, minimum = excluded.minimum, maximum = excluded.maximum,
+  is_threshold = excluded.is_threshold, area = excluded.area, kind = excluded.kind,
+  unit = excluded.unit, choices = excluded.choices, scopes = excluded.scopes"""
 
 
 @dataclass(frozen=True)
@@ -141,14 +158,7 @@ def _load_settings(connection: Connection, file: Path, before: str | None) -> bo
     if checksum == before:
         return False
     for entry in json.loads(content):
-        connection.execute(
-            "INSERT INTO fleet.settings "
-            "(key, description, default_value, minimum, maximum, is_threshold) VALUES (%(key)s, "
-            "%(description)s, %(default)s, %(minimum)s, %(maximum)s, %(is_threshold)s) "
-            "ON CONFLICT (key) DO UPDATE SET description = excluded.description, "
-            "default_value = excluded.default_value, minimum = excluded.minimum, "
-            "maximum = excluded.maximum, is_threshold = excluded.is_threshold",
-            {"is_threshold": False, **entry},
-        )
+        row = {**SETTING, **entry, "default": Jsonb(entry["default"])}
+        connection.execute(PUT_SETTING, row)
     _note(connection, "settings", checksum)
     return True

@@ -42,7 +42,7 @@ DECLARE
   v_job uuid;
 BEGIN
   IF p_scenario = 'mixed' THEN
-    SELECT jsonb_object_agg(s.scenario, s.weight) INTO v_mix FROM fleet.scenarios s WHERE s.weight > 0;
+    v_mix := fleet.scenario_mix();
   ELSE
     SELECT jsonb_build_object(s.scenario, 1) INTO v_mix FROM fleet.scenarios s WHERE s.scenario = p_scenario;
   END IF;

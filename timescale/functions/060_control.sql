@@ -30,16 +30,6 @@ COMMENT ON FUNCTION control.audit_hash(bigint, timestamptz, text, text, text, te
 COMMENT ON FUNCTION control.write_audit(text, text, text, text, text, text, text, inet) IS
   'Append one attempt to the audit log; one transaction with the change it speaks of. Returns its number.';
 
-CREATE OR REPLACE FUNCTION control.verify_audit() RETURNS bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT min(a.audit_id) FROM (
-    SELECT a.*, lag(a.hash, 1, '\x'::bytea) OVER (ORDER BY a.audit_id) AS before,
-      row_number() OVER (ORDER BY a.audit_id) AS number FROM control.audit a) a
-  WHERE a.number <> a.audit_id OR a.previous_hash <> a.before OR a.hash <> control.audit_hash(a.audit_id, a.time,
-    a.actor, a.role, a.way, a.action, a.target, a.outcome, a.reason, a.source, a.previous_hash);
-$$;
-COMMENT ON FUNCTION control.verify_audit() IS 'The first audit row that was changed, or stands after a gap; NULL when the chain holds.';
-
 CREATE OR REPLACE FUNCTION control.put_user(p_login text, p_password_hash text, p_role control.role) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   UPDATE control.sessions s SET revoked_at = clock_timestamp() FROM control.users u

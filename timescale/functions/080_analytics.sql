@@ -111,14 +111,6 @@ FROM (
   ) p GROUP BY 1, 2
 ) b;
 
-CREATE VIEW analytics.scenarios AS
-SELECT s.scenario, s.title, s.is_healthcare, s.weight, coalesce(c.accepted, 0) AS accepted, coalesce(c.rejected, 0) AS rejected
-FROM fleet.scenarios s LEFT JOIN fleet.scenario_counts c USING (scenario);
-
 CREATE VIEW analytics.audit AS
 SELECT audit_id, time, actor, role, way, action, target, outcome, reason FROM control.audit;
-CREATE VIEW analytics.config AS
-SELECT s.key, coalesce(c.scope, 'default') AS scope, coalesce(c.value, s.default_value) AS value,
-  s.default_value, s.minimum, s.maximum, s.description, c.version, c.author, c.reason, c.valid_from
-FROM fleet.settings s LEFT JOIN fleet.config c ON c.key = s.key AND c.valid_to IS NULL;
 CREATE VIEW analytics.fleet_state AS SELECT state, changed_at, changed_by, reason FROM fleet.state;

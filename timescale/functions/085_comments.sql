@@ -142,14 +142,6 @@ COMMENT ON COLUMN analytics.yield_1h.yield_ratio IS 'Accepted of judged, 0 to 1;
 COMMENT ON COLUMN analytics.yield_1h.completion_tokens_per_accepted IS 'Completion tokens for each accepted conversation; NULL when none was accepted.';
 COMMENT ON COLUMN analytics.yield_1h.generation_seconds_per_accepted IS 'Seconds of calls for each accepted conversation; NULL when none was accepted.';
 
-COMMENT ON VIEW analytics.scenarios IS 'Kinds of calls that can be ordered, and what came of them.';
-COMMENT ON COLUMN analytics.scenarios.scenario IS 'Name of the scenario.';
-COMMENT ON COLUMN analytics.scenarios.title IS 'The name for people.';
-COMMENT ON COLUMN analytics.scenarios.is_healthcare IS 'Whether it is about health care.';
-COMMENT ON COLUMN analytics.scenarios.weight IS 'Its share in a mixed job, relative to the others; 0 leaves it out.';
-COMMENT ON COLUMN analytics.scenarios.accepted IS 'Accepted conversations.';
-COMMENT ON COLUMN analytics.scenarios.rejected IS 'Rejected conversations.';
-
 COMMENT ON VIEW analytics.hardware IS 'Readings of each machine as a whole, one row a tick.';
 COMMENT ON COLUMN analytics.hardware.time IS 'When it was read.';
 COMMENT ON COLUMN analytics.hardware.node IS 'The machine.';
@@ -244,26 +236,13 @@ COMMENT ON COLUMN analytics.events.message IS 'The sentence for people.';
 COMMENT ON VIEW analytics.audit IS 'Every attempt to change something, refused ones included; without source addresses.';
 COMMENT ON COLUMN analytics.audit.audit_id IS 'Number of the row, without gaps from 1.';
 COMMENT ON COLUMN analytics.audit.time IS 'When it was tried.';
-COMMENT ON COLUMN analytics.audit.actor IS 'Login or name of the token; unknown callers have none.';
+COMMENT ON COLUMN analytics.audit.actor IS 'Login or name of the token; of a change by SQL the database login; unknown callers have none.';
 COMMENT ON COLUMN analytics.audit.role IS 'Role of the actor at that time.';
-COMMENT ON COLUMN analytics.audit.way IS 'How they came in: login, token, grafana or none.';
+COMMENT ON COLUMN analytics.audit.way IS 'How they came in: login, token, grafana or none; sql is a change made in the database itself.';
 COMMENT ON COLUMN analytics.audit.action IS 'What they wanted to do.';
 COMMENT ON COLUMN analytics.audit.target IS 'To what.';
 COMMENT ON COLUMN analytics.audit.outcome IS 'done, refused or failed.';
 COMMENT ON COLUMN analytics.audit.reason IS 'The reason that they gave, or why it was refused.';
-
-COMMENT ON VIEW analytics.config IS 'Every setting and its values in force, one row a scope that has one.';
-COMMENT ON COLUMN analytics.config.key IS 'Name of the setting, its unit included.';
-COMMENT ON COLUMN analytics.config.scope IS 'default, fleet, role:NAME or node:NAME; the narrowest that fits a machine wins.';
-COMMENT ON COLUMN analytics.config.value IS 'The value in force for the scope, in the unit of the key.';
-COMMENT ON COLUMN analytics.config.default_value IS 'The value where nobody has set one.';
-COMMENT ON COLUMN analytics.config.minimum IS 'Smallest value that is taken.';
-COMMENT ON COLUMN analytics.config.maximum IS 'Largest value that is taken.';
-COMMENT ON COLUMN analytics.config.description IS 'What the setting does.';
-COMMENT ON COLUMN analytics.config.version IS 'Version of the configuration that brought the value; NULL for a default.';
-COMMENT ON COLUMN analytics.config.author IS 'Who set it.';
-COMMENT ON COLUMN analytics.config.reason IS 'Why.';
-COMMENT ON COLUMN analytics.config.valid_from IS 'Since when.';
 
 COMMENT ON VIEW analytics.fleet_state IS 'One row: whether the fleet generates.';
 COMMENT ON COLUMN analytics.fleet_state.state IS 'running or paused.';

@@ -68,8 +68,10 @@ GRANT EXECUTE ON FUNCTION
   fleet.pause_job(uuid), fleet.resume_job(uuid), fleet.set_job_priority(uuid, integer), fleet.move_job(uuid, text, uuid),
   fleet.retry_job(uuid), fleet.set_node_class(text, text),
   fleet.submit_job_once(text, text, integer, text, integer, integer, integer),
-  fleet.set_fleet_state(text, text, text), fleet.set_config(text, text, double precision, text, text),
-  control.write_audit(text, text, text, text, text, text, text, inet), control.verify_audit(),
+  fleet.set_fleet_state(text, text, text), fleet.set_config(text, text, double precision, text, text), fleet.set_config(text, text, text, text, text),
+  fleet.set_config(text, text, jsonb, text, text, bigint), fleet.rollback_config(text, text, bigint, text, text, bigint),
+  fleet.effective_config(text), fleet.config_version(timestamptz), fleet.diff_config(bigint, bigint),
+  control.write_audit(text, text, text, text, text, text, text, inet), control.verify_audit(text), control.read_audit_head(),
   control.put_user(text, text, control.role), control.put_token(text, bytea, text, text, timestamptz),
   control.use_token(bytea), control.open_session(text, bytea, interval), control.renew_session(bytea, bytea),
   control.end_session(uuid), control.live_session(uuid)

@@ -45,9 +45,9 @@ def read_known() -> Known:
         with services().database.transaction(WAIT) as connection:
             scenarios = tuple(list_scenarios(connection))
             count = connection.execute(
-                "SELECT coalesce(max(value) FILTER (WHERE scope = 'fleet'), max(default_value)) "
-                "AS max FROM analytics.config WHERE key = 'job_count_max'"
+                "SELECT value::integer AS max FROM analytics.config "
+                "WHERE key = 'job_count_max' AND scope IN ('fleet', 'default')"
             ).fetchall()
     except psycopg.Error:
         return Known(alerts)
-    return Known(alerts, scenarios, int(count[0]["max"]))
+    return Known(alerts, scenarios, count[0]["max"])

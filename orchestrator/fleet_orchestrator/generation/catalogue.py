@@ -17,6 +17,16 @@ FOLDER = Path(__file__).parent
 REQUIRED = ("companies", "agent_role", "goal", "customers", "facts", "phases", "closing", "example")
 PHASE = ("phase", "is_required", "agent", "customer")
 EXAMPLE = ("values", "texts")
+PUT_WEIGHTS = """
+INSERT INTO fleet.settings AS s
+  (key, description, default_value, minimum, maximum, area, kind, scopes)
+SELECT 'scenario_weight_' || c.scenario,
+  format('Share of "%s" in mixed jobs, relative to the other scenarios; 0 leaves it out.', c.title),
+  to_jsonb(c.weight), 0, 1000, 'scenarios', 'number', '{fleet}' FROM fleet.scenarios c
+ON CONFLICT (key) DO UPDATE SET description = excluded.description,
+  default_value = excluded.default_value
+WHERE (s.description, s.default_value) IS DISTINCT FROM
+  (excluded.description, excluded.default_value)"""
 
 
 def parse_scenario(name: str, text: str) -> dict[str, Any]:
@@ -55,7 +65,7 @@ def find_missing(definition: dict[str, Any]) -> list[str]:
 
 def load(connection: Connection, folder: Path = FOLDER) -> None:
     """
-    Put every scenario file and every prompt template into the database.
+    Put every scenario file, its weight as a setting, and every prompt template into the database.
 
     A changed prompt becomes a new version.
     """
@@ -68,6 +78,7 @@ def load(connection: Connection, folder: Path = FOLDER) -> None:
                 "is_healthcare = excluded.is_healthcare, definition = excluded.definition",
                 parse_scenario(path.stem, path.read_text()),
             )
+        connection.execute(PUT_WEIGHTS)
         for path in sorted((folder / "prompts").glob("*.j2")):
             connection.execute(
                 "INSERT INTO fleet.prompts (name, version, method, template) "

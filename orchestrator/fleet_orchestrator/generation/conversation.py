@@ -111,15 +111,15 @@ class Writer:
     def _start(self, task: Task) -> Work:
         """Mark the task as running; go on with prompt and persona as its first attempt fixed."""
         store, keep_going = self.store, self.keep_going
-        continues = self.endpoint.known.continuation == "continues"
-        wanted = LINE_BY_LINE if continues else ONE_SHOT
+        can_continue = self.endpoint.known.continuation == "continues"
+        wanted = decide_method(self.limits.generation_method, can_continue=can_continue)
         newest = store.insist(lambda: store.newest_prompt(wanted), keep_going)
         drawn = make_persona(task.definition, task.seed)
         start = store.insist(lambda: store.start(task, newest.prompt_id, drawn), keep_going)
         prompt = newest
         if start.prompt_id != newest.prompt_id:
             prompt = store.insist(lambda: store.prompt(start.prompt_id), keep_going)
-        is_line_by_line = continues and prompt.method == LINE_BY_LINE
+        is_line_by_line = wanted == prompt.method == LINE_BY_LINE
         draft = make_draft(task, prompt.template, start.persona, task.turns)
         return Work(
             task=task,
@@ -255,6 +255,17 @@ def make_draft(
     count = decide_turns(task.seed, task.min_turns, task.max_turns)
     outline = render_outline(task.definition, persona["values"], count)
     return Draft(task.definition, template, persona, outline, list(turns))
+
+
+def decide_method(setting: str, *, can_continue: bool) -> str:
+    """
+    Return how a conversation is begun: as the setting says; auto is what the server can.
+
+    A server that was to continue and does not is asked for whole answers from then on.
+    """
+    if setting != "auto":
+        return setting
+    return LINE_BY_LINE if can_continue else ONE_SHOT
 
 
 def decide_step(tries: Tries, limits: Limits) -> Literal["anew", "restart", "reject"]:

@@ -44,6 +44,8 @@ class Limits:
     conversation_tries_max: int
     conversation_restarts_max: int
     conversations_at_once_max: int = 1
+    generation_method: str = "auto"  # or line_by_line, one_shot
+    conversation_tokens_max: int = 4000  # of an answer that holds a whole conversation
 
 
 @dataclass

@@ -64,6 +64,7 @@ class OneShot:
             seed=seed,
             temperature=temperature,
             seconds_max=limits.request_seconds_max,
+            tokens_max=limits.conversation_tokens_max,
         )
 
     def make_reader(self, draft: Draft) -> Reader:
