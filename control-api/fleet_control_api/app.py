@@ -22,8 +22,10 @@ from fleet_control_api.permissions.limits import RateLimit
 from fleet_control_api.permissions.roles import route_of
 from fleet_control_api.routes import (
     audit,
+    audit_check,
     auth,
     buttons,
+    config,
     documents,
     events,
     exports,
@@ -54,8 +56,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    health, auth, passwords, users, sessions, tokens, jobs, nodes, fleet, audit, events, exports,
-    sd, metrics, runbooks, documents, buttons,
+    health, auth, passwords, users, sessions, tokens, jobs, nodes, fleet, config, audit,
+    audit_check, events, exports, sd, metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -51,7 +51,9 @@ PROGRAMS = {
     "master": "fleet_orchestrator.master:main",
     "control-api": "fleet_control_api.cli:main",
 }
-NOUNS = ("jobs", "nodes", "pause", "resume", "users", "tokens", "sessions", "export", "audit")
+NOUNS = (
+    "jobs", "nodes", "pause", "resume", "config", "users", "tokens", "sessions", "export", "audit",
+)  # fmt: skip
 INTERRUPTED = 130
 
 

@@ -11,6 +11,7 @@ import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator import runtime
 from fleet_orchestrator.errors import OrchestratorError
+from fleet_orchestrator.generation.conversation import decide_method
 from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server.watch import Report
 from fleet_orchestrator.server_health import Notes
@@ -288,6 +289,21 @@ def test_rest_makes_the_share_of_busy_time(busy, factor, rest):
     assert decide_rest(busy, factor) == rest
 
 
+def test_method_holds_from_the_next_conversation(fleet, attempt, worker, model_server):
+    """One conversation is asked for a call a turn, the next one in one call."""
+    fleet.submit(count=2)
+    worker.endpoint.known.continuation = "continues"
+    calls = []
+    for method in ("line_by_line", "one_shot"):
+        fleet.set("generation_method", method)
+        before = len(model_server.requests)
+        attempt()
+        calls.append(len(model_server.requests) - before)
+
+    assert calls[0] > 1
+    assert calls[1] == 1
+
+
 def test_settings_hold_from_the_next_conversation(fleet, attempt, model_server):
     """Temperature and longest answer of each call are those in force when its task was taken."""
     fleet.submit(count=2)
@@ -302,22 +318,14 @@ def test_settings_hold_from_the_next_conversation(fleet, attempt, model_server):
 
 
 @pytest.mark.parametrize(
-    ("method", "continuation", "is_line_by_line"),
+    ("method", "continuation", "used"),
     [
-        ("auto", "continues", True),
-        ("auto", "starts_over", False),
-        ("one_shot", "continues", False),
-        ("line_by_line", "starts_over", True),
+        ("auto", "continues", "line_by_line"),
+        ("auto", "starts_over", "one_shot"),
+        ("one_shot", "continues", "one_shot"),
+        ("line_by_line", "starts_over", "line_by_line"),
     ],
 )
-def test_method_is_a_setting(
-    fleet, attempt, worker, model_server, method, continuation, is_line_by_line
-):
-    """The next conversation is begun as the setting says, or with auto as the server can."""
-    fleet.submit()
-    fleet.set("generation_method", method)
-    worker.endpoint.known.continuation = continuation
-
-    attempt()
-
-    assert ("response_format" not in model_server.requests[0]) is is_line_by_line
+def test_method_is_a_setting(method, continuation, used):
+    """A conversation is begun as the setting says, or with auto as the server can."""
+    assert decide_method(method, can_continue=continuation == "continues") == used

@@ -189,7 +189,7 @@ COMMENT ON FUNCTION fleet.rollback_config(text, text, bigint, text, text, bigint
   'Put an older value in force again as a new version: that of p_to (0: not set), or without it the one before. Errors: those of set_config, no such version.';
 
 CREATE OR REPLACE FUNCTION fleet.config_version(p_time timestamptz) RETURNS bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce(max(c.version), 0) FROM fleet.config c WHERE c.valid_from <= p_time;
 $$;
 COMMENT ON FUNCTION fleet.config_version(timestamptz) IS 'The version of the configuration that was in force at a time; 0 before the first.';

@@ -1,5 +1,5 @@
 """
-A thread that writes the summary rows of the audit log once their minute has ended.
+A thread that keeps the audit log: summary rows once their minute has ended, and its head.
 
 Started and stopped by gunicorn's hooks; when it stops it also writes the running minute's.
 """
@@ -11,6 +11,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from fleet_control_api.audit import log as audit
+from fleet_control_api.audit.head import HeadTeller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class SummaryWriter:
         self._services = services
         self._is_alive = is_alive
         self._pause = pause
+        self._head = HeadTeller(services)
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="audit-summaries", daemon=True)
 
@@ -49,8 +51,9 @@ class SummaryWriter:
         while self._is_alive() and not self._stopped.wait(self._pause):
             try:
                 write_ended(self._services)
+                self._head.tell()
             except Exception:  # the thread must live on: nobody would notice its absence
-                log.exception("audit summaries could not be written")
+                log.exception("audit summaries or the head could not be told")
         self._services.ending.set()
         # The program is ending; requests that still run may outlast this thread.
         write_all(self._services)

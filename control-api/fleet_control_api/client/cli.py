@@ -17,6 +17,7 @@ from typing import Any
 from fleet_control_api.client.access import add_nouns
 from fleet_control_api.client.download import fetch_export
 from fleet_control_api.client.remote import Remote
+from fleet_control_api.client.settings import add_config, verify_audit
 from fleet_control_api.client.tables import render_fields, render_table
 from fleet_control_api.service.errors import ClientError
 
@@ -127,6 +128,10 @@ def make_parser() -> argparse.ArgumentParser:
     listing = _add(verbs, "list", list_audit, "list attempts to change something, newest first")
     listing.add_argument("--limit", type=int, default=50, help="at most so many")
     add_nouns(nouns, _add)
+    verify = _add(verbs, "verify", verify_audit, "check that no row was changed, added or removed")
+    verify.add_argument("--head", help="of an earlier time, from the log of the control API")
+    config = nouns.add_parser("config", help="see and change settings")
+    add_config(config.add_subparsers(dest="verb", required=True, metavar="VERB"), _add)
     export = nouns.add_parser("export", help="write conversations into files")
     verbs = export.add_subparsers(dest="format", required=True, metavar="FORMAT")
     lex = _add(verbs, "lex", export_lex, "Contact Lens / Amazon Lex 1.1.0, zipped, redacted")

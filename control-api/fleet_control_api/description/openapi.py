@@ -65,6 +65,8 @@ class Known:
     alerts: tuple[str, ...]  # with a runbook
     scenarios: tuple[str, ...] | None = None
     count_max: int | None = None  # conversations of a job
+    keys: tuple[str, ...] | None = None  # of settings
+    scopes: tuple[str, ...] | None = None
 
 
 class Schemas(GenerateJsonSchema):
@@ -141,6 +143,9 @@ def add_known(schemas: Json, known: Known) -> None:
     if known.scenarios is not None:
         schemas["Scenario"]["enum"] = list(known.scenarios)
         schemas["ScenarioOrMixed"]["enum"] = ["mixed", *known.scenarios]
+    for name, values in (("SettingKey", known.keys), ("SettingScope", known.scopes)):
+        if values is not None:
+            schemas[name]["enum"] = list(values)
     if known.count_max is not None:
         schemas["ConversationCount"]["maximum"] = known.count_max
 

@@ -15,7 +15,7 @@ from flask import Blueprint, request
 
 from fleet_control_api.changes.perform import perform_once
 from fleet_control_api.permissions.roles import button, public
-from fleet_control_api.routes import fleet, jobs
+from fleet_control_api.routes import config, fleet, jobs
 from fleet_control_api.values.arguments import parse_button
 from fleet_control_api.values.documents import Series, Version
 
@@ -33,6 +33,8 @@ BUTTONS: dict[str, Command[Any, Any]] = {
     "fleet-resume": fleet.RESUME,
     "job-submit": jobs.SUBMIT,
     "job-cancel": jobs.CANCEL,
+    "config-set": config.SET,
+    "config-rollback": config.ROLLBACK,
 }
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, current_app
 from fleet_control_api.description.openapi import Known, render_document
 from fleet_control_api.description.page import render_page
 from fleet_control_api.permissions.roles import public
+from fleet_control_api.routes.config import list_keys, list_scopes
 from fleet_control_api.routes.jobs import list_scenarios
 from fleet_control_api.routes.runbooks import list_alerts
 from fleet_control_api.service.context import services
@@ -44,10 +45,11 @@ def read_known() -> Known:
     try:
         with services().database.transaction(WAIT) as connection:
             scenarios = tuple(list_scenarios(connection))
+            keys, scopes = tuple(list_keys(connection)), tuple(list_scopes(connection))
             count = connection.execute(
                 "SELECT value::integer AS max FROM analytics.config "
                 "WHERE key = 'job_count_max' AND scope IN ('fleet', 'default')"
             ).fetchall()
     except psycopg.Error:
         return Known(alerts)
-    return Known(alerts, scenarios, count[0]["max"])
+    return Known(alerts, scenarios, count[0]["max"], keys, scopes)

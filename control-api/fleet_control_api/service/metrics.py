@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+import math
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
 class Metrics:
@@ -34,6 +36,18 @@ class Metrics:
             "Requests without valid credentials to routes that need them.",
             registry=self.registry,
         )
+        self.audit_rows = Gauge(
+            "fleet_audit_rows",
+            "Rows of the audit log, as of the last minute.",
+            registry=self.registry,
+        )
+        self.audit_head = Gauge(
+            "fleet_audit_head",
+            "The first 48 bits of the hash of its last row, which stands for all rows.",
+            registry=self.registry,
+        )
+        for gauge in (self.audit_rows, self.audit_head):
+            gauge.set(math.nan)  # not known yet: a 0 would look like an emptied log
 
     def render(self) -> bytes:
         """Return the exposition text."""

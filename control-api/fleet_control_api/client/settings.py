@@ -1,0 +1,146 @@
+"""`fleet config` and `fleet audit verify` on the command line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from fleet_control_api.client.tables import render_fields, render_table
+from fleet_control_api.service.errors import ClientError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from fleet_control_api.client.remote import Remote
+
+SETTING_COLUMNS = ("key", "value", "unit", "origin", "minimum", "maximum", "description")
+CHANGE_COLUMNS = ("version", "valid_from", "scope", "value_before", "value", "author", "reason")
+DIFFERENCE_COLUMNS = ("key", "scope", "before", "after", "version", "changed_at", "author")
+SHARE_COLUMNS = ("scenario", "weight", "asked_ratio", "effective_ratio_1d", "accepted_1d")
+
+
+def list_settings(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+    """List settings in force."""
+    answer = remote.call("GET", "/config", query={"scope": arguments.scope})
+    if arguments.area is not None:
+        answer["settings"] = [s for s in answer["settings"] if s["area"] == arguments.area]
+    return answer, render_table(answer["settings"], SETTING_COLUMNS)
+
+
+def get_setting(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+    """Show one setting."""
+    settings = remote.call("GET", "/config", query={"scope": arguments.scope})["settings"]
+    found = next((setting for setting in settings if setting["key"] == arguments.key), None)
+    if found is None:
+        raise ClientError(f"unknown setting {arguments.key}. `fleet config list` lists all")
+    return found, render_fields(found)
+
+
+def set_setting(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+    """Set a value, as a text that the API reads by the kind of the setting."""
+    return _change(remote, arguments, {"value": arguments.value})
+
+
+def unset_setting(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+    """Give a scope back to the next wider one."""
+    return _change(remote, arguments, {"value": None})
+
+
+def _change(
+    remote: Remote, arguments: argparse.Namespace, value: dict[str, str | None]
+) -> tuple[Any, str]:
+    body = {**_given(arguments, "scope", "reason", "version"), **value}
+    answer = remote.call("PUT", f"/config/{quote(arguments.key, safe='')}", body=body)
+    return answer, _describe(answer)
+
+
+def roll_back(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+    """Go back to an older value."""
+    body = _given(arguments, "scope", "reason", "version", "to")
+    path = f"/config/{quote(arguments.key, safe='')}/rollback"
+    answer = remote.call("POST", path, body=body)
+    return answer, _describe(answer)
+
+
+def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(arguments, name)) is not None}
+
+
+def _describe(change: dict[str, Any]) -> str:
+    now, before = (
+        "not set" if change[name] is None else change[name] for name in ("value", "value_before")
+    )
+    what = f"{change['key']} of {change['scope']}"
+    return f"{what} is {now} now, was {before} (version {change['version']})."
+
+
+def show_history(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+    """List the versions of a setting."""
+    query = {"scope": arguments.scope, "limit": arguments.limit}
+    path = f"/config/{quote(arguments.key, safe='')}/history"
+    answer = remote.call("GET", path, query=query)
+    return answer, render_table(answer["history"], CHANGE_COLUMNS)
+
+
+def show_diff(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+    """Show what differs between two versions or times."""
+    query = {}
+    for side in ("from", "to"):
+        given = getattr(arguments, f"{side}_point")
+        if given is not None:
+            query[f"{side}_{'version' if given.isdecimal() else 'time'}"] = given
+    answer = remote.call("GET", "/config/diff", query=query)
+    return answer, render_table(answer["changes"], DIFFERENCE_COLUMNS)
+
+
+def show_scenarios(remote: Remote, _: argparse.Namespace) -> tuple[Any, str]:
+    """Compare asked and effective shares of scenarios."""
+    answer = remote.call("GET", "/config/scenarios")
+    return answer, render_table(answer["scenarios"], SHARE_COLUMNS)
+
+
+def verify_audit(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+    """Check the audit log. Raises ClientError when it is not whole."""
+    answer = remote.call("GET", "/audit/verify", query={"head": arguments.head})
+    if answer["fault"] is not None:
+        raise ClientError(
+            f"the audit log was tampered with ({answer['fault']}): {answer['explanation']}"
+        )
+    rows = answer["audit_rows"]
+    counted = "1 row" if rows == 1 else f"{rows} rows"
+    return answer, f"The audit log is whole: {counted}. Its head is {answer['head']}"
+
+
+def add_config(verbs: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the verbs of `fleet config`; `add` makes one."""
+    listing = add(verbs, "list", list_settings, "list the settings in force, and their origin")
+    listing.add_argument("--scope", default="fleet", help="fleet, role:NAME or node:NAME")
+    listing.add_argument("--area", help="generation, throttle, thresholds, queue or scenarios")
+    add(verbs, "scenarios", show_scenarios, "compare asked and effective shares of scenarios")
+    diff = add(verbs, "diff", show_diff, "show what differs between two versions or times")
+    diff.add_argument("--from", dest="from_point", metavar="VERSION|TIME", help="else the start")
+    diff.add_argument("--to", dest="to_point", metavar="VERSION|TIME", help="else the present")
+    show = add(verbs, "get", get_setting, "show one setting")
+    show.add_argument("key", metavar="KEY")
+    show.add_argument("--scope", default="fleet", help="fleet, role:NAME or node:NAME")
+    history = add(verbs, "history", show_history, "list the versions of a setting, newest first")
+    history.add_argument("key", metavar="KEY")
+    history.add_argument("--scope", help="only those for this scope")
+    history.add_argument("--limit", type=int, default=50, help="at most so many")
+    for name, handler, summary in (
+        ("set", set_setting, "set a value; nodes run it within seconds"),
+        ("unset", unset_setting, "give a scope back to the next wider one"),
+        ("rollback", roll_back, "go back to an older value, as a new version"),
+    ):
+        verb = add(verbs, name, handler, summary)
+        verb.add_argument("key", metavar="KEY")
+        if handler is set_setting:
+            verb.add_argument("value", metavar="VALUE")
+        if handler is roll_back:
+            verb.add_argument(
+                "--to", type=int, help="the version to go back to; else the one before"
+            )
+        verb.add_argument("--scope", help="fleet, role:NAME or node:NAME; else fleet")
+        verb.add_argument("--reason", help="why, for history and audit log")
+        verb.add_argument("--version", type=int, help="the version that you saw")
