@@ -109,6 +109,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     app.json = Json(app)
     # Paths arrive through Grafana as anybody typed them: they match exactly or not at all.
     app.url_map.merge_slashes = False
+    app.url_map.converters["setting"] = config.SettingConverter
     app.extensions["fleet"] = services or make_services(settings)
     for resource in RESOURCES:
         prefix = f"{PREFIX}{resource.blueprint.url_prefix or ''}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import fix_control
 import pytest
 import requests
 from fix_http import serving
@@ -79,7 +80,8 @@ def press(grafana):
 def before(owner, action):
     """The fleet is in the state that the button at hand ends."""
     opposite = {"paused": "running", "running": "paused"}[AFTER[verb(action)]]
-    owner.execute("SELECT fleet.set_fleet_state(%s, 'tests', 'start')", [opposite])
+    with fix_control.unaudited(owner):
+        owner.execute("SELECT fleet.set_fleet_state(%s, 'tests', 'start')", [opposite])
     return opposite
 
 

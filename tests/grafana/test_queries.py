@@ -137,12 +137,13 @@ def test_last_conversations_show_no_personal_value(panels, query):
 
 
 def test_audit_is_newest_first(panels, query):
-    """Refused attempts are there too."""
+    """Refused attempts are there too, and what was changed by SQL."""
     rows = query(sql_of(panels, "Recent control actions"))
 
     assert [(row["Role"], row["Outcome"]) for row in rows] == [
         ("operator", "done"),
         ("viewer", "refused"),
+        ("database", "done"),
     ]
 
 

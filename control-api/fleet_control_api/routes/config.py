@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, request
 from psycopg.types.json import Jsonb
+from werkzeug.routing import BaseConverter
 
 from fleet_control_api.callers.identity import Identity, Role
 from fleet_control_api.changes.commands import Command, Done
 from fleet_control_api.changes.perform import perform
 from fleet_control_api.permissions.roles import changes, reads
+from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import services
 from fleet_control_api.service.errors import NotFoundError
 from fleet_control_api.values.arguments import parse, parse_query
@@ -32,6 +34,7 @@ from fleet_control_api.values.config import (
     ScenarioShares,
     Setting,
 )
+from fleet_control_api.values.paging import parse_number
 
 if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
@@ -47,7 +50,19 @@ FROM fleet.effective_config(%(scope)s) e
 JOIN analytics.config c ON c.key = e.key AND c.scope IN ('default', 'fleet')
 LEFT JOIN analytics.config_history h ON h.version = e.version
 ORDER BY c.area, e.key"""
+HISTORY = Ordered(
+    "SELECT * FROM analytics.config_history WHERE key = %(key)s "
+    "AND scope = coalesce(%(scope)s, scope)",
+    {"version": parse_number},
+    is_newest_first=True,
+)
 NEWEST = "SELECT coalesce(max(version), 0) AS version FROM analytics.config_history"
+
+
+class SettingConverter(BaseConverter):
+    """A key in an address: whatever is not one of the addresses beside the keys."""
+
+    regex = r"(?!(?:diff|scenarios)$)[^/]+"
 
 
 def set_value(connection: Connection, who: Identity, change: ConfigChange) -> Done[Change]:
@@ -154,7 +169,7 @@ def show_diff() -> Diff:
     return Diff(from_version=older, to_version=newer, changes=changes_made)
 
 
-@blueprint.get("/<key>/history")
+@blueprint.get("/<setting:key>/history")
 @reads(History, path=ConfigKey, query=HistoryFilter)
 def show_history(key: str) -> History:
     """List the versions of a setting, newest first."""
@@ -165,22 +180,18 @@ def show_history(key: str) -> History:
             raise NotFoundError(
                 f"unknown setting {asked}", remedy="GET /config lists all settings."
             )
-        rows = connection.execute(
-            "SELECT * FROM analytics.config_history WHERE key = %(key)s "
-            "AND scope = coalesce(%(scope)s, scope) ORDER BY version DESC LIMIT %(limit)s",
-            {"key": asked, **wanted.model_dump()},
-        ).fetchall()
-    return History(history=[Change(**row) for row in rows])
+        rows, cursor = read_page(connection, HISTORY, wanted, {"key": asked, "scope": wanted.scope})
+    return History(history=[Change(**row) for row in rows], next_cursor=cursor)
 
 
-@blueprint.put("/<key>")
+@blueprint.put("/<setting:key>")
 @changes(SET, path=ConfigKey)
 def change(key: str) -> Change:
     """Set a value for the fleet, a role or a node; nodes run it within seconds."""
     return perform(SET, lambda: read_arguments(request, ConfigChange, key=key))
 
 
-@blueprint.post("/<key>/rollback")
+@blueprint.post("/<setting:key>/rollback")
 @changes(ROLLBACK, path=ConfigKey)
 def rollback(key: str) -> Change:
     """Put an older value in force again, as a new version."""

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from typing_extensions import TypeAliasType
 
 from fleet_control_api.service.errors import InvalidError
-from fleet_control_api.values.fields import WHOLE, Answer, Limit, Request, Text
+from fleet_control_api.values.fields import WHOLE, Answer, Request, Text
+from fleet_control_api.values.paging import Listing, Page
 
 VALUE_MAX = 200  # characters of a text
 TIME = re.compile(
@@ -100,11 +101,10 @@ class ConfigRollback(ConfigKey):
     )
 
 
-class HistoryFilter(Request):
+class HistoryFilter(Page):
     """Which changes of a setting to list."""
 
-    scope: SettingScope | None = Field(None, description="Only those for this scope.")
-    limit: Limit = Field(100, description="At most so many, newest first.")
+    scope: Text | None = Field(None, description="Only those for this scope.")
 
 
 class DiffFilter(Request):
@@ -130,7 +130,7 @@ class Change(Answer):
     reason: str
 
 
-class History(Answer):
+class History(Listing):
     """Versions of a setting, newest first."""
 
     history: list[Change]
