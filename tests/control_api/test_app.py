@@ -178,7 +178,7 @@ def described_routes(app):
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             yield (
                 method,
-                rule.rule.replace("<", "{").replace(">", "}"),
+                re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule),
                 route_of(app.view_functions[rule.endpoint]),
             )
 

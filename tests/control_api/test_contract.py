@@ -230,7 +230,9 @@ def test_document_says_what_the_application_checks(unlimited, write_conversation
             return api.headers("sd")
         if path == "/auth/logout":
             return log_in(api)  # it ends the session, so each has one of its own
-        if path.startswith(("/users", "/tokens", "/sessions/", "/config/", "/audit/verify")):
+        if path.startswith(
+            ("/users", "/tokens", "/sessions/", "/config/", "/audit/verify", "/metrics")
+        ):
             return log_in(api, "admin")
         return next(clickers if path.startswith("/buttons/") else people)
 
