@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from fleet_orchestrator.agent.identity import Machine
 
 logger = logging.getLogger(__name__)
-CHANNELS = ("fleet_work", "fleet_judge", "fleet_settings", commands.CHANNEL)
+SETTINGS = "fleet_settings"
+CHANNELS = ("fleet_work", "fleet_judge", SETTINGS, commands.CHANNEL)
 RETRY_SECONDS = 2.0
 LOOK_SECONDS = 0.5  # how soon the end of a command is told
 JITTER = 0.8  # a beat comes after this share of its time or later: a fleet must not poll in step
@@ -98,15 +99,16 @@ def hold(connection: Connection, agent: Agent) -> None:
 
 
 def beat(connection: Connection, agent: Agent) -> float:
-    """Send one heartbeat, write settings.json, tell events; return seconds until the next."""
+    """Write settings.json, send one heartbeat, tell events; return seconds until the next."""
     keeper = agent.keeper
     row = connection.execute("SELECT * FROM fleet.node_settings()").fetchall()[0]
-    connection.execute(
-        "SELECT fleet.heartbeat(%s, %s, %s)", [__version__, keeper.state, row["version"]]
-    )
     ours = sorted(agent.find_own() | ({keeper.child.pid} if keeper.child.pid else set()))
     content = {"settings_version": row["version"], "settings": row["settings"], "process_ids": ours}
     runtime.write(agent.folder / "settings.json", content)
+    # After that: the version that is told is the one that the node runs.
+    connection.execute(
+        "SELECT fleet.heartbeat(%s, %s, %s)", [__version__, keeper.state, row["version"]]
+    )
     agent.spool.tell(connection)
     if agent.peers is not None:
         agent.peers.exchange(connection)
@@ -132,6 +134,8 @@ def listen(connection: Connection, agent: Agent, stop: threading.Event) -> None:
             if agent.keeper.state != state:
                 break  # told at once
             for note in connection.notifies(timeout=min(left, LOOK_SECONDS), stop_after=1):
+                if note.channel == SETTINGS:
+                    deadline = 0.0  # brought to the node at once
                 if note.channel != commands.CHANNEL:
                     agent.keeper.child.wake()
                 elif note.payload == agent.node:

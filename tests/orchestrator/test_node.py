@@ -181,6 +181,22 @@ def test_heartbeat_says_how_the_worker_is(agent):
     assert {os.getpid(), pid} == set(content["process_ids"])
 
 
+def test_setting_is_brought_to_the_node_at_once(agent):
+    """With a beat each 10 s, a change is in settings.json, and its version told, in a moment."""
+    agent.fleet.set("heartbeat_seconds", 10)
+    agent.start("cat")
+    told = "SELECT settings_version FROM analytics.nodes WHERE node = 'alpha'"
+    listens = "SELECT count(*) FROM pg_stat_activity WHERE usename ~ 'alpha' AND state = 'idle'"
+    wait_until(lambda: agent.fleet.value(told) and agent.fleet.value(listens), "the first beat")
+
+    version = agent.fleet.set("manual_throttle_factor", 0.25, "node:alpha")
+
+    wait_until(lambda: agent.fleet.value(told) == version, "the version is told", 4)
+    content = json.loads((agent.folder / "settings.json").read_text())
+    assert content["settings"]["manual_throttle_factor"] == 0.25
+    assert content["settings_version"] == version
+
+
 def test_agent_outlives_the_database(agent):
     """While the database is away the worker runs; afterwards heartbeats go on, and it is told."""
     answers = [psycopg.OperationalError("away"), None, psycopg.OperationalError("away"), None]
