@@ -280,15 +280,6 @@ def test_server_that_wants_time_gets_it(fleet, worker, store, model_server):
     assert 200 < worker.not_before - time.monotonic() <= 300
 
 
-@pytest.mark.parametrize(
-    ("busy", "factor", "rest"),
-    [(10, 1, 0), (10, 0.5, 10), (10, 0.25, 30), (300, 0.5, 60), (10, 0, 0)],
-)
-def test_rest_makes_the_share_of_busy_time(busy, factor, rest):
-    """The pause after work is such that work takes the share that the factor allows."""
-    assert decide_rest(busy, factor) == rest
-
-
 def test_method_holds_from_the_next_conversation(fleet, attempt, worker, model_server):
     """One conversation is asked for a call a turn, the next one in one call."""
     fleet.submit(count=2)

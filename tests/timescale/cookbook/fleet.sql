@@ -132,8 +132,10 @@ RESET session_replication_role;
 SELECT fleet.recount();
 
 -- People, settings, alerts, events.
+SET session_replication_role = replica; -- the audit log has what stands below
 INSERT INTO fleet.config (scope, key, value, valid_from, author, reason) VALUES
-  ('fleet', 'temperature', 0.9, ago(44), 'ada', 'more variety'), ('node:nova', 'gpu_hot_celsius', 85, ago(20), 'ben', 'rated for it');
+  ('fleet', 'temperature', '0.9', ago(44), 'ada', 'more variety'), ('node:nova', 'warm_throttle_factor', '0.85', ago(20), 'ben', 'well cooled');
+RESET session_replication_role;
 INSERT INTO control.audit (audit_id, time, actor, role, way, action, target, outcome, reason, previous_hash, hash)
 SELECT row_number() OVER (ORDER BY a.time), a.*, '\x', '\x' FROM (VALUES
   (ago(84), 'ada', 'operator', 'login', 'jobs.submit', 'mixed', 'done', '30 conversations of mixed'),
