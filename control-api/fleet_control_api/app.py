@@ -34,6 +34,7 @@ from fleet_control_api.routes import (
     jobs,
     metrics,
     nodes,
+    pages,
     passwords,
     runbooks,
     sd,
@@ -114,6 +115,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     for resource in RESOURCES:
         prefix = f"{PREFIX}{resource.blueprint.url_prefix or ''}"
         app.register_blueprint(resource.blueprint, url_prefix=prefix)
+    app.register_blueprint(pages.blueprint)
     problems.register(app)
     app.before_request(_start)
     app.after_request(_finish)

@@ -32,10 +32,10 @@ def main(argv: list[str]) -> int:
     except FleetError as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
-    return _become_gunicorn(settings.listen, argv)
+    return _become_gunicorn(settings, argv)
 
 
-def _become_gunicorn(listen: str, argv: list[str]) -> int:
+def _become_gunicorn(settings: Settings, argv: list[str]) -> int:
     command = [
         sys.executable,
         "-m",
@@ -43,7 +43,9 @@ def _become_gunicorn(listen: str, argv: list[str]) -> int:
         "--config",
         "python:fleet_control_api.gunicorn_config",
     ]
-    command += ["--bind", listen, *argv, "fleet_control_api.cli:application()"]
+    if settings.tls:
+        command += ["--certfile", settings.tls[0], "--keyfile", settings.tls[1]]
+    command += ["--bind", settings.listen, *argv, "fleet_control_api.cli:application()"]
     os.execv(command[0], command)  # noqa: S606 - no shell, and the process id stays the one supervised
 
 

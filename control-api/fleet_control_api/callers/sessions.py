@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ACCESS_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(days=7)
 NAME = "fleet-control-api"  # issuer and audience: these tokens are of no use elsewhere
+PAGE = "fleet-page"  # audience of the cookie, which is of no use as an access token
+PAGE_LIFE = timedelta(hours=12)
 LOG_IN = "Log in again with POST /auth/login."
 
 
@@ -66,9 +68,19 @@ class Sessions:
         answer = self._answer(row["session_id"], row["login"], Role.parse(row["role"]), fresh)
         return row["login"], answer
 
-    def identify(self, connection: Connection, token: str) -> Identity:
+    def open_page(self, connection: Connection, login: str) -> str:
+        """Begin a session of a browser and return its cookie."""
+        row = connection.execute(
+            "SELECT control.open_session(%s, %s, %s) AS session_id",
+            # Nobody ever has the refresh token of it.
+            [login, digest(secrets.token_urlsafe(32)), PAGE_LIFE],
+        ).fetchone()
+        assert row is not None  # noqa: S101 - a function call always has a row
+        return self._sign(row["session_id"], login, PAGE, PAGE_LIFE)
+
+    def identify(self, connection: Connection, token: str, audience: str = NAME) -> Identity:
         """
-        Return whose access token this is, with the role as it is now.
+        Return whose access token or cookie this is, with the role as it is now.
 
         Raises UnauthenticatedError when it is forged or expired, or the session was revoked.
         """
@@ -77,7 +89,7 @@ class Sessions:
                 token,
                 self.key,
                 algorithms=["HS256"],
-                audience=NAME,
+                audience=audience,
                 issuer=NAME,
                 options={"require": ["exp", "iat", "sub", "sid"], "verify_exp": False},
             )
@@ -97,23 +109,26 @@ class Sessions:
         return Identity(row["login"], "login", Role.parse(row["role"]), session_id=session_id)
 
     def _answer(self, session_id: UUID, login: str, role: Role, refresh: str) -> Tokens:
-        issued = self.clock()
-        claims = {
-            "iss": NAME,
-            "aud": NAME,
-            "sub": login,
-            "sid": str(session_id),
-            "iat": issued,
-            "exp": issued + ACCESS_LIFE,
-        }
         return Tokens(
-            access_token=jwt.encode(claims, self.key, algorithm="HS256"),
+            access_token=self._sign(session_id, login, NAME, ACCESS_LIFE),
             token_type="Bearer",  # noqa: S106 - a scheme, not a secret
             expires_in=int(ACCESS_LIFE.total_seconds()),
             refresh_token=refresh,
             login=login,
             role=role.word,
         )
+
+    def _sign(self, session_id: UUID, login: str, audience: str, life: timedelta) -> str:
+        issued = self.clock()
+        claims = {
+            "iss": NAME,
+            "aud": audience,
+            "sub": login,
+            "sid": str(session_id),
+            "iat": issued,
+            "exp": issued + life,
+        }
+        return jwt.encode(claims, self.key, algorithm="HS256")
 
 
 def identify_token(connection: Connection, token: str) -> Identity:

@@ -78,12 +78,13 @@ class Schemas(GenerateJsonSchema):
 
 
 def render_document(app: Flask, public_url: str, known: Known) -> Json:
-    """Return the OpenAPI document of all routes."""
-    routes = [
+    """Return the OpenAPI document of all routes but the pages for people."""
+    every = [
         # check_routes() saw that each has one.
         (rule, cast("Route", route_of(app.view_functions[rule.endpoint])))
         for rule in app.url_map.iter_rules()
     ]
+    routes = [(rule, route) for rule, route in every if not route.is_page]
     schemas = render_schemas([route for _, route in routes])
     paths: dict[str, Json] = {}
     for rule, route in routes:

@@ -8,7 +8,7 @@ from typing import Any
 from fleet_control_api.values.explain import flatten
 
 
-def render_page(document: dict[str, Any]) -> str:
+def render_page(document: dict[str, Any], style: str) -> str:
     """Return the page."""
     info = document["info"]
     title = escape(info["title"])
@@ -20,13 +20,17 @@ def render_page(document: dict[str, Any]) -> str:
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<link rel="icon" href="data:,">',
+            f"<style>{style}</style>",
             f"<title>{title}</title></head><body><h1>{title} {escape(info['version'])}</h1>",
             f"<p>{escape(info['description'])}",
-            'The same for programs: <a href="openapi.json">openapi.json</a>.</p>',
-            '<table border="1" cellpadding="4">',
+            'The same for programs: <a href="openapi.json">openapi.json</a>.',
+            '<a href="/">How the fleet stands.</a></p>',
+            '<section class="wide"><table>',
             "<tr><th>Address</th><th>What</th><th>Who</th><th>Values</th></tr>",
             *rows,
-            "</table></body></html>\n",
+            "</table></section></body></html>\n",
         ]
     )
 

@@ -47,6 +47,7 @@ class Route:
     headers: type[Request] | None = None
     body: type[Request] | None = None  # without what the path names
     errors: tuple[type[ApiError], ...] = ()  # besides those that follow from the rest
+    is_page: bool = False  # for people with a browser, not for programs
 
 
 def route_of(view: View) -> Route | None:
@@ -63,6 +64,11 @@ def public(
 ) -> Callable[[View], View]:
     """Anybody may call it: it returns no data of the fleet, or is the way to log in."""
     return _guard(Route(Access(), answer, path=path, body=body, errors=errors))
+
+
+def page(view: View) -> View:
+    """Anybody may open it with a browser; what it shows beyond addresses it asks a login for."""
+    return _guard(Route(Access(), "text/html", is_page=True))(view)
 
 
 def reads(  # noqa: PLR0913 - all that a route may declare

@@ -44,7 +44,18 @@ REFUSALS = (UnauthenticatedError, TooManyError, UnavailableError)
 def login() -> Tokens:
     """Begin a session: an access token for 15 minutes, a refresh token for 7 days."""
     limit_logins("")
-    sent = read_anonymous("auth.login", Credentials)
+    who = check_credentials(read_anonymous("auth.login", Credentials))
+    with services().database.transaction() as connection:
+        answer = services().sessions.open(connection, who.actor, who.role or Role.VIEWER)
+        audit.write(connection, audit.Entry(who, "auth.login", who.actor, "done", "", source()))
+    services().metrics.attempts.labels("auth.login", "done").inc()
+    return answer
+
+
+def check_credentials(sent: Credentials) -> Identity:
+    """
+    Return whose password it is. Raises UnauthenticatedError, TooManyError after recording it.
+    """
     name = sent.login.lower()
     limit_logins(name)
     with services().database.transaction() as connection:
@@ -62,13 +73,7 @@ def login() -> Tokens:
             ANONYMOUS, "auth.login", target, "refused", str(error), own_rows=LOGINS_OF_SOURCE
         )
         raise error
-    role = Role.parse(user["role"])
-    with services().database.transaction() as connection:
-        answer = services().sessions.open(connection, name, role)
-        who = Identity(name, "login", role)
-        audit.write(connection, audit.Entry(who, "auth.login", name, "done", "", source()))
-    services().metrics.attempts.labels("auth.login", "done").inc()
-    return answer
+    return Identity(name, "login", Role.parse(user["role"]))
 
 
 @blueprint.post("/refresh")

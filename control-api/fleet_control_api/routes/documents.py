@@ -13,6 +13,7 @@ from fleet_control_api.permissions.roles import public
 from fleet_control_api.routes.config import list_keys, list_scopes
 from fleet_control_api.routes.jobs import list_scenarios
 from fleet_control_api.routes.runbooks import list_alerts
+from fleet_control_api.routes.style import read_style
 from fleet_control_api.service.context import services
 from fleet_control_api.values.documents import OpenApi
 
@@ -32,7 +33,11 @@ def show_openapi() -> OpenApi:
 @public("text/html")
 def show_docs() -> Response:
     """List every route on one page."""
-    return Response(render_page(_render()), content_type="text/html; charset=utf-8")
+    style, policy = read_style()
+    page = render_page(_render(), style)
+    response = Response(page, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = policy
+    return response
 
 
 def _render() -> dict[str, Any]:

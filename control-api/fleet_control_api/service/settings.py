@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ class Settings:
     public_url: str
     runbooks: Path = RUNBOOKS
     listen: str = "127.0.0.1:8080"
+    tls: tuple[str, str] | None = None  # the files of certificate and key; None: plain HTTP
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -42,14 +44,41 @@ class Settings:
             )
         grafana = read.text(environ, "FLEET_GRAFANA_URL", "").rstrip("/")
         public_grafana = read.text(environ, "FLEET_PUBLIC_GRAFANA_URL", grafana).rstrip("/")
-        listen = read.text(environ, "FLEET_LISTEN")
+        listen, tls = read.text(environ, "FLEET_LISTEN"), read_tls(environ)
+        own_url = f"{'https' if tls else 'http'}://{listen}"
         return cls(
             dsn=read.secret(environ, "FLEET_DATABASE_URL"),
             jwt_key=jwt_key,
             proxy_secret=read.secret(environ, "FLEET_PROXY_SECRET"),
             grafana_url=grafana,
             grafana_issuer=f"{public_grafana}/",
-            public_url=read.text(environ, "FLEET_PUBLIC_URL", f"http://{listen}").rstrip("/"),
+            public_url=read.text(environ, "FLEET_PUBLIC_URL", own_url).rstrip("/"),
             runbooks=Path(read.text(environ, "FLEET_RUNBOOKS_DIR", str(RUNBOOKS))),
             listen=listen,
+            tls=tls,
         )
+
+
+def read_tls(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """
+    Return the files of certificate and key, or None when neither is named.
+
+    Raises SettingsError for one without the other, and for files that make no pair.
+    """
+    certificate = environ.get("FLEET_CONTROL_TLS_CERTIFICATE", "").strip()
+    key = environ.get("FLEET_CONTROL_TLS_KEY", "").strip()
+    if not certificate and not key:
+        return None
+    if not certificate or not key:
+        raise SettingsError(
+            "FLEET_CONTROL_TLS_CERTIFICATE and FLEET_CONTROL_TLS_KEY belong together; set both"
+        )
+    try:
+        # Read now, so that a wrong file is one sentence and not the traceback of each worker.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as exc:
+        raise SettingsError(
+            f"{certificate} and {key} are no certificate with its key ({exc}); "
+            "both must be PEM files, the key without a passphrase"
+        ) from exc
+    return certificate, key
