@@ -22,6 +22,7 @@ import requests
 from psycopg.rows import dict_row
 
 CHECKOUT = Path(__file__).parents[2]
+GAME = "fleet-acceptance-game.exe"
 
 
 def wait_for(what: str, condition, seconds: float):
@@ -142,7 +143,7 @@ def processes_of(home: Path) -> dict[int, str]:
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory):
     home = tmp_path_factory.mktemp("home") / "fleet"
-    environ = {**os.environ, "FLEET_HOME": str(home)}
+    environ = {**os.environ, "FLEET_HOME": str(home), "FLEET_GAME_EXECUTABLES": GAME}
     fleet = Fleet(home, environ)
     try:
         yield fleet

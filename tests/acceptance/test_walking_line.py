@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import zipfile
 from importlib import resources
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 from jsonschema import Draft202012Validator
@@ -146,6 +149,25 @@ def test_pause_stops_claims_and_resume_goes_on(fleet, job_under_fire):
     assert {"done"} == {row["outcome"] for row in actions}
 
 
+@pytest.fixture
+def game(fleet, tmp_path):
+    """A program that its owner calls a game; it runs until the test ends it."""
+    program = tmp_path / fleet.environ["FLEET_GAME_EXECUTABLES"]
+    shutil.copy("/bin/sleep", program)
+    with subprocess.Popen([program, "300"]) as process:
+        yield process
+        process.kill()
+
+
+def test_game_gets_the_memory(fleet, job_under_fire, game):
+    """The model leaves the memory within seconds, and that is told; it is back further below."""
+    pid = fleet.pid("llm")
+    told = "SELECT count(*) FROM analytics.events WHERE kind = %s"
+    fleet.wait_for("the free memory", lambda: fleet.number(told, "model_unloaded") == 1, 30)
+    assert psutil.Process(pid).memory_info().rss < 100e6
+    fleet.wait_for("gaming", lambda: fleet.prometheus('fleet_activity_mode{mode="gaming"}'), 30)
+
+
 @pytest.fixture(scope="module")
 def killed():
     """The process ids of the programs that the tests below have killed."""
@@ -180,6 +202,13 @@ def test_killed_supervisor_is_told_and_mended(fleet, job_under_fire):
 
     fleet.run("up")
     fleet.wait_for("one worker", lambda: len(workers_of(fleet)) == 1, BACK)
+
+
+def test_model_is_back_after_the_game(fleet, job_under_fire):
+    """Two minutes after the last sign of a game the worker brings the model back."""
+    told = "SELECT count(*) FROM analytics.events WHERE kind = 'model_loaded'"
+    fleet.wait_for("the model", lambda: fleet.number(told) >= 1, 240)
+    assert psutil.Process(fleet.pid("llm")).memory_info().rss > 100e6
 
 
 def test_each_kill_is_told_once(fleet, killed):
