@@ -84,7 +84,8 @@ class FaultsFile:
             if seen != self._seen:
                 self._seen = seen
                 self._held = faults.read(self._folder)
-                logger.info("faults have changed", extra={"faults": faults.render(self._held)})
+                told = {node: sorted(names) for node, names in self._held.items()}
+                logger.info("faults have changed", extra={"faults": told})
         except FileNotFoundError:
             self._held = {}
         except (OSError, faults.FaultError) as exc:
