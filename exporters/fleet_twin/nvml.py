@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PERCENT = 100
 THOUSAND = 1000  # NVML counts milliwatts and millijoules
 MEGA = 1_000_000
+POWER_WANDERS = 0.02  # of what a card draws, from one moment to the next
 
 
 class NVMLError(Exception):
@@ -80,7 +81,9 @@ class SimulatedNvml:
             "nvmlDeviceGetTemperatureThreshold": lambda card, _: round(
                 machine.kind.cards[card].slowdown_celsius
             ),
-            "nvmlDeviceGetPowerUsage": lambda card: round(machine.cards[card].watts * THOUSAND),
+            "nvmlDeviceGetPowerUsage": lambda card: round(
+                machine.cards[card].watts * (1 + POWER_WANDERS * machine.drift) * THOUSAND
+            ),
             "nvmlDeviceGetEnforcedPowerLimit": lambda card: round(
                 machine.kind.cards[card].power_limit_watts * THOUSAND
             ),

@@ -163,3 +163,13 @@ def other_home(tmp_path, fleet):
         yield other
     finally:
         other.run("down", "--purge", check=False)
+
+
+@pytest.fixture
+def twin(tmp_path):
+    """A home of simulated machines, not started yet."""
+    made = Fleet(tmp_path / "twin", {**os.environ, "FLEET_HOME": str(tmp_path / "twin")})
+    try:
+        yield made
+    finally:
+        made.run("down", "--purge", check=False)

@@ -33,6 +33,7 @@ SLOW_RATIO = 0.1
 SKEW_SECONDS = 90.0
 LOAD_SECONDS = 4.0  # over which what the model server does becomes a load
 DRIFT_SECONDS = 20.0  # over which background load wanders
+AIR_KELVIN = 3.0  # by which the air in a case wanders with it
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Machine:
     has_weak_supply: bool = False
     model_used_at: float = float("-inf")
     now: float | None = None
-    _drift: float = 0.0
+    drift: float = 0.0  # what wanders about 0: background work, the air in the case
     _dice: random.Random = field(default_factory=random.Random)
 
     @property
@@ -151,8 +152,8 @@ class Machine:
             return
         self.model_load += (busy - self.model_load) * (1.0 - math.exp(-seconds / LOAD_SECONDS))
         wander = min(1.0, seconds / DRIFT_SECONDS)
-        self._drift += -self._drift * wander + self._dice.gauss(0.0, 0.35) * math.sqrt(wander)
-        load = {"away": 0.03, "work": 0.20, "game": 0.42}[self.doing] * math.exp(self._drift)
+        self.drift += -self.drift * wander + self._dice.gauss(0.0, 0.35) * math.sqrt(wander)
+        load = {"away": 0.03, "work": 0.20, "game": 0.42}[self.doing] * math.exp(self.drift)
         on_card = self.computes_on_card
         of_model = self.model_load * (0.07 if on_card else 0.88)
         self.cpu_load = max(0.005, 1.0 - (1.0 - min(0.95, load)) * (1.0 - of_model))
@@ -172,14 +173,14 @@ class Machine:
         self.times.idle += spent * (1 - self.cpu_load) * 0.996
 
     def _heat(self, seconds: float) -> None:
-        kind = self.kind
+        kind, air = self.kind, self.room_celsius + AIR_KELVIN * self.drift
         extra = BAD_COOLING_KELVIN if self.has(faults.CPU_HOT) else 0.0
-        self.cpu = step(kind.chip, self.cpu, self.cpu_load, self.room_celsius + extra, seconds)
+        self.cpu = step(kind.chip, self.cpu, self.cpu_load, air + extra, seconds)
         self.cpu_joules += self.cpu.watts * seconds
         for index, card in enumerate(kind.cards):
             is_bad = self.has(faults.GPU_HOT) and index == 0
             # Cards warm each other in one case; the second one breathes what the first gives.
-            ambient = self.room_celsius + 4.0 * index + (BAD_COOLING_KELVIN if is_bad else 0.0)
+            ambient = air + 4.0 * index + (BAD_COOLING_KELVIN if is_bad else 0.0)
             heat = step(card.chip, self.cards[index], self.card_loads[index], ambient, seconds)
             self.cards[index] = heat
             self.card_joules[index] += heat.watts * seconds
@@ -192,7 +193,7 @@ class Machine:
             base + {"away": 0, "work": WORK_MEMORY_BYTES, "game": GAME_MEMORY_BYTES}[self.doing]
         )
         target += 0.1 * model if self.computes_on_card else model
-        target *= 1.0 + 0.02 * self._drift
+        target *= 1.0 + 0.02 * self.drift
         self.memory_used = _approach(self.memory_used or base, target, seconds)
         on_card = model / max(1, len(kind.cards)) if self.computes_on_card else 0.0
         for index in range(len(kind.cards)):
