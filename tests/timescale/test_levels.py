@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import uuid
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from fleet_timescale.migrate import migrate
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from before import migrate_before_levels
+from before import database_before
 
 READING = "INSERT INTO telemetry.temperatures VALUES ({time}, {node!r}, 'cpu', 40)"
 HOUR = "date_trunc('hour', now()) - interval '2 hours'"
@@ -42,13 +41,8 @@ def values(connection, sql):
 @pytest.fixture
 def older(postgres):
     """A database as it was before there were levels."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with Database(postgres.port, "postgres").connect() as server:
-        server.execute(f"CREATE DATABASE {name}")
-        with Database(postgres.port, name).connect() as connection:
-            migrate_before_levels(connection)
-            yield connection
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with database_before(postgres, "create_levels") as connection:
+        yield connection
 
 
 def test_rows_from_before_stay_and_are_rolled_up(older):

