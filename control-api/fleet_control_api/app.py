@@ -21,6 +21,7 @@ from fleet_control_api.changes.debounce import Debounce
 from fleet_control_api.permissions.limits import RateLimit
 from fleet_control_api.permissions.roles import route_of
 from fleet_control_api.routes import (
+    alerts,
     audit,
     audit_check,
     auth,
@@ -57,7 +58,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    health, auth, passwords, users, sessions, tokens, jobs, nodes, fleet, config, audit,
+    health, auth, passwords, users, sessions, tokens, jobs, nodes, fleet, config, audit, alerts,
     audit_check, events, exports, sd, metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {

@@ -44,6 +44,7 @@ def test_pages_hold_each_row_once(api):
         ("/users", "users", "login"),
         ("/tokens", "tokens", "name"),
         ("/sessions", "sessions", "session_id"),
+        ("/alerts", "alerts", "alert_id"),
     ],
 )
 def test_every_list_has_pages(api, path, name, key):
@@ -53,6 +54,10 @@ def test_every_list_has_pages(api, path, name, key):
         user = {"login": f"u{number}", "role": "viewer", "password": "correct horse battery"}
         api.call("admin", "POST", "/users", json=user)
         api.client.post("/api/v1/auth/login", json={k: user[k] for k in ("login", "password")})
+        api.owner.execute(
+            "INSERT INTO control.alerts (labels, summary, started_at, ended_at) "
+            "VALUES ('{\"alertname\": \"CpuHot\"}', 'hot', now(), now())"
+        )
     whole = api.call("admin", "GET", path).json
     rows, pages = read_pages(api, path, name)
 

@@ -56,6 +56,7 @@ TABLE = {
     ("POST", "/config/<setting:key>/rollback"): {"admin"},
     ("GET", "/exports/lex"): READERS,
     ("GET", "/events"): READERS,
+    ("GET", "/alerts"): READERS,
     ("GET", "/sd/nodes"): {"sd"},
     ("GET", "/metrics"): {"metrics", "admin"},
     ("GET", "/runbooks/<alert>"): EVERYBODY,
