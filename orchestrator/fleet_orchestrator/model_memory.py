@@ -70,7 +70,7 @@ class ModelMemory:
             self._asked_back_at = now
             if not self._ask_back(model):
                 self.is_out, self._asked_back_at = False, None
-        elif self.watch.is_back():
+        elif self.watch.is_back(model):
             seconds = now - self._asked_back_at
             self.is_out, self._asked_back_at = False, None
             self.tell("info", "model_loaded", f"{model} is there again after {seconds:.1f} s.")

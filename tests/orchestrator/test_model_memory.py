@@ -40,6 +40,8 @@ class Clock:
 class Server(Backend):
     """A server on this machine that needs some time to unload and to load."""
 
+    loads_itself = False
+
     def __init__(self, clock, unloads_after=0.95, loads_after=3.0):
         self.clock, self.done, self.error = clock, [], None
         self.unloads_after, self.loads_after = unloads_after, loads_after
@@ -124,6 +126,15 @@ def test_model_comes_back_after_the_game(memory, clock, server, told):
     assert server.done == ["unload small", "load small"]
     assert (was_out, memory.is_out) == (True, False)
     assert told[-1] == ("info", "model_loaded", "small is there again after 3.0 s.")
+
+
+def test_server_that_loads_by_itself_is_not_waited_for(memory, clock, server):
+    """Ollama and LM Studio bring the model back at the next call."""
+    server.loads_itself = True
+    follow(memory, clock, 5, is_gaming=True)
+    follow(memory, clock, 0.5, is_gaming=False)
+
+    assert (server.done, memory.is_out) == (["unload small"], False)
 
 
 def test_second_game_frees_the_memory_again(memory, clock, server):

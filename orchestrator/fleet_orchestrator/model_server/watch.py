@@ -138,24 +138,25 @@ class ServerWatch:
         """
         Have the model loaded again where its server does not do that by itself.
 
-        Return False when it was in memory. Raises AskError, CannotUnloadError.
+        Return whether it is to be waited for. Raises AskError, CannotUnloadError.
         """
         try:
             backend = self._find_backend()
-            is_out = backend.is_unloaded(name)
+            if backend.loads_itself or not backend.is_unloaded(name):
+                return False
         except LoadingError:
             return True  # it is on its way
-        if is_out:
-            backend.load(name)
-        return is_out
+        backend.load(name)
+        return True
 
-    def is_back(self) -> bool:
+    def is_back(self, name: str) -> bool:
         """Tell whether the server takes calls again after its model was asked back."""
         try:
-            self._find_backend().check_alive()
+            backend = self._find_backend()
+            backend.check_alive()
+            return not backend.is_unloaded(name)
         except (AskError, LoadingError):
             return False
-        return True
 
     def _is_unloaded(self, backend: Backend, name: str) -> bool:
         try:

@@ -40,6 +40,8 @@ class Backend:
 
     ask: Ask
     kind: ClassVar[str] = "openai"
+    #: whether a call brings an unloaded model back
+    loads_itself: ClassVar[bool] = True
 
     def check_alive(self) -> None:
         """Raise AskError when nobody answers, LoadingError while the model is being loaded."""

@@ -35,15 +35,18 @@ class LlamaCpp(Backend):
 
     signal: Signal = lambda: False
     kind: ClassVar[str] = "llama_cpp"
+    loads_itself: ClassVar[bool] = False
 
     def check_alive(self) -> None:
-        """Ask the route that llama.cpp has for this; 503 means that the model is not there yet."""
+        """Ask the route that llama.cpp has for this; 503: no model, or not yet."""
         try:
             self.ask("GET", "/health", None)
         except AskError as exc:
-            if exc.status == 503:
-                raise LoadingError("the model server is loading its model") from exc
-            raise
+            if exc.status != 503:
+                raise
+            if any(_parse(entry).is_loaded is False for entry in self._read_routed()):
+                return  # ours, whose model was unloaded
+            raise LoadingError("the model server is loading its model") from exc
 
     def read_models(self) -> tuple[ModelStatus, ...]:
         """Return the models; a router says of each whether it is in memory."""
@@ -76,7 +79,7 @@ class LlamaCpp(Backend):
         try:
             listed = entries(self.ask("GET", "/models", None), "data")
         except AskError as exc:
-            if exc.is_missing_route:
+            if exc.is_missing_route or exc.status == 503:  # 503: it is loading
                 return []
             raise
         return [entry for entry in listed if field(entry, "status", "value") is not None]

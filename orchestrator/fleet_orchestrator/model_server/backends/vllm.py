@@ -16,6 +16,7 @@ class Vllm(Backend):
     """Batches as many calls as its memory holds, and tells no number of slots."""
 
     kind: ClassVar[str] = "vllm"
+    loads_itself: ClassVar[bool] = False
 
     def check_alive(self) -> None:
         """Ask the route that vLLM has for this."""
