@@ -37,7 +37,7 @@ FAULTS = {
     DISK_FILLING: "something fills the first file system",
     NODE_GONE: "the machine is switched off without a word",
     NODE_FROZEN: "the machine hangs: connections stay open, nothing answers",
-    SLOW_MODEL: "the model server writes at a tenth of its speed",
+    SLOW_MODEL: "the model server writes at a fifth of its speed",
     WEDGED_MODEL: "the model server takes requests and answers nothing",
     CPU_FALLBACK: "the model is computed on the CPU although there is a graphics card",
     GAME_STARTS: "the owner starts a game",

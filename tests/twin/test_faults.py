@@ -123,7 +123,7 @@ def test_a_filling_disk_leaves_three_percent(run):
 
 
 @pytest.mark.parametrize(
-    ("fault", "share"), [("slow-model", 0.1), ("cpu-fallback", 0.12), ("gpu-lost", 0.12)]
+    ("fault", "share"), [("slow-model", 0.2), ("cpu-fallback", 0.12), ("gpu-lost", 0.12)]
 )
 def test_what_slows_the_model(run, fault, share):
     """To a share of its speed, whatever else slows it."""
