@@ -40,6 +40,7 @@ DELETE FROM fleet.task_failures; DELETE FROM fleet.node_models; DELETE FROM flee
 DELETE FROM fleet.rejections; DELETE FROM fleet.grades; DELETE FROM fleet.turns;
 DELETE FROM fleet.conversations; DELETE FROM fleet.tasks; DELETE FROM fleet.jobs;
 DELETE FROM fleet.node_counters; DELETE FROM fleet.config; DELETE FROM fleet.commands;
+DELETE FROM fleet.node_invitations; DELETE FROM fleet.scrape_token;
 DELETE FROM fleet.count_changes; DELETE FROM fleet.job_totals; DELETE FROM fleet.node_totals;
 DELETE FROM fleet.scenario_totals; DELETE FROM telemetry.task_transitions;
 DELETE FROM telemetry.llm_requests;

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.routing import BaseConverter
 
 from fleet_control_api.audit.rate_limit import AuditRateLimit
 from fleet_control_api.callers.grafana import GrafanaAuthenticator, Keys
@@ -26,6 +27,7 @@ from fleet_control_api.routes import (
     audit_check,
     auth,
     buttons,
+    commands,
     config,
     documents,
     events,
@@ -33,6 +35,7 @@ from fleet_control_api.routes import (
     fleet,
     health,
     jobs,
+    joining,
     metrics,
     nodes,
     pages,
@@ -58,8 +61,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    health, auth, passwords, users, sessions, tokens, jobs, nodes, fleet, config, audit, alerts,
-    audit_check, events, exports, sd, metrics, runbooks, documents, buttons,
+    health, auth, passwords, users, sessions, tokens, jobs, nodes, joining, commands, fleet, config,
+    audit, alerts, audit_check, events, exports, sd, metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -68,6 +71,12 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+
+
+class NodeConverter(BaseConverter):
+    """A node in a path; what stands in its place for other purposes is none."""
+
+    regex = "(?!(?:join|invite)$)[^/]+"
 
 
 class Json(DefaultJSONProvider):
@@ -112,6 +121,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     # Paths arrive through Grafana as anybody typed them: they match exactly or not at all.
     app.url_map.merge_slashes = False
     app.url_map.converters["setting"] = config.SettingConverter
+    app.url_map.converters["named"] = NodeConverter
     app.extensions["fleet"] = services or make_services(settings)
     for resource in RESOURCES:
         prefix = f"{PREFIX}{resource.blueprint.url_prefix or ''}"

@@ -14,11 +14,14 @@ import schemathesis
 from fleet_control_api.callers.identity import Role
 from fleet_control_api.permissions.limits import RateLimit
 from fleet_control_api.permissions.roles import route_of
+from fleet_control_api.values.nodes import PLACE
 from schemathesis.engine import events, from_schema
 from schemathesis.transport.wsgi import WSGITransport
 
 SEED = 20261127
 DOCUMENT = "/api/v1/openapi.json"
+ADMINS_PATHS = ("/nodes/invite", "/nodes/{node}")
+VERBS = ("start", "stop", "restart", "drain")
 PASSWORD = "correct horse battery"
 ROLES = ("viewer", "operator", "admin")
 TURNS = range(2, 41)
@@ -126,6 +129,8 @@ def fill_in_what_no_document_can_say(api, schema):
 
     @schema.hook
     def map_query(context, query):
+        if context.operation and "/buttons/node-" in context.operation.path:
+            return {**query, "node": "alpha"} if are_valid({"": query.get("node", "")}) else query
         if not (context.operation and context.operation.path.endswith("/job-submit")):
             return query
         turns = sorted([query.get("min_turns", 6), query.get("max_turns", 8)], key=str)
@@ -168,19 +173,50 @@ BODIES = {
         lambda api: {"version": call_admin(api, "GET", "/users/guest")["version"]},
     ),
 }
+BODIES["/nodes/join"] = (
+    {"code", "node_id", "host", "scrape_address"},
+    lambda api: {
+        "code": call_admin(api, "POST", "/nodes/invite")["code"],
+        "node_id": str(uuid.uuid4()),
+        "host": "tower",
+        "scrape_address": "127.0.0.1:20006",
+    },
+)
+PATTERNS = {
+    "node_id": r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z",
+    "host": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z",
+    "scrape_address": PLACE.replace("$", r"\Z"),
+}
 # What the addresses name, where no link of the document leads there.
 GUEST = dict.fromkeys(
     ("/users/{login}", "/users/{login}/password", "/users/{login}/invite"),
     lambda _: {"login": "guest"},
 )
-THINGS = GUEST | {
-    "/sessions/{session_id}": lambda api: {"session_id": open_id(api)},
-    "/tokens/{token_id}": lambda api: {
-        "token_id": call_admin(api, "POST", "/tokens", name=uuid.uuid4().hex, scope="viewer")[
-            "token_id"
-        ]
-    },
-}
+ALPHA = {f"/nodes/{{node}}/{verb}": lambda _: {"node": "alpha"} for verb in VERBS}
+THINGS = (
+    GUEST
+    | ALPHA
+    | {
+        "/nodes/{node}": lambda api: {"node": enrol(api)},
+        "/commands/{command_id}": lambda api: {
+            "command_id": call_admin(api, "POST", "/nodes/beta/start")["command_id"]
+        },
+        "/sessions/{session_id}": lambda api: {"session_id": open_id(api)},
+        "/tokens/{token_id}": lambda api: {
+            "token_id": call_admin(api, "POST", "/tokens", name=uuid.uuid4().hex, scope="viewer")[
+                "token_id"
+            ]
+        },
+    }
+)
+
+
+def enrol(api):
+    """The name of a machine that nobody needs."""
+    row = api.owner.execute(
+        "SELECT fleet.enroll_node(gen_random_uuid(), 'spare', '{generate}', NULL, NULL) AS node"
+    ).fetchone()
+    return row["node"]
 
 
 def are_valid(parameters):
@@ -196,11 +232,13 @@ def is_valid(body, names):
         isinstance(body, dict)
         and body.keys() == names
         and all(is_valid_value(name, value) for name, value in body.items())
-        and ("code" not in body or len(body["password"]) >= 12)
+        and ("code" not in body or len(body.get("password", PASSWORD)) >= 12)
     )
 
 
 def is_valid_value(name, value):
+    if name in PATTERNS:
+        return isinstance(value, str) and re.search(PATTERNS[name], value) is not None
     if name == "version":
         return isinstance(value, int) and 1 <= value < 2**31
     shortest = 12 if name == "new_password" else 1
@@ -231,7 +269,7 @@ def test_document_says_what_the_application_checks(unlimited, write_conversation
             return api.headers("sd")
         if path == "/auth/logout":
             return log_in(api)  # it ends the session, so each has one of its own
-        if path.startswith(
+        if path in ADMINS_PATHS or path.startswith(
             ("/users", "/tokens", "/sessions/", "/config/", "/audit/verify", "/metrics")
         ):
             return log_in(api, "admin")

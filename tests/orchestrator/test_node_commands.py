@@ -54,7 +54,7 @@ class Agents:
 
     def ask(self, verb, seconds=60):
         return self.fleet.value(
-            "SELECT command_id FROM fleet.request_command('alpha', %s, 'ada', '', %s)",
+            "SELECT fleet.request_command('alpha', %s, 'ada', '', %s)",
             verb, seconds, user="fleet_control",
         )  # fmt: skip
 

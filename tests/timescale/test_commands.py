@@ -7,7 +7,7 @@ import uuid
 import pytest
 from fix_fleet import fleet_error
 
-REQUEST = "SELECT command_id FROM fleet.request_command(%s, %s, 'ada', 'noise', %s, %s)"
+REQUEST = "SELECT fleet.request_command(%s, %s, 'ada', 'noise', %s)"
 KINDS = "SELECT kind FROM analytics.events WHERE kind ~ '^command' ORDER BY time"
 
 
@@ -15,8 +15,8 @@ KINDS = "SELECT kind FROM analytics.events WHERE kind ~ '^command' ORDER BY time
 def request_command(fleet):
     """Ask alpha for something; the id of the command."""
 
-    def ask(verb="stop", node="alpha", seconds=60, key=None):
-        return fleet.value(REQUEST, node, verb, seconds, key, user="fleet_control")
+    def ask(verb="stop", node="alpha", seconds=60):
+        return fleet.value(REQUEST, node, verb, seconds, user="fleet_control")
 
     return ask
 
@@ -124,15 +124,6 @@ def test_master_expires_what_a_lost_node_had_begun(fleet, request_command, ackno
     assert fleet.value("SELECT fleet.expire_commands()", user="fleet_master") == 1
     assert finish(command) is False
     assert state_of(fleet, command) == "expired"
-
-
-def test_repeated_key_is_the_same_command(fleet, request_command):
-    """A request sent twice is one command and one event; for another verb the key is taken."""
-    assert request_command(key="k") == request_command(key="k")
-    assert len(fleet.rows(KINDS)) == 1
-
-    with fleet_error("key 'k' belongs to another command: stop of alpha", sqlstate="55000"):
-        request_command("start", key="k")
 
 
 @pytest.mark.parametrize(

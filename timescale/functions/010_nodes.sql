@@ -16,7 +16,8 @@ BEGIN
   IF v_node IS NULL THEN
     PERFORM pg_advisory_xact_lock(hashtext('fleet.enroll_node'));
     v_node := v_base;
-    WHILE EXISTS (SELECT FROM fleet.nodes n WHERE n.node = v_node) LOOP
+    -- /nodes/join and /nodes/invite are addresses of their own.
+    WHILE v_node IN ('join', 'invite') OR EXISTS (SELECT FROM fleet.nodes n WHERE n.node = v_node) LOOP
       v_number := v_number + 1;
       v_node := v_base || '-' || v_number;
     END LOOP;
@@ -28,8 +29,9 @@ BEGIN
     WHERE n.node = v_node;
   END IF;
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = v_login) THEN
-    EXECUTE format('CREATE ROLE %I LOGIN IN ROLE fleet_exporter, fleet_worker', v_login);
+    EXECUTE format('CREATE ROLE %I LOGIN', v_login);
   END IF;
+  EXECUTE format('GRANT fleet_exporter, fleet_worker TO %I', v_login); -- taken back by remove_node
   EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', v_login, p_password_verifier);
   RETURN v_node;
 END $$;

@@ -18,11 +18,8 @@ END $$;
 COMMENT ON FUNCTION fleet.tell_command(fleet.commands) IS 'The event of a command that has come into its state.';
 
 CREATE OR REPLACE FUNCTION fleet.request_command(
-  p_node text, p_verb text, p_by text, p_reason text DEFAULT '', p_deadline_seconds double precision DEFAULT 300,
-  p_idempotency_key text DEFAULT NULL
-) RETURNS TABLE (command_id uuid, is_new boolean)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
+  p_node text, p_verb text, p_by text, p_reason text DEFAULT '', p_deadline_seconds double precision DEFAULT 300
+) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_command fleet.commands;
 BEGIN
@@ -39,26 +36,15 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no node %', p_node USING ERRCODE = 'no_data_found', HINT = 'GET /nodes lists all nodes.';
   END IF;
-  INSERT INTO fleet.commands (node, verb, requested_by, reason, idempotency_key, deadline_at)
-  VALUES (p_node, p_verb, p_by, coalesce(p_reason, ''), p_idempotency_key,
-    clock_timestamp() + make_interval(secs => p_deadline_seconds))
-  ON CONFLICT (requested_by, idempotency_key) DO NOTHING RETURNING * INTO v_command;
-  IF v_command.command_id IS NULL THEN
-    SELECT * INTO v_command FROM fleet.commands c
-    WHERE c.requested_by = p_by AND c.idempotency_key = p_idempotency_key;
-    IF (v_command.node, v_command.verb) <> (p_node, p_verb) THEN
-      RAISE EXCEPTION 'key % belongs to another command: % of %', quote_literal(p_idempotency_key), v_command.verb,
-        v_command.node USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use a new key.';
-    END IF;
-    RETURN QUERY SELECT v_command.command_id, false;
-    RETURN;
-  END IF;
+  INSERT INTO fleet.commands (node, verb, requested_by, reason, deadline_at)
+  VALUES (p_node, p_verb, p_by, coalesce(p_reason, ''), clock_timestamp() + make_interval(secs => p_deadline_seconds))
+  RETURNING * INTO v_command;
   PERFORM fleet.tell_command(v_command);
   PERFORM pg_notify('fleet_commands', p_node);
-  RETURN QUERY SELECT v_command.command_id, true;
+  RETURN v_command.command_id;
 END $$;
-COMMENT ON FUNCTION fleet.request_command(text, text, text, text, double precision, text) IS
-  'Ask a node for start, stop, restart or drain within a time; wakes its agent. The same key by the same caller is the same command.';
+COMMENT ON FUNCTION fleet.request_command(text, text, text, text, double precision) IS
+  'Ask a node for start, stop, restart or drain within a time; wakes its agent and returns the id of the command.';
 
 CREATE OR REPLACE FUNCTION fleet.settle_command(p_command uuid, p_state text, p_result text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

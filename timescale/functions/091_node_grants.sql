@@ -1,7 +1,11 @@
 -- What node agents, people and the master may do with commands and with who speaks for a node.
 GRANT EXECUTE ON FUNCTION
   fleet.open_commands(), fleet.acknowledge_command(uuid), fleet.finish_command(uuid, text, text),
-  fleet.hold_node(text, text), fleet.own_standing()
+  fleet.hold_node(text, text), fleet.own_standing(), fleet.scrape_hashes()
 TO fleet_worker;
-GRANT EXECUTE ON FUNCTION fleet.request_command(text, text, text, text, double precision, text) TO fleet_control;
+GRANT EXECUTE ON FUNCTION
+  fleet.request_command(text, text, text, text, double precision), fleet.invite_node(bytea, text, interval),
+  fleet.join_node(bytea, uuid, text, text, text), fleet.remove_node(text, text, text), fleet.end_sessions(text),
+  fleet.put_scrape_token(bytea)
+TO fleet_control;
 GRANT EXECUTE ON FUNCTION fleet.expire_commands() TO fleet_master;

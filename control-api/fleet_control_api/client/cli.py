@@ -16,15 +16,13 @@ from typing import Any
 
 from fleet_control_api.client.access import add_nouns
 from fleet_control_api.client.download import fetch_export
+from fleet_control_api.client.nodes import add_nodes
 from fleet_control_api.client.remote import Remote
 from fleet_control_api.client.settings import add_config, verify_audit
 from fleet_control_api.client.tables import render_fields, render_table
 from fleet_control_api.service.errors import ClientError
 
 JOB_COLUMNS = ("job_id", "state", "scenario", "wanted", "done", "rejected", "failed", "eta_p50_at")
-NODE_COLUMNS = (
-    "node", "state", "role", "mode", "throttle_factor", "tokens_per_second", "last_heartbeat_at",
-)  # fmt: skip
 AUDIT_COLUMNS = ("time", "actor", "role", "way", "action", "target", "outcome", "reason")
 
 Arguments = argparse.Namespace
@@ -71,12 +69,6 @@ def cancel_job(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
     return job, f"Job {job['job_id']} is cancelled; {job['done']} accepted conversations stay."
 
 
-def list_nodes(remote: Remote, _: Arguments) -> tuple[Any, str]:
-    """List nodes."""
-    answer = remote.call("GET", "/nodes")
-    return answer, render_table(answer["nodes"], NODE_COLUMNS)
-
-
 def pause_fleet(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
     """Pause."""
     return _set_state(remote, arguments, "pause", "paused: no node takes new work until resume")
@@ -117,9 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="NOUN")
     jobs = nouns.add_parser("jobs", help="order conversations, see and end orders")
     _add_jobs(jobs.add_subparsers(dest="verb", required=True, metavar="VERB"))
-    nodes = nouns.add_parser("nodes", help="see the machines")
-    verbs = nodes.add_subparsers(dest="verb", required=True, metavar="VERB")
-    _add(verbs, "list", list_nodes, "list the enrolled nodes")
+    add_nodes(nouns, _add)
     for verb, handler in (("pause", pause_fleet), ("resume", resume_fleet)):
         verb_parser = _add(nouns, verb, handler, f"{verb} the whole fleet")
         verb_parser.add_argument("--reason", help="why, for the audit log")

@@ -228,7 +228,7 @@ def _render_success(route: Route) -> Json:
         "description": "Done.",
         "content": {"application/json": {"schema": reference}},
     }
-    if route.status == 201:
+    if route.status in {201, 202}:
         done["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
     return done
 

@@ -15,7 +15,7 @@ from flask import Blueprint, request
 
 from fleet_control_api.changes.perform import perform_once
 from fleet_control_api.permissions.roles import button, public
-from fleet_control_api.routes import config, fleet, jobs
+from fleet_control_api.routes import config, fleet, jobs, nodes
 from fleet_control_api.values.arguments import parse_button
 from fleet_control_api.values.documents import Series, Version
 
@@ -35,6 +35,7 @@ BUTTONS: dict[str, Command[Any, Any]] = {
     "job-cancel": jobs.CANCEL,
     "config-set": config.SET,
     "config-rollback": config.ROLLBACK,
+    **{f"node-{verb}": command for verb, command in nodes.COMMANDS.items()},
 }
 
 
