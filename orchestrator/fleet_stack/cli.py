@@ -36,6 +36,10 @@ COMMANDS = {
         "`db size`: what readings take on disk; --json too",
         "fleet_stack.commands.database:look",
     ),
+    "node join": (
+        "`node join URL CODE`: make this home a node of the fleet at URL",
+        "fleet_stack.joined.command:main",
+    ),
     "migrate": ("bring the database up to date", "fleet_stack.commands.database:migrate"),
     "twin": (
         "set and clear faults of the simulated machines of `up --twin N`",
@@ -87,6 +91,8 @@ def run(name: str, arguments: list[str]) -> int:
     if name in NOUNS:
         # The client needs address and token of the home, which only the launcher knows.
         return load("fleet_stack.commands.env:call_client")([name, *arguments])
+    if [name, *arguments[:1]] == ["node", "join"]:
+        return load(COMMANDS["node join"][1])(arguments[1:])
     target = PROGRAMS.get(name) or COMMANDS.get(name, ("", ""))[1]
     if not target:
         raise FleetError(f"there is no command {name!r}; `./fleet help` lists them")

@@ -154,6 +154,18 @@ def fleet(tmp_path_factory):
 
 
 @pytest.fixture
+def second_node(tmp_path, fleet):
+    """A home that is a node only; it borrows the first one's model server."""
+    llm = fleet.services()["llm"]["url"] + "/v1"
+    environ = {**os.environ, "FLEET_HOME": str(tmp_path / "node"), "FLEET_LLM": llm}
+    second = Fleet(tmp_path / "node", environ)
+    try:
+        yield second
+    finally:
+        second.run("down", "--purge", check=False)
+
+
+@pytest.fixture
 def other_home(tmp_path, fleet):
     """A second home beside the first; it borrows the first one's model server."""
     llm = fleet.services()["llm"]["url"] + "/v1"

@@ -263,6 +263,32 @@ def test_export_is_valid(fleet, tmp_path):
     assert 0 < len(members) == fleet.number(accepted)
 
 
+def test_second_home_is_a_node_of_the_first(fleet, second_node):
+    """It joins by a code, writes a conversation, obeys, and is sent away; the first goes on."""
+    (first,) = fleet.sql("SELECT node FROM analytics.nodes")
+    code = json.loads(fleet.run("nodes", "invite", "--json").stdout)["code"]
+    second_node.run("node", "join", fleet.exports["FLEET_CONTROL_URL"], code)
+    states = {name: part["state"] for name, part in second_node.services().items()}
+    assert {states[name] for name in ("exporter", "node", "worker")} == {"up"}
+    node = second_node.exports["FLEET_NODE"]
+    fleet.wait_for("the target", lambda: fleet.prometheus(f'up{{node="{node}"}}') == 1, 30)
+
+    fleet.run("nodes", "stop", first["node"])
+    job = fleet.submit("order_status", 1)
+    fleet.wait_for("the job's end", lambda: fleet.finished(job), GENERATION)
+    written = "SELECT count(*) FROM analytics.conversations WHERE job_id = %s AND node = %s"
+    assert fleet.number(written, job, node) == 1
+
+    second_node.run("down")
+    second_node.run("up")
+    fleet.run("nodes", "start", first["node"])
+    fleet.run("nodes", "remove", node)
+    assert second_node.run("status", check=False).returncode == 1
+    second_node.run("down", "--purge")
+    assert second_node.processes() == {}
+    assert fleet.run("status").returncode == 0
+
+
 def test_purge_of_another_home_leaves_this_one(fleet, other_home):
     """Two homes run side by side; purging one removes its state and nothing of the other's."""
     other_home.run("up", "--no-first-job")

@@ -47,6 +47,12 @@ def load_decision(home: Home) -> Decision:
 def collect(home: Home, decision: Decision, secrets: Secrets) -> dict[str, str]:
     """Return the variables."""
     parts = decision.parts
+    if decision.is_node_only:
+        return {
+            "FLEET_HOME": str(home.root),
+            "FLEET_CONTROL_URL": parts["control-api"].url,
+            "FLEET_NODE": decision.node,
+        }
     return {
         "FLEET_HOME": str(home.root),
         "FLEET_DATABASE_URL": secrets.read("owner.dsn"),
@@ -85,7 +91,12 @@ def call_twin(argv: list[str]) -> int:
 def call_client(argv: list[str]) -> int:
     """Run a command of the control API's client against this home."""
     home = homes.locate(os.environ)
-    homes.load(home)
+    record = homes.load(home)
+    if record.mode == homes.NODE:
+        raise HomeError(
+            f"{home.root} is a node only; steer its fleet from the home that runs "
+            f"{record.control_url or 'it'}"
+        )
     token = Secrets(home.path("secrets")).read("admin_token")
     url = stack.render_url("control-api", ports.load(home)["control-api"])
     return int(importlib.import_module(CLIENT).main(argv, url=url, token=token))

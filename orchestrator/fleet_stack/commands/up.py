@@ -26,6 +26,7 @@ from fleet_stack.home import (
     settings,
     stack,
 )
+from fleet_stack.joined import start_node
 from fleet_stack.parts import models, programs
 from fleet_stack.run import assembly, checksums, database, launch, preflight, shutdown, supervisor
 
@@ -125,6 +126,8 @@ def is_complete(
         is_healthy = status.is_healthy(home, decision)
     except HomeError:
         return False  # what it takes to look is damaged or gone: the start mends it, or says so
+    if decision.is_node_only:
+        return is_healthy
     lacking = [name for name in programs.NAMES if decision.parts[name].state == stack.ABSENT]
     return is_healthy and not (lacking and is_available(lacking, environ))
 
@@ -165,6 +168,8 @@ def start_or_undo(base: preflight.Preflight) -> assembly.Stack:
 
 def start(base: preflight.Preflight) -> assembly.Stack:
     """Find programs and model while the database starts, then start all services."""
+    if homes.load(base.home).mode == homes.NODE:
+        return start_node(base)
     externals = {stack.EXTERNALS[name]: url for name, url in base.externals.items()}
     environ = {**base.environ, **externals}
     models.check_own_model(environ)
@@ -218,6 +223,8 @@ def end_orphans(home: homes.Home, decision: Decision | None, progress: Progress)
 
 def render_table(home: homes.Home, decision: Decision) -> str:
     """Return the closing table: addresses, and the commands to go on with."""
+    if decision.is_node_only:
+        return f"\n  Node {decision.node} of the fleet at {decision.parts['control-api'].url}"
     lines = [""]
     for name, title in TITLES.items():
         if name not in decision.shown:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+NODE = "node"  # the mode of a home that is a node of a fleet elsewhere
 FORMAT = 1  # raised when a home made before cannot be used any more
 NEEDED_BYTES = 1_000_000_000  # a first start writes about half of it
 # Everything that a home may contain: what `down --purge` removes, in this order, and nothing else.
@@ -63,6 +64,7 @@ class Record:
     mode: str = "native"
     externals: tuple[str, ...] = ()
     node: str = ""
+    control_url: str = ""  # of the fleet that this home is a node of; its mode is "node"
     postgres_folder: str = ""
     is_started_once: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)

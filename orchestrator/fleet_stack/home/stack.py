@@ -93,6 +93,11 @@ class Decision:
         return [name for name in NAMES if name != TWIN or self.twin_nodes]
 
     @property
+    def is_node_only(self) -> bool:
+        """True for a home that runs an agent and whose control API is elsewhere."""
+        return self.parts["control-api"].state == EXTERNAL and self.parts["node"].state == MANAGED
+
+    @property
     def managed(self) -> list[str]:
         """The names of the parts that we run."""
         return [name for name in NAMES if self.parts[name].state == MANAGED]

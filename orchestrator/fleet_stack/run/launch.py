@@ -31,7 +31,8 @@ def launch(whole: Stack) -> None:
             base.secrets.ensure(f"user_{login}_password")
     stack.store(base.home, whole.decision)
     make_folder(whole.node_runtime, owner=base.placement.programs)
-    rendered, loaded = render.store_all(whole), checksums.digest_programs()
+    rendered = {} if whole.decision.is_node_only else render.store_all(whole)
+    loaded = checksums.digest_programs()
     both = {name: rendered.get(name, "") + loaded.get(name, "") for name in {*rendered, *loaded}}
     planned = services.plan(whole, both)
     running = supervisor.read_processes(base.places.socket) or {}
@@ -69,7 +70,8 @@ def wait_until_healthy(whole: Stack) -> None:
     Raises StartError that names those that are not, with the end of their logs.
     """
     base, managed = whole.base, whole.decision.managed
-    dsn, deadline = base.secrets.read("owner.dsn"), time.monotonic() + HEALTH_SECONDS
+    dsn = "" if whole.decision.is_node_only else base.secrets.read("owner.dsn")
+    deadline = time.monotonic() + HEALTH_SECONDS
     own = health.Own.read(base.home)
     failing_since: dict[str, float] = {}
     waiting = set(managed)
