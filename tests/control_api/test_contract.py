@@ -11,6 +11,7 @@ import fix_control
 import jwt
 import pytest
 import schemathesis
+from fix_postgres import NODES
 from fleet_control_api.callers.identity import Role
 from fleet_control_api.permissions.limits import RateLimit
 from fleet_control_api.permissions.roles import route_of
@@ -57,7 +58,12 @@ def unlimited(api):
     api.app.extensions["fleet"].ending.set()
     for name, role in {**{role: role for role in ROLES}, "guest": "viewer"}.items():
         fix_control.make_user(api.owner, name, role, PASSWORD)
-    return api
+    yield api
+    # Links lead from the list of nodes to their removal; logins belong to the server, not to the
+    # test's database.
+    for login in (f"fleet_node_{name}" for name in NODES):
+        api.owner.execute(f"ALTER ROLE {login} LOGIN")
+        api.owner.execute(f"GRANT fleet_exporter, fleet_worker TO {login}")
 
 
 def open_session(api, role="viewer"):
@@ -130,7 +136,8 @@ def fill_in_what_no_document_can_say(api, schema):
     @schema.hook
     def map_query(context, query):
         if context.operation and "/buttons/node-" in context.operation.path:
-            return {**query, "node": "alpha"} if are_valid({"": query.get("node", "")}) else query
+            is_name = are_valid({"": query.get("node", "")})
+            return {**query, "node": enrol(api)} if is_name else query
         if not (context.operation and context.operation.path.endswith("/job-submit")):
             return query
         turns = sorted([query.get("min_turns", 6), query.get("max_turns", 8)], key=str)
@@ -192,14 +199,14 @@ GUEST = dict.fromkeys(
     ("/users/{login}", "/users/{login}/password", "/users/{login}/invite"),
     lambda _: {"login": "guest"},
 )
-ALPHA = {f"/nodes/{{node}}/{verb}": lambda _: {"node": "alpha"} for verb in VERBS}
+TOLD = {f"/nodes/{{node}}/{verb}": lambda api: {"node": enrol(api)} for verb in VERBS}
 THINGS = (
     GUEST
-    | ALPHA
+    | TOLD
     | {
         "/nodes/{node}": lambda api: {"node": enrol(api)},
         "/commands/{command_id}": lambda api: {
-            "command_id": call_admin(api, "POST", "/nodes/beta/start")["command_id"]
+            "command_id": call_admin(api, "POST", f"/nodes/{enrol(api)}/start")["command_id"]
         },
         "/sessions/{session_id}": lambda api: {"session_id": open_id(api)},
         "/tokens/{token_id}": lambda api: {
