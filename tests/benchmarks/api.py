@@ -111,6 +111,7 @@ def run_ours(folder: Path, postgres: int) -> Iterator[tuple[Contender, Contender
                 "SELECT control.put_token(%s, %s, 'operator', 'benchmark', NULL)",
                 [token[:8], digest(token)],
             )
+        owner.execute("ALTER ROLE fleet_control LOGIN")
         owner.execute("SELECT control.put_user('ada', %s, 'viewer')", [hash_password(PASSWORD)])
     url = f"http://127.0.0.1:{port}/api/v1"
     with run_server([sys.executable, "-m", "fleet_control_api.cli"], folder, environ) as pid:
