@@ -137,4 +137,5 @@ def running(told: TwinSettings) -> Iterator[dict[str, Node]]:
                 node.stop()
             for node in nodes.values():
                 node.join()
+            client.close()
             pool.close()
