@@ -1,4 +1,4 @@
-"""A twin of three nodes on a real PostgreSQL: the real programs over machines that do not exist."""
+"""A twin of three nodes on a real PostgreSQL: real programs over machines that do not exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fleet_twin import faults
 from fleet_twin.fleet.program import TwinSettings, running
 from fleet_twin.machine.kinds import list_places
 
-# A worker hangs up in the middle of a call; where its reader ends, the socket goes with it unclosed.
+# A worker hangs up amid a call; where its reader ends, the socket goes with it unclosed.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
