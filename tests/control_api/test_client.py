@@ -42,7 +42,7 @@ def test_job_from_order_to_end(fleet):
     assert (code, job["wanted"], job["priority"]) == (0, 5, 7)
 
     code, out, _ = fleet("jobs", "list")
-    assert out.splitlines()[0].split()[:2] == ["job", "id"]
+    assert out.splitlines()[0].split()[:4] == ["job", "state", "scenario", "progress"]
     assert job["job_id"] in out
 
     _, out, _ = fleet("jobs", "show", job["job_id"])
@@ -52,7 +52,11 @@ def test_job_from_order_to_end(fleet):
     assert (code, out) == (0, f"Job {job['job_id']} is cancelled; 0 accepted conversations stay.\n")
 
     code, out, err = fleet("jobs", "cancel", job["job_id"])
-    assert (code, out, err) == (1, "", f"fleet: job {job['job_id']} is already cancelled\n")
+    assert (code, out, err) == (
+        1,
+        "",
+        f"fleet: Conflict: job {job['job_id']} is already cancelled\n",
+    )
 
 
 def test_pause_resume_and_audit(fleet):
@@ -82,22 +86,22 @@ def test_nodes_are_listed(fleet):
     [
         (
             ["jobs", "submit", "--scenario", "nonsense", "--count", "1"],
-            "unknown scenario nonsense. Known: mixed, ",
+            "Invalid value: unknown scenario nonsense\n       Known: mixed, ",
         ),
         (
             ["jobs", "submit", "--scenario", "mixed", "--count", "0"],
-            "count must be at least 1, not 0. How many conversations to write.",
+            "Invalid value: count must be at least 1, not 0\n       How many conversations",
         ),
-        (["jobs", "show", "seven"], "job_id must be a UUID, not 'seven'"),
+        (["jobs", "show", "seven"], "Invalid value: job_id must be a UUID, not 'seven'"),
         (
             ["export", "lex", "--out", "x.zip", "--scenario", "nonsense"],
-            "unknown scenario nonsense. Known: ",
+            "Invalid value: unknown scenario nonsense\n       Known: ",
         ),
-        (["pause", "--reason", ""], "reason must be a text that is not empty"),
+        (["pause", "--reason", ""], "Invalid value: reason must be a text that is not empty"),
     ],
 )
-def test_refusal_is_one_sentence_with_its_remedy(fleet, tmp_path, monkeypatch, argv, said):
-    """What the API refuses is said on standard error, with exit code 1."""
+def test_refusal_is_told_with_its_remedy(fleet, tmp_path, monkeypatch, argv, said):
+    """What the API refuses, and below it what to do, on standard error, with exit code 1."""
     monkeypatch.chdir(tmp_path)
     code, out, err = fleet(*argv)
 
@@ -113,9 +117,22 @@ def test_silent_api_names_the_front_door(fleet):
 
     assert code == 1
     assert err == (
-        f"fleet: the control API at {url} does not answer; "
-        "`./fleet up` starts it, `./fleet status` shows its state\n"
+        f"fleet: the control API at {url} does not answer\n"
+        "       `./fleet up` starts it, `./fleet status` shows its state.\n"
     )
+
+
+def test_beginning_of_an_id_stands_for_the_whole(fleet):
+    """As a table on a terminal shows it."""
+    job = json.loads(fleet("jobs", "submit", "--scenario", "mixed", "--count", "1", "--json")[1])
+
+    assert fleet("jobs", "cancel", job["job_id"][:8])[0] == 0
+
+
+def test_wrong_command_line_is_not_a_refusal(fleet):
+    """Exit code 2, which argparse gives."""
+    with pytest.raises(SystemExit, match="2"):
+        fleet("jobs", "dance")
 
 
 def test_wrong_token_is_said(fleet):

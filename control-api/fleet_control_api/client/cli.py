@@ -1,8 +1,9 @@
 """
 `fleet <noun> <verb>`: the control API from the command line.
 
-`./fleet` passes address and token. Answers go to standard output, as tables or with --json
-as the API gave them; errors are one sentence on standard error and exit code 1.
+`./fleet` passes address and token. Answers go to standard output, as tables or with --json as the
+API gave them; errors to standard error, what went wrong and what to do. Exit code 0 is done,
+1 failed or refused, 2 a wrong command line.
 """
 
 from __future__ import annotations
@@ -10,45 +11,64 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleet_control_api.client.access import add_nouns
+from fleet_control_api.client.access import add_access
+from fleet_control_api.client.alerts import add_alerts
 from fleet_control_api.client.download import fetch_export
+from fleet_control_api.client.events import add_events
+from fleet_control_api.client.ids import complete_ids
 from fleet_control_api.client.nodes import add_nodes
 from fleet_control_api.client.remote import Remote
+from fleet_control_api.client.screen import render_error, show
 from fleet_control_api.client.settings import add_config, verify_audit
 from fleet_control_api.client.tables import render_fields, render_table
+from fleet_control_api.client.verbs import add
 from fleet_control_api.service.errors import ClientError
 
-JOB_COLUMNS = ("job_id", "state", "scenario", "wanted", "done", "rejected", "failed", "eta_p50_at")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet_control_api.client.verbs import Answer
+
+JOB_COLUMNS = (
+    "job_id", "state", "scenario", "progress", "rejected", "failed", "created_at", "eta_p50_at",
+)  # fmt: skip
 AUDIT_COLUMNS = ("time", "actor", "role", "way", "action", "target", "outcome", "reason")
 
 Arguments = argparse.Namespace
-Handler = Callable[[Remote, Arguments], tuple[Any, str]]  # the answer, and how people read it
 
 
 def main(argv: Sequence[str], *, url: str, token: str) -> int:
     """Carry out one command; argv begins with the noun. Return 0, or 1 after an error was said."""
     arguments = make_parser().parse_args(argv)
+    remote = Remote(url.rstrip("/"), token)
     try:
-        answer, text = arguments.handler(Remote(url.rstrip("/"), token), arguments)
+        complete_ids(remote, arguments)
+        told = arguments.handler(remote, arguments)
     except ClientError as exc:
-        sys.stderr.write(f"fleet: {exc}\n")
+        sys.stderr.write(render_error(exc))
         return 1
-    sys.stdout.write(f"{json.dumps(answer, indent=2) if arguments.json else text}\n")
+    if told is None:
+        return 0
+    answer, shown = told
+    if arguments.json:
+        sys.stdout.write(f"{json.dumps(answer, indent=2)}\n")
+    else:
+        show(shown, sys.stdout)
     return 0
 
 
-def list_jobs(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
+def list_jobs(remote: Remote, arguments: Arguments) -> Answer:
     """List jobs, newest first."""
     query = {"limit": arguments.limit, "state": arguments.state}
     answer = remote.call("GET", "/jobs", query=query)
-    return answer, render_table(answer["jobs"], JOB_COLUMNS)
+    rows = [{**job, "progress": f"{job['done']}/{job['wanted']}"} for job in answer["jobs"]]
+    return answer, render_table(rows, JOB_COLUMNS)
 
 
-def submit_job(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
+def submit_job(remote: Remote, arguments: Arguments) -> Answer:
     """Order conversations."""
     names = ("scenario", "count", "min_turns", "max_turns", "priority")
     order = {name: getattr(arguments, name) for name in names}
@@ -56,43 +76,43 @@ def submit_job(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
     return job, f"Job {job['job_id']}: {job['wanted']} conversations of {job['scenario']} ordered."
 
 
-def show_job(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
+def show_job(remote: Remote, arguments: Arguments) -> Answer:
     """Show one job."""
     job = remote.call("GET", f"/jobs/{arguments.job_id}")
     return job, render_fields(job)
 
 
-def cancel_job(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
+def cancel_job(remote: Remote, arguments: Arguments) -> Answer:
     """End a job."""
     body = {"reason": arguments.reason} if arguments.reason is not None else {}
     job = remote.call("POST", f"/jobs/{arguments.job_id}/cancel", body=body)
     return job, f"Job {job['job_id']} is cancelled; {job['done']} accepted conversations stay."
 
 
-def pause_fleet(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
+def pause_fleet(remote: Remote, arguments: Arguments) -> Answer:
     """Pause."""
     return _set_state(remote, arguments, "pause", "paused: no node takes new work until resume")
 
 
-def resume_fleet(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
+def resume_fleet(remote: Remote, arguments: Arguments) -> Answer:
     """Resume."""
     return _set_state(remote, arguments, "resume", "running: nodes take work")
 
 
-def _set_state(remote: Remote, arguments: Arguments, verb: str, said: str) -> tuple[Any, str]:
+def _set_state(remote: Remote, arguments: Arguments, verb: str, said: str) -> Answer:
     body = {"reason": arguments.reason} if arguments.reason is not None else {}
     answer = remote.call("POST", f"/fleet/{verb}", body=body)
     already = "" if answer["changed"] else " (it was already)"
     return answer, f"The fleet is {said}{already}."
 
 
-def list_audit(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
+def list_audit(remote: Remote, arguments: Arguments) -> Answer:
     """List who tried to change what."""
     answer = remote.call("GET", "/audit", query={"limit": arguments.limit})
     return answer, render_table(answer["audit"], AUDIT_COLUMNS)
 
 
-def export_lex(remote: Remote, arguments: Arguments) -> tuple[Any, str]:
+def export_lex(remote: Remote, arguments: Arguments) -> Answer:
     """Write accepted conversations into a zip of Lex files."""
     query = {"job": arguments.job, "scenario": arguments.scenario}
     manifest = fetch_export(remote, "/exports/lex", query, arguments.out)
@@ -107,49 +127,53 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all nouns and verbs."""
     parser = argparse.ArgumentParser(prog="fleet", description="Steer the fleet.")
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="NOUN")
-    jobs = nouns.add_parser("jobs", help="order conversations, see and end orders")
-    _add_jobs(jobs.add_subparsers(dest="verb", required=True, metavar="VERB"))
-    add_nodes(nouns, _add)
+    _add_jobs(nouns)
+    add_nodes(nouns)
     for verb, handler in (("pause", pause_fleet), ("resume", resume_fleet)):
-        verb_parser = _add(nouns, verb, handler, f"{verb} the whole fleet")
+        summary = f"{verb} the whole fleet"
+        verb_parser = add(nouns, verb, handler, summary, route=f"POST /fleet/{verb}")
         verb_parser.add_argument("--reason", help="why, for the audit log")
-    audit = nouns.add_parser("audit", help="see who changed what")
-    verbs = audit.add_subparsers(dest="verb", required=True, metavar="VERB")
-    listing = _add(verbs, "list", list_audit, "list attempts to change something, newest first")
-    listing.add_argument("--limit", type=int, default=50, help="at most so many")
-    add_nouns(nouns, _add)
-    verify = _add(verbs, "verify", verify_audit, "check that no row was changed, added or removed")
-    verify.add_argument("--head", help="of an earlier time, from the log of the control API")
-    config = nouns.add_parser("config", help="see and change settings")
-    add_config(config.add_subparsers(dest="verb", required=True, metavar="VERB"), _add)
+    add_config(nouns)
+    add_access(nouns)
+    _add_audit(nouns)
+    add_alerts(nouns)
+    add_events(nouns)
     export = nouns.add_parser("export", help="write conversations into files")
     verbs = export.add_subparsers(dest="format", required=True, metavar="FORMAT")
-    lex = _add(verbs, "lex", export_lex, "Contact Lens / Amazon Lex 1.1.0, zipped, redacted")
+    summary = "Contact Lens / Amazon Lex 1.1.0, zipped, redacted"
+    lex = add(verbs, "lex", export_lex, summary, route="GET /exports/lex")
     lex.add_argument("--out", type=Path, required=True, metavar="FILE.zip")
     lex.add_argument("--job", help="only conversations of this job")
     lex.add_argument("--scenario", help="only conversations of this scenario")
     return parser
 
 
-def _add_jobs(verbs: Any) -> None:
-    listing = _add(verbs, "list", list_jobs, "list jobs, newest first")
+def _add_jobs(nouns: Any) -> None:
+    jobs = nouns.add_parser("jobs", help="order conversations, see and end orders")
+    verbs = jobs.add_subparsers(dest="verb", required=True, metavar="VERB")
+    listing = add(verbs, "list", list_jobs, "list jobs, newest first", route="GET /jobs")
     listing.add_argument("--state", help="only jobs in this state")
     listing.add_argument("--limit", type=int, default=50, help="at most so many")
-    submit = _add(verbs, "submit", submit_job, "order conversations")
+    submit = add(verbs, "submit", submit_job, "order conversations", route="POST /jobs")
     submit.add_argument("--scenario", required=True, help="a scenario, or mixed")
     submit.add_argument("--count", type=int, required=True, help="how many conversations")
     submit.add_argument("--min-turns", type=int, help="fewest turns of a conversation")
     submit.add_argument("--max-turns", type=int, help="most turns of a conversation")
     submit.add_argument("--priority", type=int, help="0 to 10; higher goes first")
-    show = _add(verbs, "show", show_job, "show one job")
-    show.add_argument("job_id", metavar="ID")
-    cancel = _add(verbs, "cancel", cancel_job, "end a job; its open tasks are cancelled")
+    shown = add(verbs, "show", show_job, "show one job", route="GET /jobs/{job_id}")
+    shown.add_argument("job_id", metavar="ID")
+    summary = "end a job; its open tasks are cancelled"
+    cancel = add(verbs, "cancel", cancel_job, summary, route="POST /jobs/{job_id}/cancel")
     cancel.add_argument("job_id", metavar="ID")
     cancel.add_argument("--reason", help="why, for the audit log")
 
 
-def _add(verbs: Any, name: str, handler: Handler, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=summary)
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-    parser.set_defaults(handler=handler)
-    return parser
+def _add_audit(nouns: Any) -> None:
+    audit = nouns.add_parser("audit", help="see who changed what")
+    verbs = audit.add_subparsers(dest="verb", required=True, metavar="VERB")
+    summary = "list attempts to change something, newest first"
+    listing = add(verbs, "list", list_audit, summary, route="GET /audit")
+    listing.add_argument("--limit", type=int, default=50, help="at most so many")
+    summary = "check that no row was changed, added or removed"
+    verify = add(verbs, "verify", verify_audit, summary, route="GET /audit/verify")
+    verify.add_argument("--head", help="of an earlier time, from the log of the control API")

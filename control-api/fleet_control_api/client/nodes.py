@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from fleet_control_api.client.tables import render_table
+from fleet_control_api.client.tables import render_fields, render_table
+from fleet_control_api.client.verbs import add
+from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from fleet_control_api.client.remote import Remote
-
-    Add = Callable[..., argparse.ArgumentParser]
+    from fleet_control_api.client.verbs import Answer
 
 NODE_COLUMNS = (
     "node", "state", "worker_state", "role", "mode", "throttle_factor", "tokens_per_second",
@@ -30,14 +30,14 @@ POLL_SECONDS = 0.3
 WAIT_SECONDS = 10.0
 
 
-def list_nodes(remote: Remote, _: argparse.Namespace) -> tuple[Any, str]:
+def list_nodes(remote: Remote, _: argparse.Namespace) -> Answer:
     """List nodes."""
-    answer = remote.call("GET", "/nodes")
+    answer = remote.read_all("/nodes", "nodes")
     return answer, render_table(answer["nodes"], NODE_COLUMNS)
 
 
-def tell_node(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
-    """Tell a node what to do, and wait a little for its end."""
+def tell_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
+    """Tell a node what to do, and wait a little for its end. Raises ClientError when it fails."""
     body = {"reason": arguments.reason} if arguments.reason is not None else {}
     path = f"/nodes/{arguments.node}/{arguments.verb}"
     command = remote.call("POST", path, body=body)
@@ -45,7 +45,15 @@ def tell_node(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
     while command["state"] not in ENDS and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
         command = remote.call("GET", f"/commands/{command['command_id']}")
+    if command["state"] in ENDS - {"done"}:
+        raise ClientError(describe(command), remedy="`./fleet events` tells what happens there.")
     return command, describe(command)
+
+
+def show_command(remote: Remote, arguments: argparse.Namespace) -> Answer:
+    """Show how far a command has come."""
+    command = remote.call("GET", f"/commands/{arguments.command_id}")
+    return command, render_fields(command)
 
 
 def describe(command: dict[str, Any]) -> str:
@@ -57,7 +65,7 @@ def describe(command: dict[str, Any]) -> str:
     return f"The {what} {begun}; its number is {command['command_id']}."
 
 
-def invite_node(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def invite_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Let one machine join."""
     answer = remote.call("POST", "/nodes/invite", body={"hours": arguments.hours})
     place = remote.url.removesuffix("/api/v1")
@@ -67,27 +75,32 @@ def invite_node(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str
     )
 
 
-def remove_node(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def remove_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Send a node away."""
     body = {"reason": arguments.reason} if arguments.reason is not None else {}
     answer = remote.call("DELETE", f"/nodes/{arguments.node}", body=body)
     return answer, f"{answer['node']} is no node any more: its login and its target are gone."
 
 
-def add_nodes(nouns: Any, add: Add) -> None:
+def add_nodes(nouns: Any) -> None:
     """Add the noun with its verbs to the command line."""
     nodes = nouns.add_parser("nodes", help="see and steer the machines")
     verbs = nodes.add_subparsers(dest="verb", required=True, metavar="VERB")
-    add(verbs, "list", list_nodes, "list the enrolled nodes")
+    add(verbs, "list", list_nodes, "list the enrolled nodes", route="GET /nodes")
     for verb, summary in VERBS.items():
-        parser = add(verbs, verb, tell_node, summary)
+        parser = add(verbs, verb, tell_node, summary, route=f"POST /nodes/{{node}}/{verb}")
         parser.add_argument("node", metavar="NODE")
         parser.add_argument("--reason", help="why, for the audit log")
         parser.add_argument(
             "--wait", type=float, default=WAIT_SECONDS, metavar="S", help="seconds, for its end"
         )
-    invite = add(verbs, "invite", invite_node, "let one machine join; the code is shown once")
+    summary = "show how far a command to a node has come"
+    command = add(verbs, "command", show_command, summary, route="GET /commands/{command_id}")
+    command.add_argument("command_id", metavar="ID")
+    summary = "let one machine join; the code is shown once"
+    invite = add(verbs, "invite", invite_node, summary, route="POST /nodes/invite")
     invite.add_argument("--hours", type=int, default=24, help="for how long the code is good")
-    remove = add(verbs, "remove", remove_node, "send a node away: login, sessions, target")
+    summary = "send a node away: login, sessions, target"
+    remove = add(verbs, "remove", remove_node, summary, route="DELETE /nodes/{node}")
     remove.add_argument("node", metavar="NODE")
     remove.add_argument("--reason", help="why, for the audit log")

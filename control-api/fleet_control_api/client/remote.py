@@ -1,4 +1,4 @@
-"""The control API as the command line sees it: calls over HTTP, problems as one-sentence errors."""
+"""The control API as the command line sees it: calls over HTTP, problems as errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from fleet_control_api.service.errors import ClientError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-TIMEOUT = (5, 60)  # seconds to connect, and between two pieces of an answer
+TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two pieces of an answer
+PAGE_ROWS = 1000  # the most that the API gives at once
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Remote:
 
     url: str
     token: str
+    timeout: tuple[float, float] = TIMEOUT
 
     def call(
         self,
@@ -37,6 +39,18 @@ class Remote:
                 return response.json()
             except requests.RequestException as exc:
                 raise ClientError(f"{self.url} does not answer in JSON; is it ours?") from exc
+
+    def read_all(
+        self, path: str, key: str, query: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return a list that comes in pages, whole, as one page."""
+        pages: list[dict[str, Any]] = []
+        cursor = None
+        while not pages or cursor is not None:
+            asked = {**(query or {}), "limit": PAGE_ROWS, "cursor": cursor}
+            pages.append(self.call("GET", path, query=asked))
+            cursor = pages[-1].get("next_cursor")
+        return {**pages[-1], key: [row for page in pages for row in page[key]]}
 
     @contextmanager
     def open(
@@ -58,25 +72,29 @@ class Remote:
                     json=body,
                     params=query,
                     headers={"Authorization": f"Bearer {self.token}"},
-                    timeout=TIMEOUT,
+                    timeout=self.timeout,
                     allow_redirects=False,
                     stream=True,
                 )
             except requests.RequestException as exc:
                 raise ClientError(
-                    f"the control API at {self.url} does not answer; "
-                    "`./fleet up` starts it, `./fleet status` shows its state"
+                    f"the control API at {self.url} does not answer",
+                    remedy="`./fleet up` starts it, `./fleet status` shows its state.",
                 ) from exc
             if not response.ok:
-                raise ClientError(describe_problem(response))
+                raise explain_problem(response)
             yield response
 
 
-def describe_problem(response: requests.Response) -> str:
-    """Return an error answer as a sentence, with its remedy."""
+def explain_problem(response: requests.Response) -> ClientError:
+    """Return an error answer as an error with its remedy."""
     try:
         problem = response.json()
-        detail, remedy = str(problem["detail"]), str(problem.get("remedy", ""))
+        title, detail = str(problem["title"]), str(problem["detail"])
+        remedy = str(problem.get("remedy", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return f"the control API answered {response.status_code} {response.reason}"
-    return f"{detail.rstrip('.')}. {remedy}".strip() if remedy else detail
+        return ClientError(
+            f"the control API answered {response.status_code} {response.reason}",
+            remedy="`./fleet logs control-api` may say why.",
+        )
+    return ClientError(f"{title}: {detail}", remedy=remedy)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fleet_control_api.client.tables import render_fields, render_table
+from fleet_control_api.client.verbs import add
 from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from fleet_control_api.client.remote import Remote
+    from fleet_control_api.client.verbs import Answer
 
 SETTING_COLUMNS = ("key", "value", "unit", "origin", "minimum", "maximum", "description")
 CHANGE_COLUMNS = ("version", "valid_from", "scope", "value_before", "value", "author", "reason")
@@ -20,7 +21,7 @@ DIFFERENCE_COLUMNS = ("key", "scope", "before", "after", "version", "changed_at"
 SHARE_COLUMNS = ("scenario", "weight", "asked_ratio", "effective_ratio_1d", "accepted_1d")
 
 
-def list_settings(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def list_settings(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """List settings in force."""
     answer = remote.call("GET", "/config", query={"scope": arguments.scope})
     if arguments.area is not None:
@@ -28,34 +29,34 @@ def list_settings(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, s
     return answer, render_table(answer["settings"], SETTING_COLUMNS)
 
 
-def get_setting(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def get_setting(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Show one setting."""
     settings = remote.call("GET", "/config", query={"scope": arguments.scope})["settings"]
     found = next((setting for setting in settings if setting["key"] == arguments.key), None)
     if found is None:
-        raise ClientError(f"unknown setting {arguments.key}. `fleet config list` lists all")
+        raise ClientError(
+            f"unknown setting {arguments.key}", remedy="`./fleet config list` lists all."
+        )
     return found, render_fields(found)
 
 
-def set_setting(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def set_setting(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Set a value, as a text that the API reads by the kind of the setting."""
     return _change(remote, arguments, {"value": arguments.value})
 
 
-def unset_setting(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def unset_setting(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Give a scope back to the next wider one."""
     return _change(remote, arguments, {"value": None})
 
 
-def _change(
-    remote: Remote, arguments: argparse.Namespace, value: dict[str, str | None]
-) -> tuple[Any, str]:
+def _change(remote: Remote, arguments: argparse.Namespace, value: dict[str, str | None]) -> Answer:
     body = {**_given(arguments, "scope", "reason", "version"), **value}
     answer = remote.call("PUT", f"/config/{quote(arguments.key, safe='')}", body=body)
     return answer, _describe(answer)
 
 
-def roll_back(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def roll_back(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Go back to an older value."""
     body = _given(arguments, "scope", "reason", "version", "to")
     path = f"/config/{quote(arguments.key, safe='')}/rollback"
@@ -75,7 +76,7 @@ def _describe(change: dict[str, Any]) -> str:
     return f"{what} is {now} now, was {before} (version {change['version']})."
 
 
-def show_history(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def show_history(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """List the versions of a setting."""
     query = {"scope": arguments.scope, "limit": arguments.limit}
     path = f"/config/{quote(arguments.key, safe='')}/history"
@@ -83,7 +84,7 @@ def show_history(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, st
     return answer, render_table(answer["history"], CHANGE_COLUMNS)
 
 
-def show_diff(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def show_diff(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Show what differs between two versions or times."""
     query = {}
     for side in ("from", "to"):
@@ -94,13 +95,13 @@ def show_diff(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
     return answer, render_table(answer["changes"], DIFFERENCE_COLUMNS)
 
 
-def show_scenarios(remote: Remote, _: argparse.Namespace) -> tuple[Any, str]:
+def show_scenarios(remote: Remote, _: argparse.Namespace) -> Answer:
     """Compare asked and effective shares of scenarios."""
     answer = remote.call("GET", "/config/scenarios")
     return answer, render_table(answer["scenarios"], SHARE_COLUMNS)
 
 
-def verify_audit(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, str]:
+def verify_audit(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Check the audit log. Raises ClientError when it is not whole."""
     answer = remote.call("GET", "/audit/verify", query={"head": arguments.head})
     if answer["fault"] is not None:
@@ -112,28 +113,39 @@ def verify_audit(remote: Remote, arguments: argparse.Namespace) -> tuple[Any, st
     return answer, f"The audit log is whole: {counted}. Its head is {answer['head']}"
 
 
-def add_config(verbs: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the verbs of `fleet config`; `add` makes one."""
-    listing = add(verbs, "list", list_settings, "list the settings in force, and their origin")
+def add_config(nouns: Any) -> None:
+    """Add `config` with its verbs to the command line."""
+    config = nouns.add_parser("config", help="see and change settings")
+    verbs = config.add_subparsers(dest="verb", required=True, metavar="VERB")
+    summary = "list the settings in force, and their origin"
+    listing = add(verbs, "list", list_settings, summary, route="GET /config")
     listing.add_argument("--scope", default="fleet", help="fleet, role:NAME or node:NAME")
     listing.add_argument("--area", help="generation, throttle, thresholds, queue or scenarios")
-    add(verbs, "scenarios", show_scenarios, "compare asked and effective shares of scenarios")
-    diff = add(verbs, "diff", show_diff, "show what differs between two versions or times")
+    summary = "compare asked and effective shares of scenarios"
+    add(verbs, "scenarios", show_scenarios, summary, route="GET /config/scenarios")
+    summary = "show what differs between two versions or times"
+    diff = add(verbs, "diff", show_diff, summary, route="GET /config/diff")
     diff.add_argument("--from", dest="from_point", metavar="VERSION|TIME", help="else the start")
     diff.add_argument("--to", dest="to_point", metavar="VERSION|TIME", help="else the present")
-    show = add(verbs, "get", get_setting, "show one setting")
+    show = add(verbs, "get", get_setting, "show one setting", route="GET /config")
     show.add_argument("key", metavar="KEY")
     show.add_argument("--scope", default="fleet", help="fleet, role:NAME or node:NAME")
-    history = add(verbs, "history", show_history, "list the versions of a setting, newest first")
+    summary = "list the versions of a setting, newest first"
+    history = add(verbs, "history", show_history, summary, route="GET /config/{key}/history")
     history.add_argument("key", metavar="KEY")
     history.add_argument("--scope", help="only those for this scope")
     history.add_argument("--limit", type=int, default=50, help="at most so many")
-    for name, handler, summary in (
-        ("set", set_setting, "set a value; nodes run it within seconds"),
-        ("unset", unset_setting, "give a scope back to the next wider one"),
-        ("rollback", roll_back, "go back to an older value, as a new version"),
+    for name, handler, summary, route in (
+        ("set", set_setting, "set a value; nodes run it within seconds", "PUT /config/{key}"),
+        ("unset", unset_setting, "give a scope back to the next wider one", "PUT /config/{key}"),
+        (
+            "rollback",
+            roll_back,
+            "go back to an older value, as a new version",
+            "POST /config/{key}/rollback",
+        ),
     ):
-        verb = add(verbs, name, handler, summary)
+        verb = add(verbs, name, handler, summary, route=route)
         verb.add_argument("key", metavar="KEY")
         if handler is set_setting:
             verb.add_argument("value", metavar="VALUE")

@@ -103,3 +103,7 @@ class ExportError(ControlApiError):
 
 class ClientError(ControlApiError):
     """The command could not be carried out."""
+
+    def __init__(self, message: str | None = None, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy

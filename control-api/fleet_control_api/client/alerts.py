@@ -1,0 +1,45 @@
+"""`fleet alerts <verb>`: what fired, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from rich.markdown import Markdown
+
+from fleet_control_api.client.tables import render_table
+from fleet_control_api.client.verbs import add
+
+if TYPE_CHECKING:
+    import argparse
+
+    from fleet_control_api.client.remote import Remote
+    from fleet_control_api.client.verbs import Answer
+
+ALERT_COLUMNS = ("time", "alertname", "node", "severity", "state", "ended_at", "summary")
+
+
+def list_alerts(remote: Remote, arguments: argparse.Namespace) -> Answer:
+    """List alerts."""
+    query = {"state": arguments.state, "limit": arguments.limit}
+    answer = remote.call("GET", "/alerts", query=query)
+    return answer, render_table(answer["alerts"], ALERT_COLUMNS)
+
+
+def show_runbook(remote: Remote, arguments: argparse.Namespace) -> Answer:
+    """Show a runbook."""
+    with remote.open("GET", f"/runbooks/{quote(arguments.alert, safe='')}") as response:
+        text = response.content.decode()
+    return {"alert": arguments.alert, "runbook": text}, Markdown(text)
+
+
+def add_alerts(nouns: Any) -> None:
+    """Add the noun with its verbs to the command line."""
+    alerts = nouns.add_parser("alerts", help="see what fired, and what to do about it")
+    verbs = alerts.add_subparsers(dest="verb", required=True, metavar="VERB")
+    listing = add(verbs, "list", list_alerts, "list alerts, newest first", route="GET /alerts")
+    listing.add_argument("--state", choices=("firing", "resolved"), help="only these")
+    listing.add_argument("--limit", type=int, default=50, help="at most so many")
+    summary = "show what to do when an alert fires"
+    runbook = add(verbs, "runbook", show_runbook, summary, route="GET /runbooks/{alert}")
+    runbook.add_argument("alert", metavar="ALERT")

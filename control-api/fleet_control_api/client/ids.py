@@ -1,0 +1,40 @@
+"""The beginning of an id, as tables on a terminal show it, stands for the whole."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fleet_control_api.service.errors import ClientError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from fleet_control_api.client.remote import Remote
+
+BEGINNING = re.compile(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{0,26}")  # no whole UUID
+# The argument, its list in the API, and what one of them is called.
+LISTS = {
+    "job_id": ("/jobs", "jobs", "job"),
+    "token_id": ("/tokens", "tokens", "token"),
+    "session_id": ("/sessions", "sessions", "session"),
+}
+
+
+def complete_ids(remote: Remote, arguments: argparse.Namespace) -> None:
+    """Put whole ids in place of their beginnings. Raises ClientError for none or several."""
+    for name, (path, key, what) in LISTS.items():
+        given = getattr(arguments, name, None)
+        if isinstance(given, str) and BEGINNING.fullmatch(given):
+            ids = [row[name] for row in remote.read_all(path, key)[key]]
+            setattr(arguments, name, decide_id(given, ids, what))
+
+
+def decide_id(given: str, ids: Sequence[str], what: str) -> str:
+    """Return the one id that begins so. Raises ClientError for none or several."""
+    found = [each for each in ids if each.startswith(given)]
+    if len(found) != 1:
+        said = f"{len(found)} {what}s begin" if found else f"no {what} begins"
+        raise ClientError(f"{said} with {given}", remedy=f"`./fleet {what}s list` lists them.")
+    return found[0]

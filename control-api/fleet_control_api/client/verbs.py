@@ -1,0 +1,33 @@
+"""What a verb of the command line is: its arguments, its route, and how its answer is shown."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import RenderableType
+
+from fleet_control_api.client.remote import Remote
+
+Answer = tuple[Any, RenderableType]  # as the API gave it, and as people read it
+# None: the verb has printed by itself, as things came.
+Handler = Callable[[Remote, argparse.Namespace], Answer | None]
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def add(
+    verbs: Any, name: str, handler: Handler, summary: str, *, route: str = ""
+) -> argparse.ArgumentParser:
+    """
+    Add a verb to a noun and return its parser.
+
+    `route` is the operation that it calls, as the OpenAPI document writes it: POST /jobs.
+    """
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"By HTTP: {route}" if route else None,
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.set_defaults(handler=handler, route=route)
+    return parser
