@@ -57,6 +57,7 @@ PROGRAMS = {
 }
 NOUNS = (
     "jobs", "nodes", "pause", "resume", "config", "users", "tokens", "sessions", "export", "audit",
+    "alerts", "events",
 )  # fmt: skip
 INTERRUPTED = 130
 

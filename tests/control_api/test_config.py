@@ -229,7 +229,9 @@ def test_settings_from_the_command_line(fleet):
 
     code, _, err = fleet("config", "set", "temperature", "3")
     assert code == 1
-    assert err.startswith("fleet: temperature must be between 0 and 2, not 3. Sampling")
+    assert err.startswith(
+        "fleet: Invalid value: temperature must be between 0 and 2, not 3\n       Sampling"
+    )
     assert fleet("config", "get", "colour")[0] == 1
 
 
