@@ -239,17 +239,6 @@ def test_loading_is_not_failing():
         LlamaCpp(busy).check_alive()
 
 
-def test_unloaded_is_not_loading():
-    """Our own server answers 503 too while its model is out, and says which model that is."""
-    unloaded = {"data": [{"id": "small", "status": {"value": "unloaded"}}]}
-    backend = LlamaCpp(
-        Server({"GET /health": AskError("it answered 503", 503), "GET /models": unloaded})
-    )
-
-    backend.check_alive()
-    assert backend.is_unloaded("small")
-
-
 def listener(pid, port):
     return SimpleNamespace(status=psutil.CONN_LISTEN, laddr=SimpleNamespace(port=port), pid=pid)
 

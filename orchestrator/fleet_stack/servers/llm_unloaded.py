@@ -35,6 +35,8 @@ def decide_reply(method: str, path: str, model: str) -> tuple[int, dict[str, Any
     """Return status and body of a reply, and whether the model is to be loaded after it."""
     if (method, path) == ("POST", "/models/load"):
         return 200, {"success": True}, True
+    if (method, path) == ("GET", "/health"):
+        return 200, {"status": "unloaded"}, False  # all is well: it was told to let go
     if method == "GET" and path in {"/models", "/v1/models"}:
         entry = {"id": model, "owned_by": "llamacpp", "status": {"value": "unloaded"}}
         return 200, {"object": "list", "data": [entry]}, False

@@ -16,7 +16,7 @@ from fleet_stack.servers.llm_unloaded import decide_reply
 @pytest.mark.parametrize(
     ("method", "path", "status", "is_wanted"),
     [
-        ("GET", "/health", 503, False),
+        ("GET", "/health", 200, False),
         ("GET", "/models", 200, False),
         ("GET", "/v1/models", 200, False),
         ("POST", "/v1/chat/completions", 503, False),

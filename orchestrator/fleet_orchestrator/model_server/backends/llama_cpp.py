@@ -38,15 +38,13 @@ class LlamaCpp(Backend):
     loads_itself: ClassVar[bool] = False
 
     def check_alive(self) -> None:
-        """Ask the route that llama.cpp has for this; 503: no model, or not yet."""
+        """Ask the route that llama.cpp has for this; 503 means that the model is not there yet."""
         try:
             self.ask("GET", "/health", None)
         except AskError as exc:
-            if exc.status != 503:
-                raise
-            if any(_parse(entry).is_loaded is False for entry in self._read_routed()):
-                return  # ours, whose model was unloaded
-            raise LoadingError("the model server is loading its model") from exc
+            if exc.status == 503:
+                raise LoadingError("the model server is loading its model") from exc
+            raise
 
     def read_models(self) -> tuple[ModelStatus, ...]:
         """Return the models; a router says of each whether it is in memory."""
