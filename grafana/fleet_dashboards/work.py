@@ -107,7 +107,8 @@ def nodes() -> Json:
     head = Head(
         5,
         "Nodes",
-        "Every enrolled machine. Online: heartbeat at most 30 s old; stale: at most 120 s. "
+        "Every enrolled machine. Online: heartbeat within 30 s; stale: one of agent and "
+        "exporter spoke within 120 s; offline: both are silent. "
         "Temperatures: green < 70 °C, yellow 70-80 °C, red > 80 °C. Source: analytics.nodes.",
         "string",
         "no machine to show",

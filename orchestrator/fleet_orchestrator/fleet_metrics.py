@@ -27,6 +27,9 @@ TASKS = """
 SELECT sum(pending)::bigint AS pending, sum(claimed)::bigint AS claimed,
   sum(running)::bigint AS running, sum(done)::bigint AS done, sum(failed)::bigint AS failed,
   sum(cancelled)::bigint AS cancelled FROM fleet.job_counts"""
+FAILED_OVER = (
+    "SELECT coalesce(extract(epoch FROM failed_over_at), 0)::float AS at FROM analytics.master"
+)
 FRESH_SECONDS = 10.0  # a master that hangs must not go on telling old numbers
 
 
@@ -41,6 +44,7 @@ class Standing:
     expected: dict[str, bool]
     is_paused: bool
     thresholds: dict[str, float]
+    failed_over_at: float
 
 
 def read_standing(connection: Connection) -> Standing:
@@ -73,6 +77,7 @@ def read_standing(connection: Connection) -> Standing:
                     "SELECT key, fleet.setting(key) AS value FROM fleet.settings WHERE is_threshold"
                 )
             },
+            failed_over_at=connection.execute(FAILED_OVER).fetchall()[0]["at"],
         )
 
 
@@ -83,11 +88,16 @@ class FleetCollector(Collector):
         self._standing: Standing | None = None
         self._clock = clock
         self._published_at = 0.0
+        self._levels_at = 0.0
 
     def publish(self, standing: Standing) -> None:
         """Serve this from now on, until it is too old to be true."""
         self._standing = standing
         self._published_at = self._clock()
+
+    def note_levels(self) -> None:
+        """Readings are rolled up as of now, or somebody else saw to it until now."""
+        self._levels_at = time.time()
 
     def forget(self) -> None:
         """Serve no numbers: another master leads, or the database is away."""
@@ -140,6 +150,16 @@ class FleetCollector(Collector):
         )
         yield GaugeMetricFamily(
             "fleet_paused", "1 while the fleet is paused.", float(standing.is_paused)
+        )
+        yield GaugeMetricFamily(
+            "fleet_levels_upkeep_timestamp_seconds",
+            "Last round in which all readings were rolled up; the beginning of the lead before.",
+            self._levels_at,
+        )
+        yield GaugeMetricFamily(
+            "fleet_master_failover_timestamp_seconds",
+            "When a standby master took over from one that had fallen silent; 0: never.",
+            standing.failed_over_at,
         )
 
 

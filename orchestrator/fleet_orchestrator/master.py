@@ -1,7 +1,9 @@
 """
 The master: splits jobs, takes back lost work, closes finished jobs, publishes how the fleet stands.
 
-Any number may run; one leads, by a lease in the database, and the others stand by.
+Any number may run; one leads, by a lease in the database, and the others stand by. Each write of
+the leader proves in its own transaction that it leads (fleet.do_upkeep): one that was asleep for
+longer than its lease writes nothing any more.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ import os
 import threading
 import time
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from fleet_timescale import log
@@ -21,22 +24,25 @@ from fleet_timescale.connection import connect as connect_database
 from fleet_timescale.events import Outage
 from prometheus_client import CollectorRegistry, start_http_server
 
+from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.fleet_metrics import FleetCollector, read_standing
 from fleet_orchestrator.node import end_on_signal
+from fleet_orchestrator.rounds import STANDING_BY, STEPS, Round, describe_round
 from fleet_orchestrator.settings import MasterSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 logger = logging.getLogger(__name__)
 STANDING_SECONDS = 2.0  # how often the published numbers are read
-KEEP_LEVELS = ("SELECT telemetry.upkeep()", "SELECT telemetry.note_storage()")
+KEEP_LEVELS = ("keep_levels", "note_storage")
 LEVELS_SECONDS = 30.0  # how often readings are rolled up: a minute is there within one of its end
 STATEMENT_SECONDS = 10  # a frozen database must not look like a calm fleet
-UPKEEP = {
-    "tasks_taken_back": "SELECT fleet.sweep_tasks() AS value",
-    "judgements_given_up": "SELECT fleet.sweep_judgements() AS value",
-    "tasks_made": "SELECT fleet.split_jobs() AS value",
-    "jobs_closed": "SELECT fleet.settle_jobs() AS value",
-    "commands_expired": "SELECT fleet.expire_commands() AS value",
-}
+LOST_LEAD = "FL002"  # the SQLSTATE of fleet.hold_lead
+
+
+class LostLeadError(OrchestratorError):
+    """Another master leads: this one was asleep for longer than its lease."""
 
 
 @dataclass
@@ -46,62 +52,107 @@ class Master:
     collector: FleetCollector
     master_id: uuid.UUID = field(default_factory=uuid.uuid4)
     epoch: int | None = None
-    _standing_at: float = 0.0
-    _levels_at: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    _standing_at: float = float("-inf")
+    _levels_at: float = float("-inf")
 
-    def tick(self, connection: Connection) -> dict[str, int]:
-        """Do one round when leading; return how much of each kind of upkeep was done."""
-        epoch = self.lead(connection)
-        if epoch != self.epoch:
-            logger.info("Leading." if epoch else "Standing by.", extra={"epoch": epoch})
-            self.epoch = epoch
-        if epoch is None:
-            self.collector.forget()
-            return {}
-        # One statement each: together they would hold locks of tasks while they wait for jobs.
-        done = {name: _value(connection, statement) for name, statement in UPKEEP.items()}
-        connection.execute("SELECT fleet.fold_counts()")
-        if time.monotonic() - self._standing_at >= STANDING_SECONDS:
-            self.collector.publish(read_standing(connection))
-            self._standing_at = time.monotonic()
-        if time.monotonic() - self._levels_at >= LEVELS_SECONDS:
-            for statement in KEEP_LEVELS:
-                keep_levels(connection, statement)
-                self.lead(connection)  # it may have taken as long as the lease
-            self._levels_at = time.monotonic()
-        return {name: count for name, count in done.items() if count}
+    def tick(self, connection: Connection) -> Round:
+        """Do one round when leading; return what it did, and why."""
+        self._note(self.lead(connection))
+        if self.epoch is None:
+            return Round(STANDING_BY)
+        try:
+            return self._do_round(connection)
+        except LostLeadError as exc:
+            logger.warning("%s", exc)
+            self._note(None)
+            return Round(STANDING_BY)
 
     def lead(self, connection: Connection) -> int | None:
         """Take or renew the lease; return its epoch, None while another master leads."""
-        epoch: int | None = _value(connection, "SELECT fleet.lead(%s) AS value", self.master_id)
+        row = connection.execute("SELECT fleet.lead(%s) AS epoch", [self.master_id]).fetchall()[0]
+        epoch: int | None = row["epoch"]
         return epoch
 
     def resign(self, connection: Connection) -> None:
         """Let another master lead at once."""
         connection.execute("SELECT fleet.stop_leading(%s)", [self.master_id])
 
+    def _note(self, epoch: int | None) -> None:
+        """Remember whether we lead; who does not, publishes nothing."""
+        if epoch != self.epoch:
+            logger.info("Leading." if epoch else "Standing by.", extra={"epoch": epoch})
+            self.epoch = epoch
+            if epoch:
+                self.collector.note_levels()  # of the time before we know nothing
+        if epoch is None:
+            self.collector.forget()
 
-def keep_levels(connection: Connection, statement: str) -> None:
-    """Bring minutes and hours up to date; what cannot be done now is done the next time."""
-    connection.add_notice_handler(log_warning)
-    try:
-        connection.execute(statement.encode())
-    except psycopg.Error as exc:
-        if connection.closed:
+    def _do_round(self, connection: Connection) -> Round:
+        done = {step.name: self._do(connection, step.name) for step in STEPS}
+        self._do(connection, "fold_counts")
+        done_round = describe_round(done)
+        if done_round.has_done:
+            logger.info("%s", done_round.sentence, extra={k: n for k, n in done.items() if n})
+            self._call(connection, "tell_round", done_round.sentence)
+        if self.clock() - self._standing_at >= STANDING_SECONDS:
+            self.collector.publish(read_standing(connection))
+            self._standing_at = self.clock()
+        if self.clock() - self._levels_at >= LEVELS_SECONDS:
+            kept = [self._keep_levels(connection, step) for step in KEEP_LEVELS]
+            if all(kept):
+                self.collector.note_levels()
+            self._levels_at = self.clock()
+        return done_round
+
+    def _keep_levels(self, connection: Connection, step: str) -> bool:
+        """
+        Bring minutes and hours up to date; return whether all of it could be done.
+
+        What cannot be done now is done the next time.
+        """
+        with listen_to_warnings(connection) as warnings:
+            try:
+                self._do(connection, step)
+            except psycopg.Error as exc:
+                if connection.closed:
+                    raise
+                logger.warning("Readings could not be kept in levels.", extra={"error": str(exc)})
+                return False
+        return not warnings
+
+    def _do(self, connection: Connection, step: str) -> int:
+        """Do one step of the upkeep, in one transaction with the proof that we lead."""
+        value: int = self._call(connection, "do_upkeep", step)
+        return value
+
+    def _call(self, connection: Connection, function: str, argument: str) -> Any:
+        """Call a function that only the leader may. Raises LostLeadError."""
+        statement = f"SELECT fleet.{function}(%s, %s, %s) AS value"
+        try:
+            cursor = connection.execute(statement.encode(), [self.master_id, self.epoch, argument])
+        except psycopg.Error as exc:
+            if exc.sqlstate == LOST_LEAD:
+                raise LostLeadError(exc.diag.message_primary) from exc
             raise
-        logger.warning("Readings could not be kept in levels.", extra={"error": str(exc)})
-    finally:
-        connection.remove_notice_handler(log_warning)
+        return cursor.fetchall()[0]["value"]
 
 
-def log_warning(said: psycopg.errors.Diagnostic) -> None:
+@contextmanager
+def listen_to_warnings(connection: Connection) -> Iterator[list[str]]:
     """Log what the database warns of: a table whose readings could not be rolled up, say."""
-    if said.severity_nonlocalized == "WARNING":
-        logger.warning("The database warns.", extra={"warning": said.message_primary})
+    warnings: list[str] = []
 
+    def hear(said: psycopg.errors.Diagnostic) -> None:
+        if said.severity_nonlocalized == "WARNING":
+            logger.warning("The database warns.", extra={"warning": said.message_primary})
+            warnings.append(said.message_primary or "")
 
-def _value(connection: Connection, statement: str, *params: Any) -> Any:
-    return connection.execute(statement.encode(), params).fetchall()[0]["value"]
+    connection.add_notice_handler(hear)
+    try:
+        yield warnings
+    finally:
+        connection.remove_notice_handler(hear)
 
 
 @dataclass(frozen=True)
@@ -121,8 +172,7 @@ def run(connect: Connect, master: Master, stop: threading.Event, pace: Pace = Pa
                 outage.end(connection)
                 connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
                 while not stop.wait(pace.tick):
-                    if done := master.tick(connection):
-                        logger.info("Did the upkeep.", extra=done)
+                    master.tick(connection)
                 master.resign(connection)
         except psycopg.OperationalError as exc:
             logger.warning("The database is away.", extra={"error": str(exc)})

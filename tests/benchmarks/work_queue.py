@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import database
 from filled import QUEUE, Amount, fill, say
-from fleet_orchestrator.master import UPKEEP
+from fleet_orchestrator.rounds import STEPS
 from fleet_timescale.connection import connect
 from rotations import percentile
 
@@ -173,8 +173,8 @@ def run_upkeep(port: int, name: str) -> Iterator[None]:
     def tick() -> None:
         with connect(database.render_dsn(port, database.OWNER, name), "benchmark") as owner:
             while not stop.wait(1):
-                for sql in (*UPKEEP.values(), "SELECT fleet.fold_counts()"):
-                    owner.execute(sql.encode())
+                for step in (*(step.name for step in STEPS), "fold_counts"):
+                    owner.execute(f"SELECT fleet.{step}()".encode())
 
     thread = threading.Thread(target=tick)
     thread.start()

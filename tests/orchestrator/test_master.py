@@ -10,13 +10,15 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+import uuid
 
 import psycopg
 import pytest
-from fix_fleet import wait_until
+from fix_fleet import fleet_error, wait_until
 from fix_ports import free_port
 from fleet_orchestrator.fleet_metrics import JOB_STATES, NODE_STATES, TASK_STATES, FleetCollector
-from fleet_orchestrator.master import Master, Pace, run
+from fleet_orchestrator.master import KEEP_LEVELS, Master, Pace, run
+from fleet_orchestrator.rounds import NOTHING, STANDING_BY, STEPS, Round, describe_round
 from prometheus_client import CollectorRegistry, generate_latest
 
 READING = """
@@ -26,7 +28,7 @@ VALUES (now() - interval '2 hours', 'alpha', 'cpu', 40)"""
 LONG = """
 CREATE OR REPLACE FUNCTION telemetry.note_storage(p_after interval DEFAULT '1 hour') RETURNS void
 LANGUAGE sql SECURITY DEFINER AS $$
-UPDATE fleet.state SET leader_until = now() - interval '1 s' $$"""
+UPDATE fleet.leader SET lease_until = now() - interval '1 s' $$"""
 QUICK = Pace(tick=0.1, retry=0.1)
 SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
@@ -51,18 +53,113 @@ def contenders(fleet):
 
 
 def test_leader_splits_sweeps_and_settles(fleet, contenders):
-    """A round makes tasks of new jobs, takes lost ones back, closes ended ones, and says so."""
+    """A round makes tasks, takes lost ones back, closes jobs, and says what it did and why."""
     leader, _, tick = contenders
     fleet.rows("SELECT fleet.submit_job('complaint', 3, 'tests')")
 
-    assert tick(leader) == {"tasks_made": 3}
+    said = [tick(leader).sentence]
     fleet.claim_one()
     fleet.let_leases_end()
-    assert tick(leader) == {"tasks_taken_back": 1}
+    said.append(tick(leader).sentence)
     for held in fleet.claim(3, "beta"):
         held.write()
-    assert tick(leader) == {"jobs_closed": 1}
-    assert tick(leader) == {}
+    said.append(tick(leader).sentence)
+
+    assert said == [
+        "Made 3 tasks, since open jobs want conversations.",
+        "Took back 1 task, since their workers let the leases end.",
+        "Closed 1 job, since all of their tasks have ended.",
+    ]
+    assert tick(leader) == Round(NOTHING)
+    told = fleet.rows("SELECT sentence FROM analytics.master_rounds ORDER BY told_at")
+    assert [row["sentence"] for row in told] == said
+
+
+def test_round_with_several_things_is_one_sentence():
+    """All that was done stands in one sentence, in the order in which it was done."""
+    assert describe_round({"split_jobs": 1, "sweep_tasks": 2, "settle_jobs": 0}) == Round(
+        "Took back 2 tasks, since their workers let the leases end; "
+        "made 1 task, since open jobs want conversations.",
+        has_done=True,
+    )
+
+
+def test_leader_that_was_asleep_writes_nothing(fleet, contenders):
+    """Between the proof that it leads and a step, another takes over: the step is refused."""
+    leader, standby, tick = contenders
+    tick(leader)
+    fleet.rows("SELECT fleet.submit_job('complaint', 1, 'tests')")
+    connection = fleet.connection("fleet_master")
+    keep_lead = leader.lead
+
+    def sleep_after(connection):
+        epoch = keep_lead(connection)
+        fleet.rows("UPDATE fleet.leader SET lease_until = now() - interval '1 s'")
+        assert standby.lead(connection) == epoch + 1
+        return epoch
+
+    leader.lead = sleep_after
+
+    assert leader.tick(connection) == Round(STANDING_BY)
+    assert fleet.value("SELECT count(*) FROM fleet.tasks") == 0
+    assert page(leader) == {("fleet_master_leading", ""): 0}
+
+
+@pytest.mark.parametrize("step", [*(step.name for step in STEPS), "fold_counts", *KEEP_LEVELS])
+def test_each_step_is_for_the_leader_of_the_term(fleet, step):
+    """No step is done for a master that does not lead, nor for the term before."""
+    master = uuid.uuid4()
+    epoch = fleet.value("SELECT fleet.lead(%s)", master, user="fleet_master")
+
+    for who, term in ((uuid.uuid4(), epoch), (master, epoch - 1)):
+        with fleet_error("does not lead term", sqlstate="FL002"):
+            fleet.rows("SELECT fleet.do_upkeep(%s, %s, %s)", who, term, step, user="fleet_master")
+    fleet.rows("SELECT fleet.do_upkeep(%s, %s, %s)", master, epoch, step, user="fleet_master")
+
+
+def test_node_that_changes_is_told(fleet, contenders):
+    """Online, stale, offline: each change is one event, which says who is silent."""
+    leader, _, tick = contenders
+    fleet.rows("SELECT fleet.heartbeat('1.0', 'running', 0)", user="alpha")
+    for age in (0, 60, 60, 200):
+        fleet.rows(
+            "UPDATE fleet.nodes SET last_heartbeat_at = now() - make_interval(secs => %s)"
+            " WHERE node = 'alpha'",
+            age,
+        )
+        tick(leader)
+
+    events = fleet.rows(
+        "SELECT severity, kind, message FROM analytics.events WHERE node = 'alpha' ORDER BY time"
+    )
+    assert [tuple(row.values()) for row in events] == [
+        ("info", "node_online", "alpha is online: exporter is silent."),
+        ("warning", "node_stale", "alpha is stale: agent and exporter are silent."),
+        ("warning", "node_offline", "alpha is offline: agent and exporter are silent."),
+    ]
+
+
+def test_age_of_the_levels_is_published(fleet, contenders):
+    """It counts from the last round in which all could be rolled up."""
+    leader, _, _ = contenders
+    now = [100.0]
+    leader.clock = lambda: now[0]
+    connection = fleet.connection("fleet_master")
+    series = ("fleet_levels_upkeep_timestamp_seconds", "")
+    leader.tick(connection)
+    first = page(leader)[series]
+    fleet.rows(READING)
+    fleet.rows("ALTER TABLE telemetry.temperatures_1m ADD CONSTRAINT full_up CHECK (false)")
+    try:
+        now[0] += 31
+        leader.tick(connection)
+        assert page(leader)[series] == first
+    finally:
+        fleet.rows("ALTER TABLE telemetry.temperatures_1m DROP CONSTRAINT full_up")
+    now[0] += 31
+    leader.tick(connection)
+
+    assert page(leader)[series] > first
 
 
 def test_leader_rolls_readings_up(fleet, contenders):
@@ -81,7 +178,7 @@ def test_readings_that_cannot_be_rolled_up_stop_nothing_else(fleet, contenders, 
     leader, _, tick = contenders
     fleet.rows("ALTER TABLE telemetry.due RENAME TO elsewhere")
     try:
-        assert tick(leader) == {}
+        assert tick(leader) == Round(NOTHING)
     finally:
         fleet.rows("ALTER TABLE telemetry.elsewhere RENAME TO due")
 
@@ -99,7 +196,7 @@ def test_long_upkeep_costs_no_lead(fleet, contenders):
     finally:
         fleet.rows(usual)
 
-    assert fleet.value("SELECT leader_until > clock_timestamp() FROM fleet.state")
+    assert fleet.value("SELECT lease_until > clock_timestamp() FROM fleet.leader")
 
 
 def test_table_that_cannot_be_rolled_up_is_named(fleet, contenders, caplog):
@@ -124,13 +221,14 @@ def test_standby_does_nothing_until_the_lease_is_over(fleet, contenders):
     tick(leader)
     fleet.rows("SELECT fleet.submit_job('complaint', 1, 'tests')")
 
-    assert tick(standby) == {}
+    assert tick(standby) == Round(STANDING_BY)
     assert fleet.value("SELECT count(*) FROM fleet.tasks") == 0
 
-    fleet.rows("UPDATE fleet.state SET leader_until = now() - interval '1 s'")
-    assert tick(standby) == {"tasks_made": 1}
+    fleet.rows("UPDATE fleet.leader SET lease_until = now() - interval '1 s'")
+    assert tick(standby).has_done
     assert (leader.epoch, standby.epoch) == (1, 2)
-    assert tick(leader) == {}
+    assert tick(leader) == Round(STANDING_BY)
+    assert page(standby)["fleet_master_failover_timestamp_seconds", ""] > 1.7e9
 
 
 def test_master_that_ends_lets_another_lead_at_once(fleet, contenders):
@@ -251,26 +349,95 @@ def test_numbers_are_forgotten_while_the_database_is_away(fleet, beside):
     assert event["message"].startswith("The master had no database for ")
 
 
-def test_master_program_serves_its_page(fleet, tmp_path):
-    """The real program answers on its address and ends cleanly on SIGTERM."""
-    (tmp_path / "dsn").write_text(fleet.database.dsn("fleet_master"))
-    listen = f"127.0.0.1:{free_port()}"
-    environ = {"PATH": os.environ["PATH"], "FLEET_DATABASE_URL_FILE": str(tmp_path / "dsn"),
-               "FLEET_LISTEN": listen}  # fmt: skip
-    script = "import sys; from fleet_orchestrator.master import main; sys.exit(main([]))"
-    process = subprocess.Popen([sys.executable, "-c", script], env=environ)
+class Program:
+    """The real master as a process of its own."""
 
-    def read():
+    def __init__(self, folder, dsn):
+        (folder / "dsn").write_text(dsn)
+        self.listen = f"127.0.0.1:{free_port()}"
+        environ = {"PATH": os.environ["PATH"], "FLEET_DATABASE_URL_FILE": str(folder / "dsn"),
+                   "FLEET_LISTEN": self.listen}  # fmt: skip
+        script = "import sys; from fleet_orchestrator.master import main; sys.exit(main([]))"
+        self.process = subprocess.Popen([sys.executable, "-c", script], env=environ)
+
+    def read(self):
+        """Its page; empty while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://{listen}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.listen}/metrics", timeout=5) as answer:
                 return parse(answer.read().decode())
-        except urllib.error.URLError:
+        except (urllib.error.URLError, TimeoutError):
             return {}
 
-    try:
-        wait_until(lambda: read().get(("fleet_master_leading", "")) == 1, "it leads")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
-    finally:
-        process.kill()
-        process.wait()
+    def leads(self):
+        return self.read().get(("fleet_master_leading", "")) == 1
+
+    def stands_by(self):
+        return self.read() == {("fleet_master_leading", ""): 0}
+
+
+@pytest.fixture
+def start_master(fleet, tmp_path):
+    programs = []
+
+    def start():
+        programs.append(Program(tmp_path, fleet.database.dsn("fleet_master")))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.process.kill()
+        program.process.wait()
+
+
+@pytest.fixture
+def pair(fleet, start_master):
+    """Two master processes side by side: the one that leads, and the one that stands by."""
+    fleet.set("leader_lease_seconds", 2)
+    first = start_master()
+    wait_until(first.leads, "the first leads")
+    second = start_master()
+    wait_until(second.stands_by, "the second stands by")
+    return first, second
+
+
+def find_failovers(fleet):
+    rows = fleet.rows("SELECT message FROM analytics.events WHERE kind = 'node_failover'")
+    return [row["message"] for row in rows]
+
+
+def test_killed_leader_is_followed_by_the_standby(fleet, pair):
+    """kill -9 of the leader: the other one leads, it is told once, and work goes on."""
+    leader, standby = pair
+
+    leader.process.kill()
+
+    wait_until(standby.leads, "the standby leads")
+    fleet.rows("SELECT fleet.submit_job('complaint', 1, 'tests')")
+    wait_until(lambda: fleet.value("SELECT count(*) FROM fleet.tasks"), "the job is split")
+    (told,) = find_failovers(fleet)
+    assert told.startswith("A standby master leads now (term 2)")
+
+
+def test_leader_that_was_stopped_for_long_is_fenced(fleet, pair):
+    """SIGSTOP, a takeover, SIGCONT: the old leader stands by, and the new one keeps the lead."""
+    leader, standby = pair
+    leader.process.send_signal(signal.SIGSTOP)
+    wait_until(standby.leads, "the standby leads")
+
+    leader.process.send_signal(signal.SIGCONT)
+
+    wait_until(leader.stands_by, "the old leader has noticed")
+    assert standby.leads()
+    assert fleet.value("SELECT epoch FROM analytics.master") == 2
+    assert len(find_failovers(fleet)) == 1
+
+
+def test_master_program_ends_cleanly(start_master, fleet):
+    """SIGTERM: it ends with 0, and gives the lead up."""
+    program = start_master()
+    wait_until(program.leads, "it leads")
+
+    program.process.send_signal(signal.SIGTERM)
+
+    assert program.process.wait(5) == 0
+    assert fleet.value("SELECT master_id FROM analytics.master") is None

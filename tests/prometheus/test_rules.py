@@ -26,6 +26,8 @@ MASTER_METRICS = {
     "fleet_node_expected",
     "fleet_paused",
     "fleet_threshold",
+    "fleet_levels_upkeep_timestamp_seconds",
+    "fleet_master_failover_timestamp_seconds",
 }
 
 

@@ -171,7 +171,7 @@ def test_setting_changed_by_sql_is_written_down(fleet):
         ("DELETE FROM fleet.config", ["sql.delete fleet.config", '"value": 0.5']),
         ("UPDATE fleet.config SET valid_to = now()", ["sql.update", "valid_to: null -> "]),
         (WIDEN + NARROW, ["sql.update fleet.settings temperature", "maximum: 2 -> 9"]),
-        ("UPDATE fleet.state SET state = 'paused', leader_epoch = 9",
+        ("UPDATE fleet.state SET state = 'paused', changed_by = 'eve'",
          ["fleet.state paused", "state: running -> paused"]),
         ("INSERT INTO control.users VALUES ('eve', 'hidden', 'admin')",
          ["sql.insert control.users eve", '"role": "admin"']),

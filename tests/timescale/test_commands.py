@@ -108,7 +108,7 @@ def test_master_expires_what_no_node_begins(fleet, request_command, acknowledge)
     let_pass(fleet, late)
     let_pass(fleet, begun)
 
-    assert fleet.value("SELECT fleet.expire_commands()", user="fleet_master") == 1
+    assert fleet.value("SELECT fleet.expire_commands()") == 1
 
     states = [state_of(fleet, command) for command in (late, begun, early)]
     assert states == ["expired", "acknowledged", "requested"]
@@ -121,7 +121,7 @@ def test_master_expires_what_a_lost_node_had_begun(fleet, request_command, ackno
     let_pass(fleet, command)
     fleet.rows("UPDATE fleet.commands SET acknowledged_at = now() - interval '3 minutes'")
 
-    assert fleet.value("SELECT fleet.expire_commands()", user="fleet_master") == 1
+    assert fleet.value("SELECT fleet.expire_commands()") == 1
     assert finish(command) is False
     assert state_of(fleet, command) == "expired"
 

@@ -9,7 +9,7 @@ import uuid
 import psycopg
 import pytest
 from fix_fleet import TURNS, fleet_error
-from fleet_orchestrator.master import UPKEEP
+from fleet_orchestrator.rounds import STEPS
 
 TASK_STATES = ("pending", "claimed", "running", "done", "failed", "cancelled")
 VERDICTS = ("unjudged", "accepted", "rejected")
@@ -109,8 +109,8 @@ class Run:
             self.do_keep()
 
     def do_keep(self):
-        for sql in (*UPKEEP.values(), "SELECT fleet.fold_counts()"):
-            self.fleet.rows(sql, user="fleet_master")
+        for step in (*(step.name for step in STEPS), "fold_counts"):
+            self.fleet.rows(f"SELECT fleet.{step}()")
 
     def jobs(self, states):
         return self.fleet.rows(
@@ -272,7 +272,7 @@ def test_fold_beside_writers_loses_nothing(fleet):
     stop, errors = threading.Event(), []
 
     def fold():
-        with fleet.database.connect("fleet_master") as connection:
+        with fleet.database.connect() as connection:
             while not stop.is_set():
                 try:
                     connection.execute("SELECT fleet.fold_counts()")

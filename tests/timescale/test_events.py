@@ -143,17 +143,20 @@ def test_change_of_the_leader_is_told_once(fleet):
     first, second, third = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
     for master in (first, first, second):
         lead(fleet, master)
-    fleet.rows("UPDATE fleet.state SET leader_until = now() - interval '1 s'")
+    fleet.rows("UPDATE fleet.leader SET lease_until = now() - interval '1 s'")
     lead(fleet, second)
     fleet.rows("SELECT fleet.stop_leading(%s)", second, user="fleet_master")
     lead(fleet, third)
 
-    assert told(fleet, "leader_changed") == [
+    assert told(fleet, "leader_changed", "node_failover") == [
         ("info", None, "A master leads now (term 1)."),
         (
             "warning",
             None,
-            "A master leads now (term 2); the one before it did not renew its lease.",
+            (
+                "A standby master leads now (term 2): the one before it has not renewed its lease, "
+                "which ended 1.0 s ago."
+            ),
         ),
         ("info", None, "A master leads now (term 3); the one before it gave the lead up."),
     ]
@@ -173,7 +176,7 @@ def test_pause_and_resume_are_told_once(fleet):
 @pytest.mark.parametrize(
     ("take_back", "user", "why"),
     [
-        ("SELECT fleet.sweep_tasks()", "fleet_master", "the lease ended without a result"),
+        ("SELECT fleet.sweep_tasks()", "fleet_owner", "the lease ended without a result"),
         ("SELECT fleet.return_own_tasks(gen_random_uuid())", "alpha", "the worker died"),
     ],
 )

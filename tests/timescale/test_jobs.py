@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from datetime import timedelta
 
 import pytest
 from fix_fleet import fleet_error
@@ -79,7 +78,7 @@ def test_split_respects_its_limit(fleet):
     late = fleet.value("SELECT fleet.submit_job('complaint', 5, 'tests')")
     first = fleet.value("SELECT fleet.submit_job('complaint', 5, 'tests', p_priority => 9)")
 
-    made = [fleet.value("SELECT fleet.split_jobs(4)", user="fleet_master") for _ in range(4)]
+    made = [fleet.value("SELECT fleet.split_jobs(4)") for _ in range(4)]
 
     assert made == [4, 4, 2, 0]
     tasks = fleet.rows("SELECT job_id, position, seed FROM fleet.tasks ORDER BY created_at")
@@ -120,7 +119,7 @@ def test_job_ends_with_its_last_task(fleet, ends, state):
             fleet.claim_one().fail()
             fleet.decide(can_write=True)
 
-    settled = fleet.value("SELECT fleet.settle_jobs()", user="fleet_master")
+    settled = fleet.value("SELECT fleet.settle_jobs()")
 
     (row,) = fleet.rows("SELECT state, finished_at FROM analytics.jobs WHERE job_id = %s", job)
     assert row["state"] == state
@@ -145,48 +144,3 @@ def test_ended_or_unknown_job_cannot_be_cancelled(fleet):
         fleet.rows("SELECT fleet.cancel_job(%s)", job)
     with fleet_error(f"no job {nowhere}", "analytics.jobs"):
         fleet.rows("SELECT fleet.cancel_job(%s)", nowhere)
-
-
-def test_eta_follows_the_pace_and_the_queue(fleet):
-    """At one conversation each 10 s, 6 that are left end in a minute; the job behind waits."""
-    ahead = fleet.submit(count=10, priority=9)
-    behind = fleet.submit(count=6)
-    for _ in range(4):
-        fleet.claim_one().write()
-    fleet.rows(
-        "UPDATE fleet.tasks t SET finished_at = now() - make_interval(secs => 10 * n.number)"
-        " FROM (SELECT task_id, row_number() OVER () AS number FROM fleet.tasks"
-        " WHERE state = 'done') n WHERE n.task_id = t.task_id"
-    )
-
-    rows = fleet.rows("SELECT *, now() AS now FROM analytics.jobs")
-    left = {row["job_id"]: row["eta_p50_at"] - row["now"] for row in rows}
-
-    assert left[ahead] == pytest.approx(timedelta(seconds=60), abs=timedelta(seconds=1))
-    assert left[behind] == pytest.approx(timedelta(seconds=120), abs=timedelta(seconds=1))
-    assert {row["job_id"]: row["progress_ratio"] for row in rows} == {ahead: 0.4, behind: 0.0}
-
-
-def test_eta_widens_when_the_pace_varies(fleet):
-    """p90 lies after p50 by as much as the gaps between conversations vary."""
-    fleet.submit(count=20)
-    for seconds in (0, 1, 30, 32, 70):
-        held = fleet.claim_one()
-        held.write()
-        fleet.rows(
-            "UPDATE fleet.tasks SET finished_at = now() - make_interval(secs => %s)"
-            " WHERE task_id = %s",
-            seconds, held.key[0],
-        )  # fmt: skip
-
-    (row,) = fleet.rows("SELECT eta_p50_at, eta_p90_at, now() AS now FROM analytics.jobs")
-
-    assert row["now"] < row["eta_p50_at"] < row["eta_p90_at"]
-
-
-def test_no_eta_without_a_pace(fleet):
-    """Before a few conversations are written nobody knows when it ends."""
-    fleet.submit(count=3)
-    fleet.claim_one().write()
-
-    assert fleet.value("SELECT eta_p50_at FROM analytics.jobs") is None

@@ -239,20 +239,3 @@ def test_open_jobs_are_split_alike(fleet):
 
     split = {row["job_id"]: row["split"] for row in fleet.rows("SELECT * FROM fleet.jobs")}
     assert split == {large: 15, small: 2}
-
-
-def test_eta_of_jobs_that_share(fleet):
-    """The smaller one ends when both have been given its size, the larger with the last."""
-    small, large = fleet.submit(count=6), fleet.submit(count=16)
-    for _ in range(8):
-        fleet.claim_one().write()
-    fleet.rows(
-        "UPDATE fleet.tasks t SET finished_at = now() - make_interval(secs => 10 * n.number)"
-        " FROM (SELECT task_id, row_number() OVER () AS number FROM fleet.tasks"
-        " WHERE state = 'done') n WHERE n.task_id = t.task_id"
-    )
-
-    rows = fleet.rows("SELECT *, now() AS now FROM analytics.jobs")
-
-    left = {row["job_id"]: (row["eta_p50_at"] - row["now"]).total_seconds() for row in rows}
-    assert left == {small: pytest.approx(40, abs=1), large: pytest.approx(140, abs=1)}

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from fix_postgres import copy_database
 from fleet_orchestrator.fleet_metrics import TASKS
-from fleet_orchestrator.master import UPKEEP
+from fleet_orchestrator.rounds import STEPS
 
 JOBS, ENDED, WAITING = 20, 1000, 300  # and of each job so many tasks that ended, and that wait
 # Past the triggers, as a backup is loaded; nobody has told the planner what is in it.
@@ -26,7 +26,7 @@ RESET session_replication_role;
 SELECT fleet.recount();
 """
 STATEMENTS = {
-    **UPKEEP,
+    **{step.name: f"SELECT fleet.{step.name}()" for step in STEPS},
     "standing": TASKS,
     "claim": "SELECT fleet.claim_tasks(gen_random_uuid(), 1)",
     "fold": "SELECT fleet.fold_counts()",
@@ -61,7 +61,7 @@ def read_pages(connection, sql):
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_full_queue_is_not_read(full, name):
     """Once the catalogues are known, each statement finds what it needs by index or by counts."""
-    user = "alpha" if name == "claim" else "fleet_master"
+    user = "alpha" if name == "claim" else "fleet_owner"
     with full.connect(user) as connection, full.connect() as owner:
         read_pages(connection, STATEMENTS[name])
         pages = read_pages(connection, STATEMENTS[name])

@@ -126,6 +126,7 @@ def test_node_inserts_readings(fleet):
         ("fleet_master", "SELECT * FROM control.tokens"),
         ("fleet_master", "SELECT fleet.submit_job('complaint', 1, 'eve')"),
         ("fleet_master", "UPDATE fleet.jobs SET state = 'done'"),
+        ("fleet_master", "SELECT fleet.sweep_tasks()"),
     ],
 )
 def test_programs_are_denied_each_others_work(fleet, user, sql):

@@ -275,5 +275,5 @@ def test_one_master_leads_until_its_lease_ends(fleet):
         return fleet.value("SELECT fleet.lead(%s)", master, user="fleet_master")
 
     assert [lead(first), lead(second), lead(first)] == [1, None, 1]
-    fleet.rows("UPDATE fleet.state SET leader_until = now() - interval '1 s'")
+    fleet.rows("UPDATE fleet.leader SET lease_until = now() - interval '1 s'")
     assert [lead(second), lead(first)] == [2, None]

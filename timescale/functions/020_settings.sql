@@ -1,4 +1,4 @@
--- Settings: effective values, new versions; the fleet's state and its leader.
+-- Settings: effective values, new versions; the fleet's state.
 CREATE OR REPLACE FUNCTION fleet.setting_in_force(
   p_key text, p_node text, OUT value jsonb, OUT scope text, OUT version bigint
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -230,32 +230,3 @@ BEGIN
   RETURN v_changed;
 END $$;
 COMMENT ON FUNCTION fleet.set_fleet_state(text, text, text) IS 'running or paused for all nodes; false when it was so already.';
-
-CREATE OR REPLACE FUNCTION fleet.stop_leading(p_master_id uuid) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  UPDATE fleet.state SET leader_until = NULL, leader_id = NULL WHERE leader_id = p_master_id;
-$$;
-COMMENT ON FUNCTION fleet.stop_leading(uuid) IS 'A master that ends gives the lease up at once; nothing happens for any other.';
-
-CREATE OR REPLACE FUNCTION fleet.lead(p_master_id uuid) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  v_epoch bigint;
-  v_before uuid;
-BEGIN
-  UPDATE fleet.state s SET
-    leader_epoch = s.leader_epoch + (s.leader_id IS DISTINCT FROM p_master_id)::integer,
-    leader_id = p_master_id,
-    leader_until = clock_timestamp() + make_interval(secs => fleet.setting('leader_lease_seconds'))
-  FROM (SELECT f.leader_id FROM fleet.state f FOR UPDATE) AS before
-  WHERE s.leader_id IS NOT DISTINCT FROM p_master_id OR s.leader_until IS NULL OR s.leader_until < clock_timestamp()
-  RETURNING s.leader_epoch, before.leader_id INTO v_epoch, v_before;
-  IF v_epoch IS NOT NULL AND v_before IS DISTINCT FROM p_master_id THEN
-    PERFORM fleet.record_event(gen_random_uuid(), NULL, CASE WHEN v_before IS NULL THEN 'info' ELSE 'warning' END,
-      'leader_changed', format('A master leads now (term %s)%s.', v_epoch,
-        CASE WHEN v_before IS NOT NULL THEN '; the one before it did not renew its lease'
-             WHEN v_epoch > 1 THEN '; the one before it gave the lead up' ELSE '' END));
-  END IF;
-  RETURN v_epoch;
-END $$;
-COMMENT ON FUNCTION fleet.lead(uuid) IS 'Take or keep the leader lease; returns the epoch, or NULL while another master leads.';

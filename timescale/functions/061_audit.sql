@@ -144,7 +144,7 @@ CREATE CONSTRAINT TRIGGER audit_sql AFTER UPDATE ON fleet.settings
 DROP TRIGGER IF EXISTS audit_sql ON fleet.state;
 CREATE CONSTRAINT TRIGGER audit_sql AFTER UPDATE ON fleet.state
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
-  EXECUTE FUNCTION control.audit_sql('state', 'leader_id', 'leader_epoch', 'leader_until');
+  EXECUTE FUNCTION control.audit_sql('state');
 DROP TRIGGER IF EXISTS audit_sql ON control.users;
 CREATE CONSTRAINT TRIGGER audit_sql AFTER INSERT OR UPDATE OR DELETE ON control.users
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION control.audit_sql('login', 'password_hash');

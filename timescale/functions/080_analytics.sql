@@ -1,10 +1,7 @@
 -- All that people and Grafana read.
 
 CREATE VIEW analytics.nodes AS
-SELECT n.node,
-  CASE WHEN n.last_heartbeat_at > now() - interval '30 seconds' THEN 'online'
-       WHEN n.last_heartbeat_at > now() - interval '120 seconds' THEN 'stale'
-       ELSE 'offline' END AS state,
+SELECT n.node, s.state, s.silent,
   array_to_string(n.roles, '+') AS role,
   h.mode, h.throttle_factor, h.cpu_utilization_ratio, h.cpu_temperature_celsius,
   (SELECT max(g.temperature_celsius) FROM telemetry.gpu g WHERE g.node = n.node AND g.time = h.time) AS gpu_temperature_celsius,
@@ -13,8 +10,9 @@ SELECT n.node,
    WHERE r.node = n.node AND r.time > now() - interval '60 seconds')::double precision AS tokens_per_second,
   coalesce(c.unjudged + c.accepted + c.rejected, 0) AS jobs_done,
   n.worker_state, n.llm_circuit_opened_at, m.model, m.continuation, n.node_class, n.vram_bytes,
-  n.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
+  s.is_expected, n.agent_version, n.settings_version, n.enrolled_at, n.last_heartbeat_at
 FROM fleet.nodes n
+JOIN fleet.node_standing s USING (node)
 LEFT JOIN fleet.node_counts c USING (node)
 LEFT JOIN LATERAL (
   SELECT * FROM telemetry.hardware t WHERE t.node = n.node AND t.time BETWEEN now() - interval '1 minute' AND now() + interval '10 seconds'
@@ -24,12 +22,10 @@ LEFT JOIN LATERAL (
 WHERE n.removed_at IS NULL;
 
 CREATE VIEW analytics.jobs AS
-WITH recent AS (
-  -- Gaps between the last 50 finished tasks of the fleet in the last hour: what a conversation costs now.
-  SELECT avg(gap) AS mean, coalesce(stddev_samp(gap), 0) AS deviation, count(gap) AS gaps FROM (
-    SELECT extract(epoch FROM finished_at - lag(finished_at) OVER (ORDER BY finished_at))::double precision AS gap
-    FROM (SELECT finished_at FROM fleet.tasks WHERE finished_at > now() - interval '1 hour' AND state IN ('done', 'failed')
-          ORDER BY finished_at DESC LIMIT 51) f) g
+WITH recent AS MATERIALIZED (
+  -- What the machines that write now finish together in a second; how much that varies, and how little is known of it.
+  SELECT sum(1 / p.seconds) AS rate, sum(p.variation ^ 2 / p.seconds) AS variance,
+    sum(p.variation ^ 2 / (p.seconds ^ 2 * p.finished)) AS doubt, sum(p.finished) AS finished FROM fleet.node_pace p
 ), counts AS MATERIALIZED (
   SELECT * FROM fleet.job_counts
 ), open AS MATERIALIZED (
@@ -49,9 +45,10 @@ SELECT j.job_id, CASE WHEN j.is_paused AND j.state IN ('pending', 'running') THE
   j.wanted, coalesce(c.accepted, 0) AS done, coalesce(c.rejected, 0) AS rejected, coalesce(c.failed, 0) AS failed,
   coalesce(c.unjudged, 0) AS unjudged,
   least(1, coalesce(c.done + c.failed + c.cancelled, 0)::double precision / j.wanted) AS progress_ratio,
-  CASE WHEN r.gaps >= 3 AND a.remaining > 0 THEN now() + make_interval(secs => a.queued * r.mean) END AS eta_p50_at,
-  CASE WHEN r.gaps >= 3 AND a.remaining > 0
-       THEN now() + make_interval(secs => a.queued * r.mean + 1.2816 * sqrt(a.queued) * r.deviation) END AS eta_p90_at,
+  CASE WHEN r.finished >= 3 AND a.remaining > 0 THEN now() + make_interval(secs => a.queued / r.rate) END AS eta_p50_at,
+  CASE WHEN r.finished >= 3 AND a.remaining > 0
+       THEN now() + make_interval(secs => a.queued / r.rate + 1.2816 * sqrt(
+         r.variance * a.queued / r.rate ^ 3 + r.doubt * a.queued ^ 2 / r.rate ^ 4)) END AS eta_p90_at,
   j.priority, j.rank, j.min_turns, j.max_turns, j.model, j.node_class, j.vram_bytes_min, j.requested_by, j.created_at,
   j.finished_at
 FROM fleet.jobs j LEFT JOIN counts c USING (job_id) LEFT JOIN ahead a USING (job_id) CROSS JOIN recent r;

@@ -1,7 +1,7 @@
 -- What each view and each of its columns means; the documentation that psql and Grafana show.
 COMMENT ON VIEW analytics.nodes IS 'Every enrolled machine as it is now.';
 COMMENT ON COLUMN analytics.nodes.node IS 'Name of the machine: its host name in lower case, -2 and so on after a clash.';
-COMMENT ON COLUMN analytics.nodes.state IS 'By the age of the last heartbeat: online (< 30 s), stale (< 120 s) or offline.';
+COMMENT ON COLUMN analytics.nodes.state IS 'online (its agent spoke within 30 s), stale (agent or exporter spoke within 120 s) or offline (both are silent).';
 COMMENT ON COLUMN analytics.nodes.role IS 'What its worker does: generate, quality, or both joined by +.';
 COMMENT ON COLUMN analytics.nodes.mode IS 'What the machine does: idle, work, gaming or throttling; NULL without a reading in the last minute.';
 COMMENT ON COLUMN analytics.nodes.throttle_factor IS 'Share of its time that the worker may use, 0 to 1; NULL without a reading in the last minute.';
@@ -18,7 +18,8 @@ COMMENT ON COLUMN analytics.nodes.model IS 'The model that its model server was 
 COMMENT ON COLUMN analytics.nodes.continuation IS 'What that server does with the beginning of an answer: continues, starts_over or refuses. Where it continues, conversations are written line by line.';
 COMMENT ON COLUMN analytics.nodes.node_class IS 'What kind of machine it is: as people call it, else gpu or cpu.';
 COMMENT ON COLUMN analytics.nodes.vram_bytes IS 'Memory of its largest GPU, bytes; NULL without one.';
-COMMENT ON COLUMN analytics.nodes.is_expected IS 'False while people have switched the machine off on purpose.';
+COMMENT ON COLUMN analytics.nodes.silent IS 'Who has been silent for 30 s: agent, exporter, or agent and exporter; NULL where both speak.';
+COMMENT ON COLUMN analytics.nodes.is_expected IS 'False while the machine is off on purpose: switched off by people, or by its calendar (analytics.node_calendar).';
 COMMENT ON COLUMN analytics.nodes.agent_version IS 'Version of the fleet on this machine.';
 COMMENT ON COLUMN analytics.nodes.settings_version IS 'Version of the configuration that the machine runs.';
 COMMENT ON COLUMN analytics.nodes.enrolled_at IS 'When the machine was first taken in.';
@@ -34,8 +35,8 @@ COMMENT ON COLUMN analytics.jobs.rejected IS 'Rejected conversations.';
 COMMENT ON COLUMN analytics.jobs.failed IS 'Tasks given up after too many attempts.';
 COMMENT ON COLUMN analytics.jobs.unjudged IS 'Conversations that wait for their verdict.';
 COMMENT ON COLUMN analytics.jobs.progress_ratio IS 'Share of the wanted conversations whose task has ended, 0 to 1.';
-COMMENT ON COLUMN analytics.jobs.eta_p50_at IS 'Likely end at the present pace of the fleet, jobs ahead included; NULL while there is no pace.';
-COMMENT ON COLUMN analytics.jobs.eta_p90_at IS 'End that holds in nine cases of ten, if the pace varies as it did.';
+COMMENT ON COLUMN analytics.jobs.eta_p50_at IS 'Likely end at the pace of the machines that write now, by what each finished in the last hour, jobs ahead included; NULL while there is no pace.';
+COMMENT ON COLUMN analytics.jobs.eta_p90_at IS 'End that holds in nine cases of ten, if the pace varies as it did; later while little is known of it.';
 COMMENT ON COLUMN analytics.jobs.priority IS 'Higher is written first, 0 to 10.';
 COMMENT ON COLUMN analytics.jobs.rank IS 'Order within a priority, lower is first; jobs of one priority and rank share the machines.';
 COMMENT ON COLUMN analytics.jobs.min_turns IS 'Fewest turns of a conversation.';
@@ -257,8 +258,6 @@ COMMENT ON COLUMN fleet.nodes.worker_state IS 'As the agent said with its last h
 COMMENT ON COLUMN fleet.nodes.removed_at IS 'When it was sent away; its row stays, since its conversations name it.';
 COMMENT ON COLUMN fleet.node_counters.labels IS 'Prometheus labels, without node; buckets of histograms carry le.';
 COMMENT ON COLUMN fleet.config.valid_to IS 'NULL while the value is in force.';
-COMMENT ON COLUMN fleet.state.leader_id IS 'The master that leads until leader_until.';
-COMMENT ON COLUMN fleet.state.leader_epoch IS 'Raised at each change of the leader.';
 COMMENT ON COLUMN fleet.scenarios.weight IS 'Share in a mixed job, relative to the other scenarios.';
 COMMENT ON COLUMN fleet.jobs.seed IS 'Seed of the first task; the others count up from it.';
 COMMENT ON COLUMN fleet.tasks.seed IS 'Decides persona, number of turns and sampling.';

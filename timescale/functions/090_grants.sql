@@ -54,11 +54,6 @@ GRANT EXECUTE ON FUNCTION
   fleet.peer_round(text, text, text), fleet.record_peers(jsonb)
 TO fleet_worker;
 
-GRANT EXECUTE ON FUNCTION
-  fleet.lead(uuid), fleet.stop_leading(uuid), fleet.split_jobs(integer), fleet.sweep_tasks(), fleet.sweep_judgements(), fleet.settle_jobs(), fleet.fold_counts(),
-  fleet.setting(text, text),
-  telemetry.upkeep(timestamptz), telemetry.note_storage(interval)
-TO fleet_master;
 GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes, fleet.jobs, fleet.tasks, fleet.job_counts TO fleet_master;
 
 GRANT USAGE ON SCHEMA control TO fleet_control;

@@ -1,4 +1,4 @@
--- What node agents, people and the master may do with commands and with who speaks for a node.
+-- What node agents and people may do with commands and with who speaks for a node.
 GRANT EXECUTE ON FUNCTION
   fleet.open_commands(), fleet.acknowledge_command(uuid), fleet.finish_command(uuid, text, text),
   fleet.hold_node(text, text), fleet.own_standing(), fleet.scrape_hashes()
@@ -8,4 +8,3 @@ GRANT EXECUTE ON FUNCTION
   fleet.join_node(bytea, uuid, text, text, text), fleet.remove_node(text, text, text), fleet.end_sessions(text),
   fleet.put_scrape_token(bytea)
 TO fleet_control;
-GRANT EXECUTE ON FUNCTION fleet.expire_commands() TO fleet_master;
