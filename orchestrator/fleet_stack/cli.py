@@ -57,7 +57,7 @@ PROGRAMS = {
 }
 NOUNS = (
     "jobs", "nodes", "pause", "resume", "config", "users", "tokens", "sessions", "export", "audit",
-    "alerts", "events",
+    "alerts", "events", "watch",
 )  # fmt: skip
 INTERRUPTED = 130
 

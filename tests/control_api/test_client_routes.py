@@ -15,7 +15,6 @@ NOT_FOR_PEOPLE = {
     "GET /openapi.json": "for programs",
     "GET /docs": "a page",
     "POST /nodes/join": "`./fleet node join` on the machine itself",
-    "GET /fleet": "the answers of pause and resume say it",
     "POST /auth/login": "`./fleet` has a token of its own",
     "POST /auth/refresh": "likewise",
     "POST /auth/logout": "likewise",

@@ -9,7 +9,7 @@ import pytest
 from fleet_control_api.client.ids import decide_id
 from fleet_control_api.client.remote import Remote
 from fleet_control_api.client.screen import render_error, render_plain, show
-from fleet_control_api.client.tables import Listing, render_fields
+from fleet_control_api.client.tables import Listing, count_fitting, render_fields
 from fleet_control_api.client.values import render_age, render_value
 from fleet_control_api.service.errors import ClientError
 from rich.console import Console
@@ -59,7 +59,9 @@ def test_instants_are_told_from_now(seconds, said):
         ("progress_ratio", 0.416, "42 %"),
         ("memory_used_bytes", 3_210_000_000, "3.2 GB"),
         ("gpu_temperature_celsius", 63.4, "63 °C"),
+        ("effective_ratio_1d", 0.125, "12 %"),
         ("tokens_per_second", 12.3456, "12.35"),
+        ("maximum", 67108864.0, "67108864"),
         ("tasks", {"done": 3, "pending": 2}, "3 done, 2 pending"),
         ("last_heartbeat_at", "2026-11-28T11:59:57+00:00", "3 s ago"),
         ("created_at", "yesterday", "yesterday"),
@@ -87,6 +89,23 @@ def test_terminal_of_80_columns_gets_short_ids():
 
     assert [line.split()[0] for line in lines] == ["job", "3f2a91c4"]
     assert max(map(len, lines)) <= 80
+
+
+def test_narrow_terminal_gets_the_first_columns():
+    """What may be cut ends in an ellipsis; what may not is left out from the right."""
+    row = {"key": "temperature", "value": "a value that is long", "origin": "node:alpha"}
+    lines = render_terminal(Listing([row], tuple(row), NOW), width=25).splitlines()
+
+    assert [line.split() for line in lines] == [
+        ["key", "value"],
+        ["temperature", "a", "value", "tha…"],
+    ]
+
+
+@pytest.mark.parametrize(("room", "count"), [(3, 1), (10, 1), (16, 2), (17, 2), (100, 3)])
+def test_columns_that_fit_are_counted(room, count):
+    """With the gaps between them; one is always shown."""
+    assert count_fitting([10, 4, 5], room) == count
 
 
 def test_empty_list_says_so_on_a_terminal():

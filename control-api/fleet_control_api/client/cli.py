@@ -25,6 +25,7 @@ from fleet_control_api.client.screen import render_error, show
 from fleet_control_api.client.settings import add_config, verify_audit
 from fleet_control_api.client.tables import render_fields, render_table
 from fleet_control_api.client.verbs import add
+from fleet_control_api.client.watch import add_watch
 from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 JOB_COLUMNS = (
     "job_id", "state", "scenario", "progress", "rejected", "failed", "created_at", "eta_p50_at",
 )  # fmt: skip
-AUDIT_COLUMNS = ("time", "actor", "role", "way", "action", "target", "outcome", "reason")
+AUDIT_COLUMNS = ("time", "actor", "action", "target", "outcome", "reason", "way", "role")
 
 Arguments = argparse.Namespace
 
@@ -138,6 +139,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_audit(nouns)
     add_alerts(nouns)
     add_events(nouns)
+    add_watch(nouns)
     export = nouns.add_parser("export", help="write conversations into files")
     verbs = export.add_subparsers(dest="format", required=True, metavar="FORMAT")
     summary = "Contact Lens / Amazon Lex 1.1.0, zipped, redacted"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fleet_control_api.client.remote import Remote
     from fleet_control_api.client.verbs import Answer
 
-SETTING_COLUMNS = ("key", "value", "unit", "origin", "minimum", "maximum", "description")
+SETTING_COLUMNS = ("key", "value", "unit", "origin", "range", "description")
 CHANGE_COLUMNS = ("version", "valid_from", "scope", "value_before", "value", "author", "reason")
 DIFFERENCE_COLUMNS = ("key", "scope", "before", "after", "version", "changed_at", "author")
 SHARE_COLUMNS = ("scenario", "weight", "asked_ratio", "effective_ratio_1d", "accepted_1d")
@@ -26,7 +26,14 @@ def list_settings(remote: Remote, arguments: argparse.Namespace) -> Answer:
     answer = remote.call("GET", "/config", query={"scope": arguments.scope})
     if arguments.area is not None:
         answer["settings"] = [s for s in answer["settings"] if s["area"] == arguments.area]
-    return answer, render_table(answer["settings"], SETTING_COLUMNS)
+    rows = [{**setting, "range": render_range(setting)} for setting in answer["settings"]]
+    return answer, render_table(rows, SETTING_COLUMNS)
+
+
+def render_range(setting: dict[str, Any]) -> str | None:
+    """Return what a number may be; None for what is no number."""
+    limits = setting["minimum"], setting["maximum"]
+    return None if None in limits else "{:g}..{:g}".format(*limits)
 
 
 def get_setting(remote: Remote, arguments: argparse.Namespace) -> Answer:

@@ -39,13 +39,15 @@ def render_text(value: Any) -> str:
 
 def render_number(name: str, value: float) -> str:
     """Return a number with the unit that its name ends in."""
-    if name.endswith("_ratio"):
+    if "_ratio" in name:
         return f"{value:.0%}".replace("%", " %")
     if name.endswith("_bytes"):
         return f"{value / 1e9:.1f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"
     if name.endswith("_celsius"):
         return f"{value:.0f} °C"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, int) or value.is_integer():
+        return f"{value:.0f}"
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def find_instant(name: str, value: Any) -> datetime | None:
