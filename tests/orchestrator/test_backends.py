@@ -36,6 +36,7 @@ ROUTER = LLAMA | {
             {"id": "large", "status": {"value": "unloaded"}},
         ]
     },
+    "GET /props?model=small": {"total_slots": 2, "default_generation_settings": {"n_ctx": 4096}},
     "POST /models/unload": {"success": True},
     "POST /models/load": {"success": True},
 }
@@ -144,7 +145,7 @@ def test_page_for_everything_is_no_model_server():
     [
         (Backend(Server(OPENAI)), ModelStatus("small")),
         (LlamaCpp(Server(LLAMA)), ModelStatus("small", True, 4, 8192)),
-        (LlamaCpp(Server(ROUTER)), ModelStatus("small", True)),
+        (LlamaCpp(Server(ROUTER)), ModelStatus("small", True, 2, 4096)),
         (Ollama(Server(OLLAMA)), ModelStatus("small:latest", True, None, 4096)),
         (LmStudio(Server(LM_STUDIO)), ModelStatus("small", True, 6, 4096)),
         (Vllm(Server(VLLM)), ModelStatus("small", True, None, 32768)),

@@ -15,10 +15,6 @@ from fleet_twin import faults
 from fleet_twin.fleet.program import TwinSettings, running
 from fleet_twin.machine.kinds import list_places
 
-# A worker hangs up amid a call; where its reader ends, the socket goes with it unclosed.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 fleet, module_database = fix_fleet.fleet, fix_fleet.module_database
 
 # Models that need no time, and nobody who takes the machine away.

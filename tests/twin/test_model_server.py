@@ -16,6 +16,7 @@ from fleet_orchestrator.generation.line_by_line import LineByLine
 from fleet_orchestrator.generation.one_shot import OneShot
 from fleet_orchestrator.model_server import canary, continuation
 from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError, Request
+from fleet_orchestrator.model_server.watch import watch_server
 from fleet_twin.model_server.behaviour import Behaviour, Load
 from fleet_twin.model_server.generation import Clock
 from fleet_twin.model_server.server import serve
@@ -186,7 +187,7 @@ def test_load_is_told(twin):
     _, call = twin.ask(ask_for_turn(make_order(), []))
 
     load = twin.server.read_load("alpha")
-    assert load == Load(0, call.prompt_tokens, call.completion_tokens)
+    assert load == Load(0, True, call.prompt_tokens, call.completion_tokens)
     assert twin.server.read_load("beta") == Load()
 
 
@@ -226,6 +227,34 @@ def test_whole_answer_begins_with_the_beginning(twin):
 def test_pages_of_a_server(twin, page, key, value):
     """Each machine has them below its own path."""
     assert twin.get(f"/alpha/{page}").json()[key] == value
+
+
+def test_model_leaves_the_memory_and_comes_back(twin):
+    """When told to, as our worker does for a game; a call brings it back too."""
+    told = []
+    for change in ("unload", "load", "unload"):
+        httpx2.post(f"http://{twin.server.address}/alpha/models/{change}", json={"model": "any"})
+        status = twin.get("/alpha/models").json()["data"][0]["status"]["value"]
+        told.append((status, twin.server.read_load("alpha").has_model))
+    twin.post()
+
+    assert told == [("unloaded", False), ("loaded", True), ("unloaded", False)]
+    assert twin.server.read_load("alpha").has_model
+
+
+def test_worker_finds_the_model_its_slots_and_how_to_unload_it(twin):
+    """Each machine's server is known as llama.cpp's router."""
+    watch = watch_server(twin.server.url("alpha"))
+    model = twin.machines["alpha"].model
+
+    report = watch.look(model, is_circuit_open=False)
+    seconds = watch.free_memory(model)
+
+    assert (report.kind, report.state, report.slots) == ("llama_cpp", "ready", 1)
+    assert seconds is not None
+    assert watch.look(model, is_circuit_open=False).state == "unloaded"
+    assert watch.ask_back(model)
+    assert watch.is_back(model)
 
 
 def test_what_is_not_there_is_not_found(twin):

@@ -127,7 +127,7 @@ class Node:
         """Move the machine on, under these faults and what its model server does."""
         machine, tokens = self.machine, load.completion_tokens - self._tokens
         self._tokens = load.completion_tokens
-        machine.faults = held
+        machine.faults, machine.has_model = held, load.has_model
         if not machine.has(faults.NODE_FROZEN):
             machine.advance(now, local, min(1.0, load.busy_slots), tokens)
         self.link.is_cut = machine.has(faults.NODE_GONE) or not machine.is_online

@@ -73,6 +73,7 @@ class Machine:
     is_unplugged: bool = False
     has_weak_supply: bool = False
     model_used_at: float = float("-inf")
+    has_model: bool = True  # its server has not unloaded it
     now: float | None = None
     drift: float = 0.0  # what wanders about 0: background work, the air in the case
     _dice: random.Random = field(default_factory=random.Random)
@@ -88,9 +89,9 @@ class Machine:
 
     @property
     def is_model_loaded(self) -> bool:
-        """True while the model is in memory: not beside a game, not long after its last use."""
+        """True while the model is in memory: it is unloaded for a game, and long after its use."""
         now = self.now or 0.0
-        return self.doing != "game" and now - self.model_used_at < KEEP_MODEL_SECONDS
+        return self.has_model and now - self.model_used_at < KEEP_MODEL_SECONDS
 
     @property
     def computes_on_card(self) -> bool:

@@ -34,6 +34,7 @@ class Load:
     """What a model server asks of its machine; the tokens are all since its start."""
 
     busy_slots: int = 0
+    has_model: bool = True  # in memory
     prompt_tokens: int = 0
     completion_tokens: int = 0
 

@@ -32,11 +32,12 @@ class VirtualServer:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     calls: int = 0
+    has_model: bool = True
 
     @property
     def load(self) -> Load:
         """What it asks of its machine now."""
-        return Load(self.slots.busy, self.prompt_tokens, self.completion_tokens)
+        return Load(self.slots.busy, self.has_model, self.prompt_tokens, self.completion_tokens)
 
     async def complete(self, body: bytes, writer: StreamWriter) -> None:
         """Answer a call, once a slot is free."""
@@ -48,7 +49,7 @@ class VirtualServer:
             error = shapes.render_error(str(exc), "invalid_request_error", 400)
             wire.send_json(writer, error, 400)
             return
-        self.calls += 1
+        self.calls, self.has_model = self.calls + 1, True
         name = f"chatcmpl-{self.calls}"
         seed = random.getrandbits(31) if chat.seed is None else chat.seed
         async with self.slots.take(chat.prompt, chat.slot) as slot:

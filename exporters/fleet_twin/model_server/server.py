@@ -1,8 +1,8 @@
 """
 All virtual model servers of the twin in one process, each below a path of its own.
 
-`/NODE/v1/...` is an OpenAI-compatible server as llama.cpp has it. One event loop serves them all; a
-thread holds it, so that the loops of the machines run beside it.
+`/NODE/v1/...` is an OpenAI-compatible server as llama.cpp's router has it. One event loop serves
+them all; a thread holds it, so that the loops of the machines run beside it.
 """
 
 from __future__ import annotations
@@ -107,6 +107,9 @@ class ModelServer:
         page = page.removeprefix("v1/")
         if request.method == "POST" and page == "chat/completions":
             await server.complete(request.body, writer)
+        elif request.method == "POST" and page in {"models/load", "models/unload"}:
+            server.has_model = page == "models/load"
+            wire.send_json(writer, {"success": True})
         elif (found := _read_page(page, request, server, behaviour)) is not None:
             wire.send_json(writer, found)
         else:
@@ -132,7 +135,7 @@ def _read_page(
         return {"tokens": [hash(token) % 150_000 for token in split_tokens(str(content))]}
     pages: dict[str, Callable[[], Any]] = {
         "health": lambda: {"status": "ok"},
-        "models": lambda: shapes.render_models(behaviour),
+        "models": lambda: shapes.render_models(behaviour, has_model=server.has_model),
         "slots": lambda: shapes.render_slots(server.slots.slots, behaviour),
         "props": lambda: shapes.render_props(behaviour),
     }

@@ -86,9 +86,10 @@ def render_slots(slots: list[Slot], behaviour: Behaviour) -> list[dict[str, Any]
     ]
 
 
-def render_models(behaviour: Behaviour) -> dict[str, Any]:
-    """Return the page /v1/models."""
-    model = {"id": behaviour.model, "object": "model", "owned_by": "llamacpp"}
+def render_models(behaviour: Behaviour, *, has_model: bool) -> dict[str, Any]:
+    """Return the page /models of a router, which is /v1/models as well."""
+    status = {"value": "loaded" if has_model else "unloaded"}
+    model = {"id": behaviour.model, "object": "model", "owned_by": "llamacpp", "status": status}
     return {"object": "list", "data": [model]}
 
 

@@ -126,7 +126,7 @@ class ServerWatch:
         backend = self._find_backend()
         if backend.is_unloaded(name):
             return None
-        began = self._clock()
+        began, self._models_at = self._clock(), float("-inf")
         backend.unload(name)
         while self._clock() - began < FREE_SECONDS:
             if self._is_unloaded(backend, name):

@@ -44,8 +44,12 @@ def make_ask(url: str, transport: httpx2.BaseTransport | None = None) -> Ask:
     """Return what asks the server whose OpenAI routes begin at `url`, which ends in /v1."""
     root = url.rstrip("/").removesuffix("/v1")
     timeout = httpx2.Timeout(SECONDS_MAX, connect=CONNECT_SECONDS)
-    # To prepare for TLS takes memory and time, which few servers need.
-    client = httpx2.Client(timeout=timeout, transport=transport, verify=root.startswith("https:"))
+    client = httpx2.Client(
+        timeout=timeout,
+        transport=transport,
+        verify=root.startswith("https:"),  # to prepare for TLS takes memory and time
+        limits=httpx2.Limits(max_keepalive_connections=0),  # one question each few seconds
+    )
 
     def ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from fleet_orchestrator.model_server.backends.ask import AskError, count, entries, field
 from fleet_orchestrator.model_server.backends.backend import (
@@ -51,14 +52,17 @@ class LlamaCpp(Backend):
         routed = [entry for entry in self._read_routed() if "id" in entry]
         if routed:
             return tuple(_parse(entry) for entry in routed)
-        props = self._read_props()
-        slots = count(field(props, "total_slots"))
-        context = count(field(props, "default_generation_settings", "n_ctx"))
-        is_loaded = field(props, "is_sleeping") is not True
         return tuple(
-            replace(model, is_loaded=is_loaded, slots=slots, context_tokens=context)
+            self._add_props(replace(model, is_loaded=True), "/props")
             for model in super().read_models()
         )
+
+    def find_model(self, name: str) -> ModelStatus | None:
+        """Return one of the models; of a router's, slots and context are asked for as well."""
+        model = super().find_model(name)
+        if model is None or not model.is_loaded or model.slots:
+            return model
+        return self._add_props(model, f"/props?model={quote(name)}")
 
     def unload(self, name: str) -> None:
         """Unload by the router's route, or by the signal that our own server understands."""
@@ -82,13 +86,20 @@ class LlamaCpp(Backend):
             raise
         return [entry for entry in listed if field(entry, "status", "value") is not None]
 
-    def _read_props(self) -> Any:
+    def _add_props(self, model: ModelStatus, path: str) -> ModelStatus:
+        """Return the model with what its page of properties tells; some servers have none."""
         try:
-            return self.ask("GET", "/props", None)
+            props = self.ask("GET", path, None)
         except AskError as exc:
-            if exc.is_missing_route:  # started without --props
-                return None
+            if exc.is_missing_route:
+                return model
             raise
+        return replace(
+            model,
+            is_loaded=False if field(props, "is_sleeping") is True else model.is_loaded,
+            slots=count(field(props, "total_slots")),
+            context_tokens=count(field(props, "default_generation_settings", "n_ctx")),
+        )
 
 
 def _parse(entry: dict[str, Any]) -> ModelStatus:
