@@ -1,13 +1,17 @@
 """
 The command `fleet`: a table of subcommands as dotted names, so that each loads only what it needs.
 
-An error that the user can act on is one line on standard error and exit code 1.
+An error that the user can act on is told on standard error, with exit code 1; 2 is a wrong command
+line.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -45,6 +49,10 @@ COMMANDS = {
         "set and clear faults of the simulated machines of `up --twin N`",
         "fleet_stack.commands.env:call_twin",
     ),
+    "completion": (
+        "print what bash, zsh or fish needs to complete commands",
+        "fleet_stack.commands.env:call_completion",
+    ),
     "test": ("run every test", "fleet_stack.commands.test:main"),
 }
 # What supervisor runs.
@@ -59,7 +67,10 @@ NOUNS = (
     "jobs", "nodes", "pause", "resume", "config", "users", "tokens", "sessions", "export", "audit",
     "alerts", "events", "watch",
 )  # fmt: skip
-INTERRUPTED = 130
+# Whose --help lists all their options, without a home.
+DESCRIBED = ("up", "down", "status", "logins", "logs", "env", "doctor", "db", "migrate")
+OPTION = re.compile(r"^  (?:-\w(?: \w+)?, )?(--[a-z-]+)", re.MULTILINE)
+WRONG_USAGE, INTERRUPTED = 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -88,7 +99,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(name: str, arguments: list[str]) -> int:
-    """Load and call what a subcommand stands for. Raises FleetError for an unknown one."""
+    """Load and call what a subcommand stands for."""
     if name in NOUNS:
         # The client needs address and token of the home, which only the launcher knows.
         return load("fleet_stack.commands.env:call_client")([name, *arguments])
@@ -96,8 +107,30 @@ def run(name: str, arguments: list[str]) -> int:
         return load(COMMANDS["node join"][1])(arguments[1:])
     target = PROGRAMS.get(name) or COMMANDS.get(name, ("", ""))[1]
     if not target:
-        raise FleetError(f"there is no command {name!r}; `./fleet help` lists them")
+        sys.stderr.write(f"fleet: there is no command {name!r}; `./fleet help` lists them\n")
+        return WRONG_USAGE
+    if name == "completion":
+        return load(target)(arguments, describe_commands(arguments))
     return load(target)(arguments)
+
+
+def describe_commands(arguments: list[str]) -> dict[str, tuple[str, list[str]]]:
+    """Return what each command does, and the options of the one that stands on the line."""
+    line = arguments[2:3]
+    return {
+        name.split()[0]: (about, list_options(name) if [name] == line else [])
+        for name, (about, _) in COMMANDS.items()
+    }
+
+
+def list_options(name: str) -> list[str]:
+    """Return the long options of a command, as its help lists them."""
+    if name not in DESCRIBED:
+        return []
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        load(COMMANDS[name][1])(["--help"])
+    return OPTION.findall(said.getvalue())
 
 
 def load(target: str) -> Callable[..., int]:

@@ -7,8 +7,8 @@ from fleet_stack import cli
 
 
 def test_unknown_command_is_one_line(capsys):
-    """No traceback, exit code 1, and where the list is."""
-    assert cli.main(["dance"]) == 1
+    """No traceback, exit code 2, and where the list is."""
+    assert cli.main(["dance"]) == 2
     assert (
         capsys.readouterr().err == "fleet: there is no command 'dance'; `./fleet help` lists them\n"
     )
@@ -30,11 +30,27 @@ def test_every_subcommand_can_be_loaded(target):
     assert callable(cli.load(target))
 
 
-def test_nouns_are_those_of_the_client(capsys):
-    """The help promises nothing that the control API's client does not know."""
+def test_nouns_are_those_of_the_client():
+    """The help tells all that the control API's client knows, and promises nothing else."""
     from fleet_control_api.client import make_parser  # noqa: PLC0415 - used by one test
 
-    for noun in cli.NOUNS:
-        with pytest.raises(SystemExit, match="0"):
-            make_parser().parse_args([noun, "--help"])
-    assert "usage" in capsys.readouterr().out
+    [nouns] = [action for action in make_parser()._actions if isinstance(action.choices, dict)]
+
+    assert set(cli.NOUNS) == set(nouns.choices)
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        (["stat"], ["status"]),
+        (["down", "--p"], ["--purge"]),
+        (["logs", "--"], ["--help", "--follow", "--lines"]),
+        (["nodes", "dr"], ["drain"]),
+    ],
+)
+def test_commands_and_nouns_are_completed(tmp_path, monkeypatch, capsys, line, offered):
+    """Also where there is no home yet."""
+    monkeypatch.setenv("FLEET_HOME", str(tmp_path / "none"))
+    assert cli.main(["completion", "words", "--", *line]) == 0
+
+    assert [told.split("\t")[0] for told in capsys.readouterr().out.splitlines()] == offered

@@ -18,6 +18,8 @@ from fleet_stack.commands.progress import say
 from fleet_stack.home import Decision, HomeError, Secrets, homes, placement, ports, stack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fleet_stack.home import Home
 
 CLIENT = "fleet_control_api.client"
@@ -97,6 +99,22 @@ def call_client(argv: list[str]) -> int:
             f"{home.root} is a node only; steer its fleet from the home that runs "
             f"{record.control_url or 'it'}"
         )
-    token = Secrets(home.path("secrets")).read("admin_token")
-    url = stack.render_url("control-api", ports.load(home)["control-api"])
-    return int(importlib.import_module(CLIENT).main(argv, url=url, token=token))
+    return int(importlib.import_module(CLIENT).main(argv, **find_client(home)))
+
+
+def call_completion(argv: list[str], commands: Mapping[str, tuple[str, list[str]]]) -> int:
+    """Print a shell's completion; commands, with what they do and their options, are a part."""
+    try:
+        access = find_client(homes.locate(os.environ))
+    except HomeError:
+        access = {"url": "", "token": ""}  # words can be completed without a home, names cannot
+    return int(importlib.import_module(CLIENT).complete_line(argv, commands, **access))
+
+
+def find_client(home: Home) -> dict[str, str]:
+    """Return address and token of the home's control API."""
+    homes.load(home)
+    return {
+        "url": stack.render_url("control-api", ports.load(home)["control-api"]),
+        "token": Secrets(home.path("secrets")).read("admin_token"),
+    }
