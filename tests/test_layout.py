@@ -17,8 +17,8 @@ PACKAGES = {
     "fleet_control_api": "control-api",
     "fleet_dashboards": "grafana",
 }
-# The twin runs the real loops of both over machines that do not exist.
-EXTRA = {"fleet_twin": {"fleet_exporters", "fleet_orchestrator"}}
+# The twin runs the real loops of two over machines that do not exist; the third it calls.
+EXTRA = {"fleet_twin": {"fleet_exporters", "fleet_orchestrator", "fleet_control_api"}}
 COMPONENTS = {"exporters", "orchestrator", "control-api", "grafana", "prometheus", "alertmanager",
               "timescale"}  # fmt: skip
 # The rooms of the launcher, from the top; `servers` stands beside them and imports none.

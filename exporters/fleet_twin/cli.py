@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fleet_twin import faults
 from fleet_twin.history import command as history
 from fleet_twin.machine.kinds import Place, list_places
+from fleet_twin.rehearse import command as rehearse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 
-def main(argv: list[str], folder: Path, count: int, dsn: str) -> int:
+def main(  # noqa: PLR0913 - what the launcher knows of the home
+    argv: list[str],
+    folder: Path,
+    count: int,
+    dsn: str,
+    *,
+    read_addresses: Callable[[], Mapping[str, str]] = dict,
+    read_processes: Callable[[], Mapping[str, int]] = dict,
+) -> int:
     """
     Run a command on the twin whose faults stand in `folder` and which has so many nodes.
 
-    `dsn` is that of its database's owner.
+    `dsn` is that of its database's owner. The other two tell of a running home: what `fleet env`
+    prints, and process ids by program.
     """
     if argv[:1] == ["history"]:
         return history.main(argv[1:], dsn)
+    if argv[:1] == ["rehearse"]:
+        running = rehearse.Running(read_addresses, read_processes)
+        return rehearse.main(argv[1:], running, list_places(count), folder)
     parser = argparse.ArgumentParser(prog="fleet twin", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     setting = verbs.add_parser("fault", help="set a fault", description=render_known())
@@ -35,11 +46,12 @@ def main(argv: list[str], folder: Path, count: int, dsn: str) -> int:
     clearing.add_argument("node", metavar="NODE", nargs="?")
     verbs.add_parser("faults", help="show which faults are set")
     verbs.add_parser("history", help="fill the past of the twin, once")
+    verbs.add_parser("rehearse", help="use every control, and see that each is seen")
     told = parser.parse_args(argv)
     places = list_places(count)
     if told.verb == "fault":
         faults.check(told.name, told.node, places)
-        change(folder, lambda held: faults.with_fault(held, told.name, told.node))
+        faults.change(folder, lambda held: faults.with_fault(held, told.name, told.node))
         sys.stdout.write(f"{told.node}: {faults.FAULTS[told.name]}\n")
     elif told.verb == "clear":
         clear(folder, told.node, places)
@@ -55,22 +67,8 @@ def clear(folder: Path, node: str | None, places: Sequence[Place]) -> None:
         sys.stdout.write("no fault is set\n")
         return
     faults.find_place(node, places)
-    change(folder, lambda held: faults.without(held, node))
+    faults.change(folder, lambda held: faults.without(held, node))
     sys.stdout.write(f"no fault is set on {node}\n")
-
-
-def change(folder: Path, change_held: Callable[[faults.Faults], faults.Faults]) -> None:
-    """Change the file; of two commands at once neither loses what the other sets."""
-    with _locked(folder):
-        faults.store(folder, change_held(faults.read(folder)))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def render_known() -> str:

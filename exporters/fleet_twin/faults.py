@@ -7,13 +7,15 @@ whole, so that no reader sees half of it.
 
 from __future__ import annotations
 
+import fcntl
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fleet_timescale.errors import FleetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fleet_twin.machine.kinds import Kind, Place
@@ -125,3 +127,17 @@ def store(folder: Path, faults: Faults) -> None:
     draft = folder / f"{FILE}.new"
     draft.write_text(render(faults), encoding="utf-8")
     draft.replace(folder / FILE)
+
+
+def change(folder: Path, change_held: Callable[[Faults], Faults]) -> None:
+    """Change the file; of two commands at once neither loses what the other sets."""
+    with _locked(folder):
+        store(folder, change_held(read(folder)))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

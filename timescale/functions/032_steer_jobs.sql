@@ -114,6 +114,7 @@ BEGIN
   END CASE;
   UPDATE fleet.jobs SET rank = coalesce(v_rank, v_job.rank) WHERE job_id = p_job RETURNING rank INTO v_rank;
   PERFORM fleet.join_queue(p_job);
+  PERFORM fleet.tell_job(p_job, 'job_moved', 'is served ' || p_to || coalesce(' job ' || p_other, ' of its priority'));
   RETURN v_rank;
 END $$;
 COMMENT ON FUNCTION fleet.move_job(uuid, text, uuid) IS
@@ -142,6 +143,7 @@ BEGIN
     PERFORM fleet.join_queue(p_job);
   END IF;
   IF v_retried > 0 THEN
+    PERFORM fleet.tell_job(p_job, 'job_retried', format('has %s tasks tried again that were given up', v_retried));
     PERFORM pg_notify('fleet_work', 'retried');
   END IF;
   RETURN v_retried;

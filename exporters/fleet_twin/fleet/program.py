@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet_orchestrator.events.spool import EventSpool
 from fleet_orchestrator.model_server.endpoint import connect as connect_model
 from fleet_timescale import settings
 from fleet_timescale.connection import connect as connect_database
@@ -21,6 +22,7 @@ from fleet_twin.fleet.connections import Pool
 from fleet_twin.fleet.node import Node, Site
 from fleet_twin.fleet.notices import Notices
 from fleet_twin.fleet.pages import Pages
+from fleet_twin.fleet.programs import MACHINE, tell_programs
 from fleet_twin.machine.kinds import list_places
 from fleet_twin.machine.simulation import make_machine
 from fleet_twin.model_server.server import ModelServer, serve
@@ -47,6 +49,7 @@ class TwinSettings:
     models: tuple[str, int]
     seed: str
     dsn: str = field(repr=False)
+    supervisor_log: Path | None = None  # of the programs of this home; None: nobody tells of them
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> TwinSettings:
@@ -54,8 +57,10 @@ class TwinSettings:
         Read FLEET_TWIN_NODES, _TWIN_SEED, _HOME, _RUNTIME_DIR, _LISTEN, _LLM_LISTEN.
 
         And FLEET_DATABASE_URL_FILE, of the owner: only one may take on the logins of the nodes.
+        FLEET_SUPERVISOR_LOG is read where it is set.
         """
         home = Path(settings.text(environ, "FLEET_HOME"))
+        log = environ.get("FLEET_SUPERVISOR_LOG", "").strip()
         return cls(
             places=list_places(int(settings.number(environ, "FLEET_TWIN_NODES", 5))),
             runtime=Path(settings.text(environ, "FLEET_RUNTIME_DIR")),
@@ -65,6 +70,7 @@ class TwinSettings:
             models=settings.address(environ, "FLEET_LLM_LISTEN"),
             seed=settings.text(environ, "FLEET_TWIN_SEED", "twin"),
             dsn=settings.secret(environ, "FLEET_DATABASE_URL"),
+            supervisor_log=Path(log) if log else None,
         )
 
 
@@ -116,13 +122,16 @@ def running(told: TwinSettings) -> Iterator[dict[str, Node]]:
         held = FaultsFile(told.faults)
         advance_all(nodes, held.read(), models)
         pages = Pages(told.pages, nodes)
-        listen = partial(notices.listen, partial(connect_database, told.dsn, "fleet twin"), stop)
+        connect = partial(connect_database, told.dsn, "fleet twin")
+        listen = partial(notices.listen, connect, stop)
+        spool = EventSpool(told.spool / "events.json", MACHINE, told.supervisor_log)
+        tell = partial(tell_programs, connect, spool, stop)
 
         def move() -> None:
             while not stop.wait(STEP_SECONDS):
                 advance_all(nodes, held.read(), models)
 
-        for work in (pages.serve, listen, move):
+        for work in (pages.serve, listen, tell, move):
             threading.Thread(target=work, daemon=True).start()
         for node in nodes.values():
             node.start()

@@ -28,6 +28,7 @@ TITLES = {
     "worker": "The worker",
     "master": "The master",
     "control-api": "The control API",
+    "twin": "The twin",
 }
 
 

@@ -11,11 +11,22 @@ import argparse
 import importlib
 import os
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.commands.progress import say
-from fleet_stack.home import Decision, HomeError, Secrets, homes, placement, ports, stack
+from fleet_stack.home import (
+    Decision,
+    HomeError,
+    Secrets,
+    homes,
+    placement,
+    ports,
+    runtime,
+    stack,
+)
+from fleet_stack.run import supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +98,27 @@ def call_twin(argv: list[str]) -> int:
     secrets = Secrets(home.path("secrets"))
     # Before the first start has made one, the faults can be set all the same.
     dsn = secrets.read("owner.dsn") if secrets.has("owner.dsn") else ""
-    return int(importlib.import_module(TWIN).main(argv, home.path("twin"), count, dsn))
+    return int(
+        importlib.import_module(TWIN).main(
+            argv,
+            home.path("twin"),
+            count,
+            dsn,
+            read_addresses=partial(read_addresses, home),
+            read_processes=partial(read_processes, home),
+        )
+    )
+
+
+def read_addresses(home: Home) -> dict[str, str]:
+    """Return what `fleet env` prints. Raises HomeError before the first start."""
+    return collect(home, load_decision(home), Secrets(home.path("secrets")))
+
+
+def read_processes(home: Home) -> dict[str, int]:
+    """Return the process ids of what supervisor runs now, by program."""
+    found = supervisor.read_processes(Path(load_decision(home).runtime) / runtime.SOCKET) or {}
+    return {name: process.pid for name, process in found.items() if process.pid is not None}
 
 
 def call_client(argv: list[str]) -> int:

@@ -177,6 +177,7 @@ def twin(stack: Stack) -> Service:
             "FLEET_LLM_LISTEN": stack.address("llm"),
             "FLEET_RUNTIME_DIR": str(stack.node_runtime),
             "FLEET_TWIN_NODES": str(stack.base.twin_nodes),
+            "FLEET_SUPERVISOR_LOG": str(stack.base.home.path("logs", "supervisord.log")),
         },
     )
 

@@ -1,0 +1,1 @@
+"""What is rehearsed, a module for each subject; each lists its steps as STEPS."""
