@@ -15,6 +15,7 @@ from fleet_exporters.sinks.database.timescale import Ingest
 from fleet_stack.parts.programs import find_tools
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1] / "orchestrator"))  # its stub model server
 
 from program import Program
 from proxy import Proxy
