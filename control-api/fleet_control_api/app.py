@@ -51,6 +51,7 @@ from fleet_control_api.service.context import services as running_services
 from fleet_control_api.service.database import Database
 from fleet_control_api.service.errors import ControlApiError
 from fleet_control_api.service.metrics import Metrics
+from fleet_control_api.service.scrape import ScrapeToken
 from fleet_control_api.values import problems
 from fleet_control_api.values.body import SIZE_MAX
 
@@ -109,6 +110,7 @@ def make_services(settings: Settings) -> Services:
         refreshes=RateLimit(20, 60),
         debounce=Debounce(),
         streams=BoundedSemaphore(STREAMS_MAX),
+        scrape=ScrapeToken(settings.scrape_folder) if settings.scrape_folder else None,
     )
 
 

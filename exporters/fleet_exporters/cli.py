@@ -41,7 +41,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     sampler = Sampler(families, slow=SLOW_PERIODS)
     watch = Watch(make_sources(settings.games, lambda: rules.last.process_ids))
     connect_node = partial(connect, settings.database_url, "fleet exporter")
-    world = World(sampler, Decider(watch.read, rules.read), connect_node, clock)
+    world = World(sampler, Decider(watch.read, rules.read), connect_node, clock, rules)
     program = Program(settings, world)
     address = settings.host, settings.port
     server = Server(address, {b"": program.exposition}, settings.tick_seconds)

@@ -15,6 +15,7 @@ from fleet_exporters.sinks.database.rows import make_batch
 from fleet_exporters.sinks.database.segments import Segments
 from fleet_exporters.sinks.database.spool import Spool
 from fleet_exporters.sinks.database.timescale import Ingest
+from fleet_exporters.sinks.page.access import Access
 from fleet_exporters.sinks.page.prometheus import Exposition
 from fleet_exporters.sinks.state import StateFile
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fleet_timescale.connection import Connect
 
     from fleet_exporters.collectors.clock import Clock
+    from fleet_exporters.decision.rules import RulesFile
     from fleet_exporters.decision.verdict import Decider
     from fleet_exporters.reading.sampler import Sampler
     from fleet_exporters.sample import Tick
@@ -43,6 +45,7 @@ class World:
     decider: Decider
     connect: Connect
     clock: Clock  # measured against the database
+    rules: RulesFile
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -80,7 +83,8 @@ class Program:
     """The parts of one exporter; `exposition` holds its page."""
 
     def __init__(self, settings: Settings, world: World) -> None:
-        self.exposition = Exposition(world.monotonic)
+        access = Access(lambda: world.rules.read().scrape_hashes, settings.scrape_token)
+        self.exposition = Exposition(world.monotonic, access)
         self._tick_seconds = settings.tick_seconds
         self._spool, self._wake = make_spool(settings.spool_dir), threading.Event()
         self._ingest = Ingest(

@@ -33,6 +33,8 @@ class Settings:
     #: where rows wait for the database; None means in memory
     spool_dir: Path | None
     database_url: str = field(repr=False)
+    #: of the fleet; counts until the node agent has told which are good
+    scrape_token: str = field(default="", repr=False)
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -49,6 +51,12 @@ def parse_monitor_url(text: str) -> str:
     if text and not text.startswith("http://"):
         raise SettingsError(f"FLEET_HARDWARE_MONITOR_URL must begin with http://, not be {text!r}")
     return text
+
+
+def read_scrape_token(environ: Mapping[str, str]) -> str:
+    """Return the token of the launcher's file; empty where it names none."""
+    name = "FLEET_SCRAPE_TOKEN"
+    return settings.secret(environ, name) if environ.get(f"{name}_FILE") else ""
 
 
 def from_env(environ: Mapping[str, str]) -> Settings:
@@ -75,4 +83,5 @@ def from_env(environ: Mapping[str, str]) -> Settings:
         games=parse_list(environ.get("FLEET_GAME_EXECUTABLES", "")),
         spool_dir=Path(home, "spool", node) if home else None,
         database_url=settings.secret(environ, "FLEET_DATABASE_URL"),
+        scrape_token=read_scrape_token(environ),
     )

@@ -101,9 +101,16 @@ def hold(connection: Connection, agent: Agent) -> None:
 def beat(connection: Connection, agent: Agent) -> float:
     """Write settings.json, send one heartbeat, tell events; return seconds until the next."""
     keeper = agent.keeper
-    row = connection.execute("SELECT * FROM fleet.node_settings()").fetchall()[0]
+    row = connection.execute(
+        "SELECT *, fleet.scrape_hashes() AS scrape_hashes FROM fleet.node_settings()"
+    ).fetchall()[0]
     ours = sorted(agent.find_own() | ({keeper.child.pid} if keeper.child.pid else set()))
-    content = {"settings_version": row["version"], "settings": row["settings"], "process_ids": ours}
+    content = {
+        "settings_version": row["version"],
+        "settings": row["settings"],
+        "process_ids": ours,
+        "scrape_hashes": row["scrape_hashes"],
+    }
     runtime.write(agent.folder / "settings.json", content)
     # After that: the version that is told is the one that the node runs.
     connection.execute(

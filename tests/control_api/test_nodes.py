@@ -6,8 +6,10 @@ import uuid
 
 import psycopg
 import pytest
+from fleet_control_api.callers.identity import digest
 from fleet_control_api.routes.joining import check_way, is_loopback, render_url
 from fleet_control_api.service.errors import ConflictError
+from fleet_control_api.service.scrape import ScrapeToken
 
 ENTRY = {"host": "tower", "scrape_address": "127.0.0.1:20006"}
 
@@ -196,3 +198,74 @@ def test_address_of_the_database_for_a_node():
     url = render_url(dsn, "fleet_node_tower", "a/b@c")
 
     assert url == ("postgresql://fleet_node_tower:a%2Fb%40c@db.example:5433/fleet?sslmode=require")
+
+
+@pytest.fixture
+def scrape(api, tmp_path):
+    """The folder of the scrape token, as `up` leaves it."""
+    for name in ("token", "next"):
+        (tmp_path / name).write_text(f"{name}-1\n")
+    api.use(scrape=ScrapeToken(tmp_path))
+    hashes = [digest(f"{name}-1") for name in ("token", "next")]
+    api.owner.execute("SELECT fleet.put_scrape_token(%s, %s)", hashes)
+    api.owner.execute("UPDATE fleet.scrape_token SET changed_at = now() - interval '1 hour'")
+    return tmp_path
+
+
+def accepted(api):
+    """What exporters accept, as their agents bring it."""
+    return api.owner.execute("SELECT fleet.scrape_hashes() AS hashes").fetchone()["hashes"]
+
+
+def test_removal_renews_the_scrape_token(api, joined, scrape):
+    """Prometheus goes on with the one that exporters know already; they learn the one after it."""
+    before = accepted(api)
+
+    api.call("admin", "DELETE", "/nodes/tower")
+
+    shown, following = (digest((scrape / n).read_text().strip()).hex() for n in ("token", "next"))
+    assert shown == digest("next-1").hex()
+    assert shown in before
+    assert accepted(api) == [shown, following, digest("token-1").hex()]
+    assert (scrape / "token").stat().st_mode & 0o777 == 0o600
+
+
+def test_second_removal_waits_until_exporters_know_the_next_token(api, scrape):
+    """Several nodes that leave at once renew it once, and once more after a while."""
+    api.owner.execute("UPDATE fleet.nodes SET removed_at = now()")
+    token = ScrapeToken(scrape)
+    database = api.app.extensions["fleet"].database
+    token.renew(database)
+    renewed = token.read()
+    api.owner.execute("UPDATE fleet.nodes SET removed_at = clock_timestamp()")
+
+    token.renew(database)
+    assert token.read() == renewed
+
+    api.owner.execute("UPDATE fleet.scrape_token SET changed_at = changed_at - interval '1 hour'")
+    token.renew(database)
+    assert token.read() != renewed
+
+
+def test_renewal_looks_now_and_then(api, scrape, clock):
+    """What a removal could not do is done within some seconds."""
+    api.owner.execute("UPDATE fleet.nodes SET removed_at = now() WHERE node = 'beta'")
+    token, database = ScrapeToken(scrape, clock), api.app.extensions["fleet"].database
+    token.look(database)
+    assert token.read() == "next-1"
+    api.owner.execute("UPDATE fleet.scrape_token SET changed_at = now() - interval '1 hour'")
+
+    token.look(database)
+    assert token.read() == "next-1"
+
+    clock.now += 5
+    token.look(database)
+    assert token.read() != "next-1"
+
+
+def test_machine_that_joins_gets_the_scrape_token(api, scrape):
+    """With it the exporter is closed and scraped from its first moment."""
+    answer = enter(api, invite(api)).json
+
+    assert answer["scrape_token"] == "token-1"
+    api.owner.execute(f'DROP ROLE "fleet_node_{answer["node"]}"')

@@ -9,6 +9,7 @@ import subprocess
 import threading
 from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from fix_http import serving
 from fleet_exporters.catalogue import CATALOGUE, HISTOGRAM_SUFFIXES
 from fleet_exporters.errors import ExporterError
 from fleet_exporters.sample import Sample, Tick, Verdict
+from fleet_exporters.sinks.page.access import Access
 from fleet_exporters.sinks.page.prometheus import Exposition
 from fleet_exporters.sinks.page.server import Server
 from fleet_exporters.sinks.page.text_format import render
@@ -123,6 +125,19 @@ def test_metrics_are_served(served):
     assert b"fleet_load_1m 0.5\n" in plain
     assert packed_headers["Content-Encoding"] == "gzip"
     assert plain == gzip.decompress(packed)
+
+
+def test_page_is_for_who_has_the_token(served):
+    """Others are told what they lack; whether the exporter lives is no secret."""
+    served.page.access = Access(lambda: [sha256(b"Mixed-Case").hexdigest()])
+    served.page.publish(tick(Sample("fleet_load_1m", {}, 0.5)))
+
+    status, headers, body = served.get("/metrics")
+
+    assert (status, headers["WWW-Authenticate"]) == (401, 'Bearer realm="fleet"')
+    assert b"fleet_load_1m" not in body
+    assert served.get("/metrics", Authorization="Bearer Mixed-Case")[0] == 200
+    assert served.get("/healthz")[0] == 200
 
 
 def test_counters_are_fresh_between_ticks(served):

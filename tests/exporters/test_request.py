@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import pytest
 from fix_http import serving
+from fleet_exporters.sinks.page.access import Access
 from fleet_exporters.sinks.page.prometheus import Page
 from fleet_exporters.sinks.page.request import HEAD_MAX, Request, parse, render_answer
 from fleet_exporters.sinks.page.server import Server
@@ -20,6 +21,8 @@ PROMETHEUS = (
 
 class OnePage:
     """Has a page that never grows old."""
+
+    access = Access()
 
     def page(self):
         return Page(b"body", b"gzipped", 0.0)

@@ -23,12 +23,13 @@ ROOT = Path(__file__).parents[2] / "prometheus"
 
 @pytest.fixture
 def values(tmp_path):
-    for name in ("sd_token", "metrics_token"):
+    for name in ("sd_token", "scrape_token", "metrics_token"):
         (tmp_path / name).write_text("secret")
     return {
         "rules_dir": str(ROOT / "rules"),
         "sd_url": "http://127.0.0.1:8000/api/v1/sd/nodes",
         "sd_token_file": str(tmp_path / "sd_token"),
+        "scrape_token_file": str(tmp_path / "scrape_token"),
         "metrics_token_file": str(tmp_path / "metrics_token"),
         "control_address": "127.0.0.1:8000",
         "master_address": "127.0.0.1:8001",

@@ -133,12 +133,31 @@ def test_sessions_of_enrolled_nodes_are_not_ended(fleet):
     connection.execute("SELECT 1")
 
 
+PUT_TOKENS = "SELECT fleet.put_scrape_token(%s, %s)"
+
+
 def test_scrape_tokens_overlap(fleet):
-    """The current and the one before are good; putting the same one again changes nothing."""
+    """The current one, the next and the one before are good; putting the same changes nothing."""
     hashes = lambda: fleet.value("SELECT fleet.scrape_hashes()", user="alpha")  # noqa: E731
     assert hashes() == []
 
-    for token in (b"\x01", b"\x02", b"\x02", b"\x03"):
-        fleet.value("SELECT fleet.put_scrape_token(%s)", token, user=CONTROL)
+    fleet.value(PUT_TOKENS, b"\x01", b"\x02", user=CONTROL)
+    assert hashes() == ["01", "02"]
+    for _ in range(2):
+        fleet.value(PUT_TOKENS, b"\x02", b"\x03", user=CONTROL)
 
-    assert hashes() == ["03", "02"]
+    assert hashes() == ["02", "03", "01"]
+
+
+def test_scrape_token_is_due_when_a_node_that_knows_it_has_left(fleet):
+    """Not before the next one has reached all exporters, and once."""
+    is_due = lambda: fleet.value("SELECT fleet.is_scrape_token_due()", user=CONTROL)  # noqa: E731
+    fleet.value(PUT_TOKENS, b"\x01", b"\x02", user=CONTROL)
+    fleet.rows("UPDATE fleet.nodes SET removed_at = now() WHERE node = 'beta'")
+    assert not is_due()
+
+    fleet.rows("UPDATE fleet.scrape_token SET changed_at = now() - interval '31 seconds'")
+    assert is_due()
+
+    fleet.value(PUT_TOKENS, b"\x02", b"\x03", user=CONTROL)
+    assert not is_due()

@@ -37,21 +37,30 @@ END $$;
 COMMENT ON FUNCTION fleet.join_node(bytea, uuid, text, text, text) IS
   'Take a machine in that has a code: name and login. No row for a code that is unknown, used or expired. Error: the id is that of a living node.';
 
-CREATE OR REPLACE FUNCTION fleet.put_scrape_token(p_hash bytea) RETURNS void
+CREATE OR REPLACE FUNCTION fleet.put_scrape_token(p_hash bytea, p_next_hash bytea) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  INSERT INTO fleet.scrape_token AS t (current_hash) VALUES (p_hash)
-  ON CONFLICT (is_singleton) DO UPDATE SET previous_hash = t.current_hash, current_hash = excluded.current_hash,
-    changed_at = clock_timestamp() WHERE t.current_hash <> excluded.current_hash;
-  SELECT pg_notify('fleet_scrape', '');
+  INSERT INTO fleet.scrape_token AS t (current_hash, next_hash) VALUES (p_hash, p_next_hash)
+  ON CONFLICT (is_singleton) DO UPDATE SET current_hash = excluded.current_hash, next_hash = excluded.next_hash,
+    previous_hash = CASE WHEN t.current_hash = excluded.current_hash THEN t.previous_hash ELSE t.current_hash END,
+    changed_at = CASE WHEN t.current_hash = excluded.current_hash THEN t.changed_at ELSE clock_timestamp() END;
 $$;
-COMMENT ON FUNCTION fleet.put_scrape_token(bytea) IS 'Make this the token of all scrapes; the one before it stays good until the next. Nothing happens when it is that already.';
+COMMENT ON FUNCTION fleet.put_scrape_token(bytea, bytea) IS
+  'Make the first the token of all scrapes and announce the second; the one before stays good until the next change.';
 
 CREATE OR REPLACE FUNCTION fleet.scrape_hashes() RETURNS text[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce((SELECT array_remove(ARRAY[encode(t.current_hash, 'hex'), encode(t.previous_hash, 'hex')], NULL)
-    FROM fleet.scrape_token t), '{}');
+  SELECT coalesce((SELECT array_remove(ARRAY[encode(t.current_hash, 'hex'), encode(t.next_hash, 'hex'),
+    encode(t.previous_hash, 'hex')], NULL) FROM fleet.scrape_token t), '{}');
 $$;
-COMMENT ON FUNCTION fleet.scrape_hashes() IS 'What exporters accept: sha256 of the current token and of the one before, hexadecimal.';
+COMMENT ON FUNCTION fleet.scrape_hashes() IS 'What exporters accept: sha256 of the current token, the next and the one before, hexadecimal.';
+
+CREATE OR REPLACE FUNCTION fleet.is_scrape_token_due() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  -- Exporters hear of a token with the heartbeat of their agent: six of them must have gone by since the last change.
+  SELECT EXISTS (SELECT FROM fleet.scrape_token t JOIN fleet.nodes n ON n.removed_at > t.changed_at
+    WHERE t.changed_at < clock_timestamp() - make_interval(secs => 6 * fleet.setting('heartbeat_seconds')));
+$$;
+COMMENT ON FUNCTION fleet.is_scrape_token_due() IS 'True when a node was removed that knows the current token, and the next one has been announced for long enough.';
 
 CREATE OR REPLACE FUNCTION fleet.remove_node(p_node text, p_by text, p_reason text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -6,5 +6,5 @@ TO fleet_worker;
 GRANT EXECUTE ON FUNCTION
   fleet.request_command(text, text, text, text, double precision), fleet.invite_node(bytea, text, interval),
   fleet.join_node(bytea, uuid, text, text, text), fleet.remove_node(text, text, text), fleet.end_sessions(text),
-  fleet.put_scrape_token(bytea)
+  fleet.put_scrape_token(bytea, bytea), fleet.is_scrape_token_due()
 TO fleet_control;

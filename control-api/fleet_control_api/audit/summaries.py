@@ -1,5 +1,8 @@
 """
-A thread that keeps the audit log: summary rows once their minute has ended, and its head.
+A thread that keeps house.
+
+It writes summary rows of the audit log once their minute has ended, and its head; and it renews the
+scrape token where the removal of a node could not.
 
 Started and stopped by gunicorn's hooks; when it stops it also writes the running minute's.
 """
@@ -52,8 +55,10 @@ class SummaryWriter:
             try:
                 write_ended(self._services)
                 self._head.tell()
+                if self._services.scrape:
+                    self._services.scrape.look(self._services.database)
             except Exception:  # the thread must live on: nobody would notice its absence
-                log.exception("audit summaries or the head could not be told")
+                log.exception("audit summaries, head or scrape token could not be written")
         self._services.ending.set()
         # The program is ending; requests that still run may outlast this thread.
         write_all(self._services)

@@ -70,7 +70,7 @@ def invite() -> NodeInvitation:
 @blueprint.post("/join")
 @public(Joined, body=Entry, errors=(*REFUSALS, ConflictError))
 def join() -> Joined:
-    """Come into the fleet with the code of an invitation: name and database login."""
+    """Come into the fleet with the code of an invitation: name, database login, scrape token."""
     limit_logins("")
     entry = read_anonymous(JOIN, Entry)
     check_way(source() or "", services().settings.dsn)
@@ -104,7 +104,9 @@ def take_in(entry: Entry) -> Joined:
         raise error
     services().metrics.attempts.labels(JOIN, "done").inc()
     url = render_url(services().settings.dsn, row["login"], password)
-    return Joined(node=row["node"], database_url=url)
+    scrape = services().scrape
+    token = scrape.read() if scrape else None
+    return Joined(node=row["node"], database_url=url, scrape_token=token)
 
 
 def check_way(client: str, dsn: str) -> None:

@@ -112,9 +112,11 @@ for _verb, _command in COMMANDS.items():
 @blueprint.delete("/<named:node>")
 @changes(REMOVE, path=NodeId)
 def remove(node: str) -> Removed:
-    """Send a node away: its target, its login and its sessions end; what it wrote stays."""
+    """Send a node away: target, login, sessions and scrape token end; what it wrote stays."""
     removed = perform(REMOVE, lambda: read_arguments(request, Removal, node=node))
     # After the commit: before it the node would come in again.
     with services().database.transaction() as connection:
         connection.execute("SELECT fleet.end_sessions(%s)", [removed.node])
+    if scrape := services().scrape:
+        scrape.renew(services().database)
     return removed

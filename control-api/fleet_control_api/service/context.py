@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fleet_control_api.permissions.limits import RateLimit
     from fleet_control_api.service.database import Database
     from fleet_control_api.service.metrics import Metrics
+    from fleet_control_api.service.scrape import ScrapeToken
     from fleet_control_api.service.settings import Settings
 
 STREAMS_MAX = 8  # of 32 threads: the rest answers while exports run
@@ -48,6 +49,7 @@ class Services:
     refreshes: RateLimit
     debounce: Debounce[Done[Any]]
     streams: BoundedSemaphore
+    scrape: ScrapeToken | None = None  # None: nodes are scraped without a token
     ending: Event = field(default_factory=Event)  # set when the program ends: streams end as well
 
 

@@ -28,6 +28,7 @@ class Settings:
     grafana_issuer: str  # as Grafana signs it, with a trailing slash
     public_url: str
     runbooks: Path = RUNBOOKS
+    scrape_folder: Path | None = None  # of the scrape token; None: nodes are scraped without
     listen: str = "127.0.0.1:8080"
     tls: tuple[str, str] | None = None  # the files of certificate and key; None: plain HTTP
 
@@ -46,6 +47,7 @@ class Settings:
         public_grafana = read.text(environ, "FLEET_PUBLIC_GRAFANA_URL", grafana).rstrip("/")
         listen, tls = read.text(environ, "FLEET_LISTEN"), read_tls(environ)
         own_url = f"{'https' if tls else 'http'}://{listen}"
+        scrape = environ.get("FLEET_SCRAPE_TOKEN_FOLDER", "").strip()
         return cls(
             dsn=read.secret(environ, "FLEET_DATABASE_URL"),
             jwt_key=jwt_key,
@@ -54,6 +56,7 @@ class Settings:
             grafana_issuer=f"{public_grafana}/",
             public_url=read.text(environ, "FLEET_PUBLIC_URL", own_url).rstrip("/"),
             runbooks=Path(read.text(environ, "FLEET_RUNBOOKS_DIR", str(RUNBOOKS))),
+            scrape_folder=Path(scrape) if scrape else None,
             listen=listen,
             tls=tls,
         )

@@ -100,3 +100,6 @@ class Joined(Answer):
 
     node: str
     database_url: str = Field(description="With the login of this node alone; shown once.")
+    scrape_token: str | None = Field(
+        description="What Prometheus shows to exporters; null where it shows none."
+    )

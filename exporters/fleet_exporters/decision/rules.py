@@ -1,5 +1,5 @@
 """
-The settings that decide how far the machine is held back; the node agent brings them.
+The settings that decide how far the machine is held back, and what else the node agent brings.
 
 settings.json holds until it is replaced, however old it is; without it the defaults hold.
 """
@@ -39,7 +39,7 @@ class Bands:
 
 @dataclass(frozen=True)
 class Rules:
-    """Bands by kind of device, factors from 0 to 1, and which processes are ours."""
+    """Bands by kind of device, factors from 0 to 1, which processes are ours, who may scrape."""
 
     bands: Mapping[str, Bands] = field(default_factory=lambda: {"cpu": Bands(), "gpu": Bands()})
     manual_factor: float = 1.0
@@ -47,6 +47,7 @@ class Rules:
     work_factor: float = 0.5
     battery_factor: float = 0.0
     process_ids: tuple[int, ...] = ()
+    scrape_hashes: tuple[str, ...] = ()
 
 
 DEFAULTS = Rules()
@@ -74,6 +75,7 @@ def parse_rules(text: str) -> Rules:
             battery_factor=float(settings.get("on_battery_throttle_factor",
                                               DEFAULTS.battery_factor)),
             process_ids=tuple(int(pid) for pid in content["process_ids"]),
+            scrape_hashes=tuple(str(known) for known in content.get("scrape_hashes", ())),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise RulesError(f"{FILE} is not as expected: {exc!r}; restart the node agent") from exc

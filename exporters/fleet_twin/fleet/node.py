@@ -172,7 +172,8 @@ class Node:
         families = make_families(self.machine, clock, monotonic)
         families["cpu"] = _hold(self.link, families["cpu"])
         read = partial(read_signals, self.machine)
-        decider = Decider(read, RulesFile(self._folder).read, monotonic)
+        rules = RulesFile(self._folder)
+        decider = Decider(read, rules.read, monotonic)
         settings = Settings(
             node=self.name,
             host="",
@@ -185,7 +186,7 @@ class Node:
             spool_dir=self._site.spool / self.name,
             database_url="",
         )
-        world = World(Sampler(families), decider, self._connect, clock, monotonic, self._now)
+        world = World(Sampler(families), decider, self._connect, clock, rules, monotonic, self._now)
         return Program(settings, world)
 
     def _make_settings(self) -> NodeSettings:

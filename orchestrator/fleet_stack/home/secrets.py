@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fleet_stack.home.account import Account
 
+SCRAPE = "scrape"  # folder of the token that Prometheus shows, and of the one that is next
 SECRET_BYTES = 24  # 192 bits, 32 characters
 USERS = ("admin", "operator", "viewer")  # the first people; each login is named after its role
 
@@ -40,6 +41,11 @@ class Secrets:
             make_folder(self.folder, mode=0o700)
         else:
             make_folder(self.folder, mode=0o710, owner=replace(self.owner, uid=os.geteuid()))
+
+    @property
+    def scrape(self) -> Secrets:
+        """The scrape token (`token`) and the next one (`next`), which the control API changes."""
+        return Secrets(self.folder / SCRAPE, self.owner)
 
     def has(self, name: str) -> bool:
         """True when the secret exists."""

@@ -56,4 +56,6 @@ def join(home: Home, environ: Mapping[str, str], url: str, code: str) -> None:
         )
         secrets = Secrets(home.path("secrets"), base.placement.programs)
         secrets.put("node.dsn", joined.database_url)
+        if joined.scrape_token:
+            secrets.scrape.put("token", joined.scrape_token)
         homes.store(home, replace(homes.load(home), node=joined.node, control_url=url))

@@ -31,10 +31,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Joined:
-    """What it gets: its name, and the database's address with a login of its own."""
+    """What it gets: name, the database's address with a login of its own, the scrape token."""
 
     node: str
     database_url: str
+    scrape_token: str  # empty: Prometheus shows none
 
 
 def parse_url(url: str) -> str:
@@ -91,7 +92,8 @@ def join(url: str, entry: Entry) -> Joined:
     if not isinstance(answer, dict) or not reply.ok:
         raise HomeError(f"{url} does not let this machine in: {describe(answer)}")
     try:
-        return Joined(str(answer["node"]), str(answer["database_url"]))
+        token = str(answer["scrape_token"] or "")
+        return Joined(str(answer["node"]), str(answer["database_url"]), token)
     except KeyError as exc:
         raise HomeError(f"{url} answers without {exc}; is it a control API of ours?") from exc
 

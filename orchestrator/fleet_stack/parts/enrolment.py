@@ -111,6 +111,7 @@ def settle(
             connection.execute(
                 "SELECT control.put_token(%s, %s, %s, 'fleet up', NULL)", [name, digest, scope]
             )
+        _put_scrape_token(connection, secrets.scrape)
         _add_users(connection, secrets)
     for role in ROLES:
         secrets.put(
@@ -200,6 +201,12 @@ def _enrol(
     if row is None:
         raise DatabaseError("fleet.enroll_node returned nothing; run `./fleet migrate`")
     return str(row["node"])
+
+
+def _put_scrape_token(connection: Connection, scrape: Secrets) -> None:
+    """Announce the tokens of scrapes, this one and the next, to all exporters."""
+    hashes = [hashlib.sha256(scrape.ensure(name).encode()).digest() for name in ("token", "next")]
+    connection.execute("SELECT fleet.put_scrape_token(%s, %s)", hashes)
 
 
 def _add_users(connection: Connection, secrets: Secrets) -> None:

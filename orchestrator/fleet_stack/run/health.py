@@ -34,12 +34,11 @@ CHECK_PATHS = {
     "alertmanager": "/-/ready",
     "grafana": "/api/health",
     "llm": "/health",
-    "exporter": "",
     "master": "",
     "control-api": "/healthz",
 }
 # A page that must contain this is looked at, not only fetched.
-CONTENTS = {"exporter": b"fleet_activity_mode", "master": b"fleet_"}
+CONTENTS = {"master": b"fleet_"}
 
 Check = Callable[[], str]
 # Loopback is never behind a proxy, whatever the environment says.
@@ -163,6 +162,10 @@ def plan(
         "mail": lambda: check_mail(ports["mail"]),
         "node": lambda: check_agent(own, started_at),
         "worker": lambda: check_worker(own, started_at),
+        # It answers so while its readings are fresh; its page is for who has the scrape token.
+        "exporter": _page_check(
+            decision.parts["exporter"].url.removesuffix("/metrics") + "/healthz", b"ok"
+        ),
         "twin": lambda: check_twin(dsn, twin_started_at),
     }
     for name, path in CHECK_PATHS.items():

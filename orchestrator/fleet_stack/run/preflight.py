@@ -82,6 +82,8 @@ def prepare(
     homes.store(home, replace(record, postgres_folder=str(place.postgres_folder)))
     secrets = Secrets(home.path("secrets"), place.programs)
     secrets.make()
+    # The control API renews what is in it.
+    make_folder(secrets.scrape.folder, mode=0o700, owner=place.programs)
     if "postgres" not in record.externals and not secrets.has("owner_password"):
         placement.refuse_leftover(home, place)
     for name in SECRETS:

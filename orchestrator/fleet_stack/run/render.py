@@ -41,6 +41,7 @@ def collect_values(stack: Stack) -> dict[str, str]:
         "rules_dir": str(CHECKOUT / "prometheus" / "rules"),
         "sd_url": f"{stack.url('control-api')}/sd/nodes",
         "sd_token_file": str(stack.base.secrets.path("sd_token")),
+        "scrape_token_file": str(stack.base.secrets.scrape.path("token")),
         "metrics_token_file": str(stack.base.secrets.path("metrics_token")),
         "control_address": stack.address("control-api"),
         "master_address": stack.address("master"),

@@ -132,6 +132,8 @@ def _fleet(
 
 def exporter(stack: Stack) -> Service:
     """The exporter of this node."""
+    scrape = stack.base.secrets.scrape
+    token = {"FLEET_SCRAPE_TOKEN_FILE": str(scrape.path("token"))} if scrape.has("token") else {}
     return _fleet(
         stack,
         "exporter",
@@ -141,6 +143,7 @@ def exporter(stack: Stack) -> Service:
             "FLEET_NODE": stack.decision.node,
             "FLEET_RUNTIME_DIR": str(stack.node_runtime),
             "FLEET_MODEL_PATH": str(stack.model.path or ""),
+            **token,
         },
     )
 
@@ -209,6 +212,7 @@ def control_api(stack: Stack) -> Service:
             "FLEET_LISTEN": stack.address("control-api"),
             "FLEET_JWT_KEY_FILE": str(stack.base.secrets.path("jwt_key")),
             "FLEET_PROXY_SECRET_FILE": str(stack.base.secrets.path("proxy_secret")),
+            "FLEET_SCRAPE_TOKEN_FOLDER": str(stack.base.secrets.scrape.folder),
             "FLEET_GRAFANA_URL": stack.url("grafana"),
             "FLEET_PUBLIC_GRAFANA_URL": stack.decision.grafana_public_url,
             "FLEET_PUBLIC_URL": stack.decision.public_url,

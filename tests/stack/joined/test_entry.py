@@ -25,7 +25,7 @@ class Api(QuietHandler):
             problem = {"detail": "the code is used", "remedy": "Ask an admin for a new one."}
             self.reply(401, json.dumps(problem).encode(), "application/problem+json")
         else:
-            answer = {"node": sent["host"], "database_url": "postgresql://x"}
+            answer = {"node": sent["host"], "database_url": "postgresql://x", "scrape_token": "t"}
             self.reply(200, json.dumps(answer).encode(), "application/json")
 
 
@@ -37,7 +37,7 @@ def url():
 
 def test_machine_with_a_code_is_let_in(url):
     """It learns its name and its way to the database."""
-    assert join(url, ENTRY) == Joined("tower", "postgresql://x")
+    assert join(url, ENTRY) == Joined("tower", "postgresql://x", "t")
 
 
 def test_refusal_is_passed_on(url):

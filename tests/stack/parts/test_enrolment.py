@@ -105,6 +105,16 @@ def test_tokens_are_known_by_their_digest_and_scope(database, owner, secrets):
     assert hashlib.sha256(secrets.read("sd_token").encode()).digest() == digests["prometheus-sd"]
 
 
+def test_scrape_token_and_the_next_are_announced(database, owner, secrets):
+    """Exporters accept both; another `up` changes nothing."""
+    for _ in range(2):
+        enrolment.settle(database.dsn(), secrets, uuid.uuid4(), ADDRESS)
+
+    [row] = owner.execute("SELECT fleet.scrape_hashes() AS hashes").fetchall()
+    tokens = [secrets.scrape.read(name) for name in ("token", "next")]
+    assert row["hashes"] == [hashlib.sha256(token.encode()).hexdigest() for token in tokens]
+
+
 def test_first_people_have_passwords_that_argon2_knows(database, owner, secrets):
     """The printed password is the one that the control API will accept."""
     from argon2 import PasswordHasher  # noqa: PLC0415 - an extra of the control API

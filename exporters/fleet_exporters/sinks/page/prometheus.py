@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet_exporters.sample import Sample
+from fleet_exporters.sinks.page.access import Access
 from fleet_exporters.sinks.page.budget import SERIES_MAX, WORKER_RESERVE, Values, cut, cut_counters
 from fleet_exporters.sinks.page.text_format import render
 
@@ -39,7 +40,11 @@ class Page:
 class Exposition:
     """Holds the page that is served; written by the tick, read by the server's threads."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, access: Access | None = None
+    ) -> None:
+        #: who may read it
+        self.access = access or Access()
         self._clock = clock
         self._machine = b""
         self._worker = b""

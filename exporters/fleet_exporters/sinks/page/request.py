@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from http import HTTPStatus
 
 from fleet_exporters.sinks.page.text_format import CONTENT_TYPE
-
-if TYPE_CHECKING:
-    from http import HTTPStatus
 
 HEAD_END = b"\r\n\r\n"
 HEAD_MAX = 16384  # bytes; Prometheus sends about 300
@@ -30,6 +27,7 @@ class Request:
     takes_gzip: bool
     #: the client wants to ask again on this connection, and nothing follows the head
     keeps_open: bool
+    authorization: bytes = b""
 
 
 @lru_cache(maxsize=16)  # a scraper asks the same for ever
@@ -43,14 +41,15 @@ def parse(head: bytes) -> Request | None:
     fields = {}
     for line in lines:
         name, _, value = line.partition(b":")
-        fields[name.strip().lower()] = value.strip().lower()
-    connection = fields.get(b"connection", b"")
+        fields[name.strip().lower()] = value.strip()
+    connection = fields.get(b"connection", b"").lower()
     has_body = fields.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in fields
     return Request(
         method=method,
         path=target.partition(b"?")[0],
-        takes_gzip=b"gzip" in fields.get(b"accept-encoding", b""),
+        takes_gzip=b"gzip" in fields.get(b"accept-encoding", b"").lower(),
         keeps_open=version == b"HTTP/1.1" and connection != b"close" and not has_body,
+        authorization=fields.get(b"authorization", b""),
     )
 
 
@@ -70,6 +69,8 @@ def render_answer(
         f"Content-Type: {CONTENT_TYPE}",
         f"Content-Length: {len(body)}",
     ]
+    if status == HTTPStatus.UNAUTHORIZED:
+        lines.append('WWW-Authenticate: Bearer realm="fleet"')
     if is_gzip:
         lines.append("Content-Encoding: gzip")
     if not keeps_open:

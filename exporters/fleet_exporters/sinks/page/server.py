@@ -1,4 +1,8 @@
-"""Serve the rendered page at /metrics and a health check at /healthz; reads no sensor."""
+"""
+Serve the rendered page at /metrics and a health check at /healthz; reads no sensor.
+
+The page is for who may scrape (`access.py`), the health check for anybody.
+"""
 
 from __future__ import annotations
 
@@ -90,6 +94,11 @@ class Handler(StreamRequestHandler):
         if exposition is None or name not in (b"metrics", b"healthz"):
             text = b"not found; there are /metrics and /healthz\n"
             self._send(HTTPStatus.NOT_FOUND, text, keeps_open=keeps_open)
+            return
+        shown, client = request.authorization, self.client_address[0]
+        if name == b"metrics" and not exposition.access.admits(shown, client):
+            text = b"the fleet's scrape token is needed; /healthz is open\n"
+            self._send(HTTPStatus.UNAUTHORIZED, text, keeps_open=keeps_open)
             return
         page = self.server.fresh_page(exposition)
         if page is None:
