@@ -46,6 +46,8 @@ def render():
         "templates_dir": str(ROOT / "templates"),
         "dashboard_url": "http://127.0.0.1:3000/",
         "runbook_url": "http://127.0.0.1:8000/api/v1/runbooks",
+        "webhook_url": "http://127.0.0.1:1/api/v1/alerts/webhook",
+        "webhook_token_file": str(ROOT / "alertmanager.yml.j2"),  # any file: most tests have no API
     }
     return lambda **changes: template.render(values | changes)
 

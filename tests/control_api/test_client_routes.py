@@ -12,6 +12,7 @@ NOT_FOR_PEOPLE = {
     "GET /healthz": "asked by `./fleet status`",
     "GET /metrics": "scraped by Prometheus",
     "GET /sd/nodes": "asked by Prometheus",
+    "POST /alerts/webhook": "called by Alertmanager",
     "GET /openapi.json": "for programs",
     "GET /docs": "a page",
     "POST /nodes/join": "`./fleet node join` on the machine itself",

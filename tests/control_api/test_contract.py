@@ -22,6 +22,7 @@ from schemathesis.transport.wsgi import WSGITransport
 SEED = 20261127
 DOCUMENT = "/api/v1/openapi.json"
 ADMINS_PATHS = ("/nodes/invite", "/nodes/{node}")
+TOKENS = {"/sd/nodes": "sd", "/alerts/webhook": "webhook"}
 VERBS = ("start", "stop", "restart", "drain")
 PASSWORD = "correct horse battery"
 ROLES = ("viewer", "operator", "admin")
@@ -272,8 +273,8 @@ def test_document_says_what_the_application_checks(unlimited, write_conversation
     clickers = cycle([api.headers(f"grafana:{user}") for user in ("viewer", "editor", "admin")])
 
     def choose_headers(path):
-        if path == "/sd/nodes":
-            return api.headers("sd")
+        if path in TOKENS:
+            return api.headers(TOKENS[path])
         if path == "/auth/logout":
             return log_in(api)  # it ends the session, so each has one of its own
         if path in ADMINS_PATHS or path.startswith(

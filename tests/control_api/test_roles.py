@@ -65,6 +65,7 @@ TABLE = {
     ("GET", "/exports/lex"): READERS,
     ("GET", "/events"): READERS,
     ("GET", "/alerts"): READERS,
+    ("POST", "/alerts/webhook"): {"webhook"},
     ("GET", "/sd/nodes"): {"sd"},
     ("GET", "/metrics"): {"metrics", "admin"},
     ("GET", "/runbooks/<alert>"): EVERYBODY,

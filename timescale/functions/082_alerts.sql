@@ -2,7 +2,7 @@
 CREATE VIEW analytics.alerts AS
 SELECT a.started_at AS time, a.labels ->> 'node' AS node, a.labels ->> 'alertname' AS alertname, a.labels ->> 'severity' AS severity,
   CASE WHEN a.ended_at IS NULL THEN 'firing' ELSE 'resolved' END AS state, a.summary,
-  a.labels - '{alertname,severity,node,instance,job}'::text[] AS labels, a.notified_at, a.ended_at, a.alert_id
+  a.labels - '{alertname,severity,node,instance,job}'::text[] AS labels, a.notified_at, a.ended_at, a.alert_id, a.receivers
 FROM control.alerts a;
 COMMENT ON VIEW analytics.alerts IS 'Each time that an alert fired, silenced ones included.';
 COMMENT ON COLUMN analytics.alerts.time IS 'When it began to fire.';
@@ -15,3 +15,4 @@ COMMENT ON COLUMN analytics.alerts.labels IS 'What else tells it from others of 
 COMMENT ON COLUMN analytics.alerts.notified_at IS 'When Alertmanager first told somebody; NULL: nobody, since it was silenced, inhibited or waited.';
 COMMENT ON COLUMN analytics.alerts.ended_at IS 'When it was resolved; NULL while it fires.';
 COMMENT ON COLUMN analytics.alerts.alert_id IS 'Number of the row.';
+COMMENT ON COLUMN analytics.alerts.receivers IS 'Which receivers of Alertmanager were told, such as critical-mail.';

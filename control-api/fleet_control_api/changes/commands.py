@@ -33,10 +33,10 @@ class Done(Generic[Reply]):
 
 @dataclass(frozen=True)
 class Command(Generic[Arguments, Reply]):
-    """A change that callers of a role may ask for."""
+    """A change that callers of a role, or tokens of a scope, may ask for."""
 
     action: str
-    role: Role
+    role: Role | None  # None: nobody but tokens of the scopes
     summary: str
     arguments: type[Arguments]
     answer: type[Reply]
@@ -45,3 +45,4 @@ class Command(Generic[Arguments, Reply]):
     not_found: type[ApiError] = NotFoundError  # the answer when the database finds no such row
     # Of the answer, as pydantic excludes them: shown once, and kept with no idempotency key.
     secrets: Mapping[str, bool | Mapping[str, bool]] = field(default_factory=dict)
+    scopes: tuple[str, ...] = ()  # of tokens that may ask for it as well

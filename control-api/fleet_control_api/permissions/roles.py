@@ -93,11 +93,11 @@ def changes(
     path: type[Request] | None = None,
 ) -> Callable[[View], View]:
     """
-    The command's role may do it. What the path does not name comes from the body.
+    The command's role or scopes may do it. What the path does not name comes from the body.
 
     Each takes an idempotency key.
     """
-    access = Access(command.role, action=command.action)
+    access = Access(command.role, frozenset(command.scopes), action=command.action)
     return _guard(
         Route(
             access,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
 
-from fleet_control_api.values.fields import Answer
+from fleet_control_api.values.fields import TEXT_MAX, Answer, Request
 from fleet_control_api.values.paging import Listing, Page
 
 
@@ -32,9 +33,89 @@ class FiredAlert(Answer):
     labels: dict[str, str]
     notified_at: datetime | None = Field(description="When somebody was first told; null: nobody.")
     ended_at: datetime | None
+    receivers: list[str] = Field(description="Which receivers of Alertmanager were told.")
 
 
 class AlertPage(Listing):
     """Alerts, newest first."""
 
     alerts: list[FiredAlert]
+
+
+def _clean(text: str) -> str:
+    """Return a text of somebody's rule without what PostgreSQL or a terminal cannot take."""
+    return "".join(c if c.isprintable() else " " for c in text)[:TEXT_MAX]
+
+
+RuleText = Annotated[str, AfterValidator(_clean)]
+
+
+class Sent(Request):
+    """What another program sends: what a later version of it adds is left aside."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def _check_name(labels: dict[str, str]) -> dict[str, str]:
+    if "alertname" not in labels:
+        raise ValueError("alertname is missing")
+    return labels
+
+
+Labels = Annotated[
+    dict[RuleText, RuleText],
+    AfterValidator(_check_name),
+    Field(json_schema_extra={"required": ["alertname"]}),
+]
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+)
+
+
+def _check_time(value: object) -> object:
+    """Return the value. Raises ValueError for numbers and what else pydantic takes for a time."""
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise ValueError("a time such as 2026-01-31T12:00:00Z is needed")
+    return value
+
+
+def _to_utc(time: datetime) -> datetime:
+    """Return the time in UTC: PostgreSQL knows fewer zones than JSON has."""
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        return time.replace(tzinfo=UTC)  # at the end of the calendar a few hours do not matter
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_check_time), AfterValidator(_to_utc)]
+
+
+class Annotations(Sent):
+    """What an alert says."""
+
+    summary: RuleText = ""
+
+
+class SentAlert(Sent):
+    """One alert of a delivery."""
+
+    status: Literal["firing", "resolved"]
+    labels: Labels
+    annotations: Annotations = Annotations()
+    starts_at: Time = Field(alias="startsAt")
+    ends_at: Time = Field(alias="endsAt")
+
+
+class Delivery(Sent):
+    """What Alertmanager's webhook sends."""
+
+    version: Literal["4"] = Field(description="Of Alertmanager's webhook.")
+    receiver: RuleText = Field(description="Whom Alertmanager tells.")
+    alerts: list[SentAlert] = Field(description="What fires and what has ended.")
+
+
+class Recorded(Answer):
+    """What a delivery has changed; nothing when it came before."""
+
+    opened: int = Field(description="Alerts that began to fire.")
+    ended: int = Field(description="Alerts that are over.")

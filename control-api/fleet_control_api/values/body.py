@@ -24,12 +24,15 @@ SIZE_MAX = 64 * 1024  # bytes; the largest honest body is well under one kilobyt
 DEPTH_MAX = 16
 
 
-def read_arguments(request: Request, model: type[Values], **path: str) -> Values:
+def read_arguments(
+    request: Request, model: type[Values], *, size_max: int = SIZE_MAX, **path: str
+) -> Values:
     """
-    Return the values of the body and of the path.
+    Return the values of the body, of at most `size_max` bytes, and of the path.
 
     Raises what `read_body` raises, and InvalidError for unknown, missing and unusable values.
     """
+    request.max_content_length = size_max
     body = read_body(request)
     for name in path.keys() & body.keys():
         raise InvalidError(f"unknown value {name!r}", remedy=f"{name} belongs in the path only.")
@@ -40,13 +43,13 @@ def read_body(request: Request) -> dict[str, Any]:
     """
     Return the body as an object; no body at all is an empty one.
 
-    Raises TooLargeError past SIZE_MAX, MediaTypeError for another content type, MalformedError for
-    what is no JSON object.
+    Raises TooLargeError past the request's limit, MediaTypeError for another content type,
+    MalformedError for what is no JSON object.
     """
     try:
         data = request.get_data()
     except RequestEntityTooLarge as exc:
-        raise TooLargeError(f"the body is larger than {SIZE_MAX} bytes") from exc
+        raise TooLargeError(f"the body is larger than {request.max_content_length} bytes") from exc
     if not data.strip():
         return {}
     if request.mimetype != "application/json":

@@ -36,7 +36,10 @@ def shorten(value: Any) -> str:
 
 def _explain_fault(fault: ErrorDetails, model: type[Request]) -> tuple[str, str]:
     """Return the sentence and the remedy of one fault."""
-    name, kind, value = str(fault["loc"][0]), fault["type"], fault["input"]
+    name, kind, value = ".".join(map(str, fault["loc"])), fault["type"], fault["input"]
+    if len(fault["loc"]) > 1:
+        # Inside of a value that has values: what programs send, and people seldom.
+        return f"{shorten(name)} cannot be used: {fault['msg']}", ""
     fields = describe_fields(model)
     if kind == "extra_forbidden":
         listed = ", ".join(sorted(fields)) or "none"
@@ -46,6 +49,8 @@ def _explain_fault(fault: ErrorDetails, model: type[Request]) -> tuple[str, str]
     if kind == "missing":
         return f"{name} is missing", remedy
     shown = "what was sent" if field.get("format") == "password" else shorten(value)
+    if "const" in field:
+        return f"{name} must be {field['const']!r}, not {shown}", remedy
     if "enum" in field:
         return f"{name} must not be {shown}", f"Known: {', '.join(field['enum'])}."
     return f"{name} {_expect(kind, field, value)}".replace("{}", shown), remedy
@@ -70,7 +75,7 @@ def _name_type(field: dict[str, Any]) -> str:
     """Return what kind of value a field takes, for people."""
     if field.get("format") == "uuid":
         return "a UUID"
-    names = {"integer": "a whole number", "boolean": "true or false"}
+    names = {"integer": "a whole number", "boolean": "true or false", "array": "a list"}
     return names.get(field.get("type", ""), "a text that is not empty")
 
 

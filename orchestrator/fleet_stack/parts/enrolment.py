@@ -39,6 +39,7 @@ TOKENS = (
     ("admin-cli", "admin", "admin_token"),
     ("prometheus-sd", "sd", "sd_token"),
     ("prometheus-metrics", "metrics", "metrics_token"),
+    ("alertmanager-webhook", "webhook", "webhook_token"),
 )
 NODE_ROLES = ["generate", "quality"]
 # What a twin is made of; loaded only where there is one.

@@ -43,6 +43,8 @@ def collect_values(stack: Stack) -> dict[str, str]:
         "sd_token_file": str(stack.base.secrets.path("sd_token")),
         "scrape_token_file": str(stack.base.secrets.scrape.path("token")),
         "metrics_token_file": str(stack.base.secrets.path("metrics_token")),
+        "webhook_url": f"{stack.url('control-api')}/alerts/webhook",
+        "webhook_token_file": str(stack.base.secrets.path("webhook_token")),
         "control_address": stack.address("control-api"),
         "master_address": stack.address("master"),
         "llm_address": stack.address("llm") if is_llm_ours else "",

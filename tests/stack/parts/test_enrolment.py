@@ -100,6 +100,7 @@ def test_tokens_are_known_by_their_digest_and_scope(database, owner, secrets):
     assert {row["name"]: row["scope"] for row in rows} == {
         "admin-cli": "admin",
         "prometheus-metrics": "metrics",
+        "alertmanager-webhook": "webhook",
         "prometheus-sd": "sd",
     }
     assert hashlib.sha256(secrets.read("sd_token").encode()).digest() == digests["prometheus-sd"]
