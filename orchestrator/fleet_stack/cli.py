@@ -148,5 +148,7 @@ def render_help() -> str:
         "",
         f"  ./fleet {' | '.join(NOUNS)}",
         "      steer the fleet through its control API; each explains itself with --help",
+        "",
+        "  Exit codes: 0 done, 1 failed or refused, 2 wrong command line, 130 interrupted.",
     ]
     return "\n".join(lines)

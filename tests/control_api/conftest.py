@@ -11,6 +11,7 @@ from fix_control import api_server, control_settings, grafana_double, grafana_pr
 from fix_http import serving
 from fix_postgres import copy_database
 from fleet_control_api.app import create_app, make_services
+from fleet_control_api.client import main
 from werkzeug.serving import make_server
 
 SCRUBBED = (
@@ -122,6 +123,18 @@ def served_url(api):
     server = make_server("127.0.0.1", 0, api.app, threaded=True)
     with serving(server) as url:
         yield f"{url}/api/v1"
+
+
+@pytest.fixture
+def fleet(served_url, api, capsys):
+    """Run a command as admin; returns exit code, standard output, standard error."""
+    admin = api.token("admin")
+
+    def run(*argv, url=served_url, token=admin):
+        code = main(list(argv), url=url, token=token)
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture

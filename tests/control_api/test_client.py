@@ -12,19 +12,6 @@ from fix_ports import free_port
 from fleet_control_api.client import main
 
 
-@pytest.fixture
-def fleet(served_url, api, capsys):
-    """Run a command; returns exit code, standard output, standard error."""
-
-    admin = api.token("admin")
-
-    def run(*argv, url=served_url, token=admin):
-        code = main(list(argv), url=url, token=token)
-        return code, *capsys.readouterr()
-
-    return run
-
-
 def test_job_from_order_to_end(fleet):
     """Submit, list, show and cancel, as tables and as JSON."""
     code, out, _ = fleet(
@@ -127,6 +114,15 @@ def test_beginning_of_an_id_stands_for_the_whole(fleet):
     job = json.loads(fleet("jobs", "submit", "--scenario", "mixed", "--count", "1", "--json")[1])
 
     assert fleet("jobs", "cancel", job["job_id"][:8])[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("ada/invite", "'ada/invite' is not"), ("..", "'..' is not"), ("ada?x=1", "not be 'ada?x=1'")],
+)
+def test_name_leads_to_no_other_route(fleet, name, said):
+    """What stands in a path is one part of it."""
+    assert said in fleet("users", "show", name)[2]
 
 
 def test_wrong_command_line_is_not_a_refusal(fleet):

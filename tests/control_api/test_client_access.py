@@ -6,20 +6,7 @@ import io
 import json
 import re
 
-import pytest
 import requests
-from fleet_control_api.client import main
-
-
-@pytest.fixture
-def fleet(served_url, api, capsys):
-    """Run a command as admin; returns exit code, standard output, standard error."""
-
-    def run(*argv):
-        code = main(list(argv), url=served_url, token=api.token("admin"))
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def log_in(url, password, login="ada"):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-from fleet_control_api.client import main
 from fleet_control_api.client.events import parse_events, render_event
 from fleet_control_api.client.nodes import describe
 
@@ -17,17 +15,6 @@ EVENT = {
     "kind": "fleet_paused",
     "message": "ada: noise\x1b[2J",
 }
-
-
-@pytest.fixture
-def fleet(served_url, api, capsys):
-    """Run a command as admin; returns exit code, standard output, standard error."""
-
-    def run(*argv):
-        code = main(list(argv), url=served_url, token=api.token("admin"))
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_events_are_read_from_the_stream():

@@ -13,6 +13,7 @@ from fleet_control_api.client.tables import Listing, count_fitting, render_field
 from fleet_control_api.client.values import render_age, render_value
 from fleet_control_api.service.errors import ClientError
 from rich.console import Console
+from rich.markdown import Markdown
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 JOB = {
@@ -152,13 +153,25 @@ def test_beginning_of_no_or_several_ids_is_refused(given, said):
         decide_id(given, ["3f2a91c4", "3f2a0000"], "job")
 
 
-def test_pages_are_read_to_the_last():
-    """A list comes whole, whatever the API gives at once."""
-    pages = {None: (["a"], "next"), "next": (["b"], None)}
+class Paged(Remote):
+    """An API that gives two rows at once."""
 
-    class Paged(Remote):
-        def call(self, method, path, *, body=None, query=None):
-            rows, cursor = pages[query["cursor"]]
-            return {"nodes": rows, "next_cursor": cursor}
+    def call(self, method, path, *, body=None, query=None):
+        start = query.get("cursor", 0)
+        end = start + min(query["limit"], 2)
+        return {"nodes": list("abcde")[start:end], "next_cursor": end if end < 5 else None}
 
-    assert Paged("", "").read_all("/nodes", "nodes") == {"nodes": ["a", "b"], "next_cursor": None}
+
+@pytest.mark.parametrize(
+    ("most", "rows", "cursor"), [(None, "abcde", None), (3, "abc", 3), (9, "abcde", None)]
+)
+def test_pages_are_read_as_one(most, rows, cursor):
+    """Whole, or as many rows as were asked for, whatever the API gives at once."""
+    read = Paged("", "").read_all("/nodes", "nodes", most=most)
+
+    assert read == {"nodes": list(rows), "next_cursor": cursor}
+
+
+def test_markdown_is_plain_in_a_pipe():
+    """As it was written."""
+    assert render_plain(Markdown("# Title\n")) == "# Title\n"

@@ -6,7 +6,6 @@ import json
 
 import pytest
 from fleet_control_api.audit.head import HeadTeller
-from fleet_control_api.client import main
 
 
 def put(api, key="temperature", who="admin", **body):
@@ -191,18 +190,6 @@ def test_head_is_told_each_minute(api, clock, caplog):
     clock.now += 1
     teller.tell()
     assert "fleet_audit_rows 2.0" in api.call("metrics", "GET", "/metrics").text
-
-
-@pytest.fixture
-def fleet(served_url, api, capsys):
-    """Run a command; returns exit code, standard output, standard error."""
-    admin = api.token("admin")
-
-    def run(*argv):
-        code = main(list(argv), url=served_url, token=admin)
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_settings_from_the_command_line(fleet):

@@ -6,6 +6,7 @@ import getpass
 import sys
 from typing import TYPE_CHECKING, Any
 
+from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_fields, render_table
 from fleet_control_api.client.verbs import add
 
@@ -32,7 +33,7 @@ def list_users(remote: Remote, _: argparse.Namespace) -> Answer:
 
 def show_user(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Show one user."""
-    user = remote.call("GET", f"/users/{arguments.login}")
+    user = remote.call("GET", f"/users/{quote(arguments.login)}")
     return user, render_fields(user)
 
 
@@ -45,7 +46,7 @@ def make_user(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def edit_user(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Change role, disable or enable; the version is that of the moment unless it is given."""
-    path = f"/users/{arguments.login}"
+    path = f"/users/{quote(arguments.login)}"
     version = arguments.version or remote.call("GET", path)["version"]
     wanted = {"role": arguments.role, "is_disabled": arguments.is_disabled}
     body = {"version": version, **{k: v for k, v in wanted.items() if v is not None}}
@@ -57,14 +58,14 @@ def set_password(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Give a user a password, which is read from the terminal or from standard input."""
     is_person = sys.stdin.isatty()
     password = getpass.getpass("New password: ") if is_person else sys.stdin.readline().rstrip("\n")
-    path = f"/users/{arguments.login}/password"
+    path = f"/users/{quote(arguments.login)}/password"
     answer = remote.call("POST", path, body={"password": password})
     return answer, f"User {answer['login']} has the new password; all sessions have ended."
 
 
 def invite_user(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Let a user choose a password."""
-    answer = remote.call("POST", f"/users/{arguments.login}/invite")
+    answer = remote.call("POST", f"/users/{quote(arguments.login)}/invite")
     return answer, describe(answer)
 
 
@@ -91,7 +92,7 @@ def make_token(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def revoke_token(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Make an API token worth nothing."""
-    answer = remote.call("DELETE", f"/tokens/{arguments.token_id}")
+    answer = remote.call("DELETE", f"/tokens/{quote(arguments.token_id)}")
     return answer, f"Token {answer['name']} is worth nothing from now on."
 
 
@@ -103,7 +104,7 @@ def list_sessions(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def end_session(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """End a login."""
-    answer = remote.call("DELETE", f"/sessions/{arguments.session_id}")
+    answer = remote.call("DELETE", f"/sessions/{quote(arguments.session_id)}")
     return answer, f"The session of {answer['login']} has ended."
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from rich.markdown import Markdown
 
+from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_table
 from fleet_control_api.client.verbs import add
 
@@ -21,14 +21,13 @@ ALERT_COLUMNS = ("time", "alertname", "node", "severity", "state", "ended_at", "
 
 def list_alerts(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """List alerts."""
-    query = {"state": arguments.state, "limit": arguments.limit}
-    answer = remote.call("GET", "/alerts", query=query)
+    answer = remote.read_all("/alerts", "alerts", {"state": arguments.state}, arguments.limit)
     return answer, render_table(answer["alerts"], ALERT_COLUMNS)
 
 
 def show_runbook(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Show a runbook."""
-    with remote.open("GET", f"/runbooks/{quote(arguments.alert, safe='')}") as response:
+    with remote.open("GET", f"/runbooks/{quote(arguments.alert)}") as response:
         text = response.content.decode()
     return {"alert": arguments.alert, "runbook": text}, Markdown(text)
 

@@ -20,7 +20,7 @@ from fleet_control_api.client.download import fetch_export
 from fleet_control_api.client.events import add_events
 from fleet_control_api.client.ids import complete_ids
 from fleet_control_api.client.nodes import add_nodes
-from fleet_control_api.client.remote import Remote
+from fleet_control_api.client.remote import Remote, quote
 from fleet_control_api.client.screen import render_error, show
 from fleet_control_api.client.settings import add_config, verify_audit
 from fleet_control_api.client.tables import render_fields, render_table
@@ -63,8 +63,7 @@ def main(argv: Sequence[str], *, url: str, token: str) -> int:
 
 def list_jobs(remote: Remote, arguments: Arguments) -> Answer:
     """List jobs, newest first."""
-    query = {"limit": arguments.limit, "state": arguments.state}
-    answer = remote.call("GET", "/jobs", query=query)
+    answer = remote.read_all("/jobs", "jobs", {"state": arguments.state}, arguments.limit)
     rows = [{**job, "progress": f"{job['done']}/{job['wanted']}"} for job in answer["jobs"]]
     return answer, render_table(rows, JOB_COLUMNS)
 
@@ -79,14 +78,14 @@ def submit_job(remote: Remote, arguments: Arguments) -> Answer:
 
 def show_job(remote: Remote, arguments: Arguments) -> Answer:
     """Show one job."""
-    job = remote.call("GET", f"/jobs/{arguments.job_id}")
+    job = remote.call("GET", f"/jobs/{quote(arguments.job_id)}")
     return job, render_fields(job)
 
 
 def cancel_job(remote: Remote, arguments: Arguments) -> Answer:
     """End a job."""
     body = {"reason": arguments.reason} if arguments.reason is not None else {}
-    job = remote.call("POST", f"/jobs/{arguments.job_id}/cancel", body=body)
+    job = remote.call("POST", f"/jobs/{quote(arguments.job_id)}/cancel", body=body)
     return job, f"Job {job['job_id']} is cancelled; {job['done']} accepted conversations stay."
 
 
@@ -109,7 +108,7 @@ def _set_state(remote: Remote, arguments: Arguments, verb: str, said: str) -> An
 
 def list_audit(remote: Remote, arguments: Arguments) -> Answer:
     """List who tried to change what."""
-    answer = remote.call("GET", "/audit", query={"limit": arguments.limit})
+    answer = remote.read_all("/audit", "audit", most=arguments.limit)
     return answer, render_table(answer["audit"], AUDIT_COLUMNS)
 
 

@@ -35,6 +35,7 @@ class Source:
 SOURCES = {
     "node": Source("/nodes", "nodes", "node", "state"),
     "job_id": Source("/jobs", "jobs", "job_id", "state"),
+    "other_job_id": Source("/jobs", "jobs", "job_id", "state"),
     "job": Source("/jobs", "jobs", "job_id", "state"),
     "key": Source("/config", "settings", "key", "description"),
     "scope": Source("/nodes", "nodes", "node", "state", "node:", ("fleet", "role:")),

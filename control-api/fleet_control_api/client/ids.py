@@ -17,6 +17,8 @@ BEGINNING = re.compile(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{0,26}")  # no whole
 # The argument, its list in the API, and what one of them is called.
 LISTS = {
     "job_id": ("/jobs", "jobs", "job"),
+    "other_job_id": ("/jobs", "jobs", "job"),
+    "job": ("/jobs", "jobs", "job"),
     "token_id": ("/tokens", "tokens", "token"),
     "session_id": ("/sessions", "sessions", "session"),
 }
@@ -27,7 +29,7 @@ def complete_ids(remote: Remote, arguments: argparse.Namespace) -> None:
     for name, (path, key, what) in LISTS.items():
         given = getattr(arguments, name, None)
         if isinstance(given, str) and BEGINNING.fullmatch(given):
-            ids = [row[name] for row in remote.read_all(path, key)[key]]
+            ids = [row[f"{what}_id"] for row in remote.read_all(path, key)[key]]
             setattr(arguments, name, decide_id(given, ids, what))
 
 

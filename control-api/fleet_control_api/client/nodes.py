@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_fields, render_table
 from fleet_control_api.client.verbs import add
 from fleet_control_api.service.errors import ClientError
@@ -39,7 +40,7 @@ def list_nodes(remote: Remote, _: argparse.Namespace) -> Answer:
 def tell_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Tell a node what to do, and wait a little for its end. Raises ClientError when it fails."""
     body = {"reason": arguments.reason} if arguments.reason is not None else {}
-    path = f"/nodes/{arguments.node}/{arguments.verb}"
+    path = f"/nodes/{quote(arguments.node)}/{arguments.verb}"
     command = remote.call("POST", path, body=body)
     deadline = time.monotonic() + arguments.wait
     while command["state"] not in ENDS and time.monotonic() < deadline:
@@ -52,7 +53,7 @@ def tell_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def show_command(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Show how far a command has come."""
-    command = remote.call("GET", f"/commands/{arguments.command_id}")
+    command = remote.call("GET", f"/commands/{quote(arguments.command_id)}")
     return command, render_fields(command)
 
 
@@ -78,7 +79,7 @@ def invite_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
 def remove_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Send a node away."""
     body = {"reason": arguments.reason} if arguments.reason is not None else {}
-    answer = remote.call("DELETE", f"/nodes/{arguments.node}", body=body)
+    answer = remote.call("DELETE", f"/nodes/{quote(arguments.node)}", body=body)
     return answer, f"{answer['node']} is no node any more: its login and its target are gone."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 
 TIMEOUT = (5.0, 60.0)  # seconds to connect, and between two pieces of an answer
 PAGE_ROWS = 1000  # the most that the API gives at once
+
+
+def quote(part: str) -> str:
+    """Return a name as a part of a path. Raises ClientError for one that would lead elsewhere."""
+    if "/" in part or part in {"", ".", ".."}:
+        # WSGI servers take %2F for a slash, so that quoting is not enough.
+        raise ClientError(f"{part!r} is not the name of anything")
+    return urllib.parse.quote(part, safe="")
 
 
 @dataclass(frozen=True)
@@ -41,16 +50,18 @@ class Remote:
                 raise ClientError(f"{self.url} does not answer in JSON; is it ours?") from exc
 
     def read_all(
-        self, path: str, key: str, query: Mapping[str, Any] | None = None
+        self, path: str, key: str, query: Mapping[str, Any] | None = None, most: int | None = None
     ) -> dict[str, Any]:
-        """Return a list that comes in pages, whole, as one page."""
-        pages: list[dict[str, Any]] = []
-        cursor = None
-        while not pages or cursor is not None:
-            asked = {**(query or {}), "limit": PAGE_ROWS, "cursor": cursor}
-            pages.append(self.call("GET", path, query=asked))
-            cursor = pages[-1].get("next_cursor")
-        return {**pages[-1], key: [row for page in pages for row in page[key]]}
+        """Return a list that comes in pages as one, whole or its first `most` rows."""
+        rows: list[Any] = []
+        while True:
+            limit = PAGE_ROWS if most is None else min(PAGE_ROWS, most - len(rows))
+            page: dict[str, Any] = self.call("GET", path, query={**(query or {}), "limit": limit})
+            rows += page[key]
+            cursor = page.get("next_cursor")
+            if cursor is None or len(rows) == most:
+                return {**page, key: rows}
+            query = {**(query or {}), "cursor": cursor}
 
     @contextmanager
     def open(

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
+from rich.markdown import Markdown
 
 from fleet_control_api.client.values import clean
 
@@ -34,7 +35,9 @@ def show(shown: RenderableType, file: TextIO) -> None:
 
 
 def render_plain(shown: RenderableType) -> str:
-    """Return an answer as plain text."""
+    """Return an answer as plain text, Markdown as it was written."""
+    if isinstance(shown, Markdown):
+        return shown.markup
     paper = io.StringIO()
     Console(
         file=paper, width=PIPE_WIDTH, highlight=False, markup=False, emoji=False,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_fields, render_table
 from fleet_control_api.client.verbs import add
 from fleet_control_api.service.errors import ClientError
@@ -59,14 +59,14 @@ def unset_setting(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def _change(remote: Remote, arguments: argparse.Namespace, value: dict[str, str | None]) -> Answer:
     body = {**_given(arguments, "scope", "reason", "version"), **value}
-    answer = remote.call("PUT", f"/config/{quote(arguments.key, safe='')}", body=body)
+    answer = remote.call("PUT", f"/config/{quote(arguments.key)}", body=body)
     return answer, _describe(answer)
 
 
 def roll_back(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Go back to an older value."""
     body = _given(arguments, "scope", "reason", "version", "to")
-    path = f"/config/{quote(arguments.key, safe='')}/rollback"
+    path = f"/config/{quote(arguments.key)}/rollback"
     answer = remote.call("POST", path, body=body)
     return answer, _describe(answer)
 
@@ -85,9 +85,8 @@ def _describe(change: dict[str, Any]) -> str:
 
 def show_history(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """List the versions of a setting."""
-    query = {"scope": arguments.scope, "limit": arguments.limit}
-    path = f"/config/{quote(arguments.key, safe='')}/history"
-    answer = remote.call("GET", path, query=query)
+    path = f"/config/{quote(arguments.key)}/history"
+    answer = remote.read_all(path, "history", {"scope": arguments.scope}, arguments.limit)
     return answer, render_table(answer["history"], CHANGE_COLUMNS)
 
 
