@@ -1,6 +1,22 @@
 """
 Compare the queue with a lease-less DELETE … SKIP LOCKED, and with procrastinate where it is.
 
+What each contender does for one job, and how often it commits:
+
+- DELETE … SKIP LOCKED: take a job by removing it; nothing leased, kept or told. 1 commit. All
+  ratios are to this one.
+- claim, complete: lease a task, fenced; then pending -> claimed -> running -> done with counts and
+  a row for each transition. No turn, no conversation: the job does nothing. 2 commits.
+- complete + claim: the same in one statement, which completes the last task and claims the next.
+  1 commit, as the DELETE; the worker does not work so, for it writes for seconds in between.
+- complete + claim of 10: the same with ten tasks in each statement.
+- claim, start, finish: the task's turn, which is there, becomes a stored conversation. 3 commits.
+- whole worker: all statements of a worker for one conversation without turns of its own: settings,
+  claim, prompt, start, finish, counters. 3 commits.
+- whole worker, 8 turns: with each of eight calls to a model server stored and counted, and the turn
+  that it wrote. 19 commits.
+- procrastinate: tasks that do nothing, by its own worker, so many at once.
+
 Run by hand (README.md); it fails nothing.
 """
 
@@ -39,6 +55,20 @@ PROCRASTINATE = "procrastinate==3.10.0"
 FLOOR = """
 DELETE FROM job WHERE id = (SELECT id FROM job WHERE state = 0 ORDER BY priority DESC, id LIMIT 1
   FOR UPDATE SKIP LOCKED) RETURNING payload"""
+CLAIM = "SELECT task_id, attempt FROM fleet.claim_tasks(%s, %s)"
+START = "SELECT fleet.start_task(%s, %s, %s, 1, '{}')"
+TURN = "SELECT fleet.store_turn(%s, %s, %s, %s, 'agent', 'How may I help you?')"
+CALL = "SELECT fleet.record_llm_request(%s, %s, 'tiny', 250, 40, 1.5, 0.2, 'ok', 200)"
+FINISH = "SELECT fleet.finish_task(%s, %s, %s, 'tiny')"
+# The second half of fleet.finish_task, without its conversation; fenced by start_task.
+COMPLETE = """
+SELECT count(fleet.complete_task(t.task_id)) AS done
+FROM unnest(%s::uuid[], %s::integer[]) AS t(task_id, attempt),
+  LATERAL fleet.start_task(t.task_id, %s, t.attempt, 1, '{}')"""
+COMPLETE_AND_CLAIM = f"""
+SELECT c.task_id, c.attempt
+FROM ({COMPLETE}) AS completed, LATERAL fleet.claim_tasks(%s, %s + 0 * completed.done::integer) c"""
+MAY_COMPLETE = "GRANT EXECUTE ON FUNCTION fleet.complete_task(uuid) TO fleet_worker"
 FLOOR_TABLE = """
 DROP TABLE IF EXISTS job;
 CREATE TABLE job (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, state smallint NOT NULL
@@ -94,48 +124,78 @@ def delete_one(connection: Connection, _: uuid.UUID) -> list[float]:
     return [time.perf_counter() - since]
 
 
-def _write(connection: Connection, worker: uuid.UUID, batch: int, turns: int) -> list[float]:
+def claim_and_complete(connection: Connection, worker: uuid.UUID) -> list[float]:
+    """Claim a task, then complete it."""
     since = time.perf_counter()
-    claim = "SELECT task_id, attempt FROM fleet.claim_tasks(%s, %s)"
-    tasks = connection.execute(claim, [worker, batch]).fetchall()
-    claimed = (time.perf_counter() - since) / max(len(tasks), 1)
-    taken = []
-    for task in tasks:
-        held = [task["task_id"], worker, task["attempt"]]
-        connection.execute("SELECT fleet.start_task(%s, %s, %s, 1, '{}')", held)
-        for position in range(1, turns + 1):
-            connection.execute(
-                "SELECT fleet.store_turn(%s, %s, %s, %s, 'agent', 'How may I help you?')",
-                [*held, 1 + position],
-            )
+    tasks = connection.execute(CLAIM, [worker, 1]).fetchall()
+    connection.execute(COMPLETE, _hold(tasks, worker)).fetchall()
+    return [time.perf_counter() - since] * len(tasks)
+
+
+class Chain:
+    """Completes what it claimed last and claims anew, in one statement."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.held: list[dict[str, Any]] = []
+
+    def __call__(self, connection: Connection, worker: uuid.UUID) -> list[float]:
         since = time.perf_counter()
-        connection.execute("SELECT fleet.finish_task(%s, %s, %s, 'tiny')", held)
-        taken.append(claimed + time.perf_counter() - since)
-    return taken
+        asked = [*_hold(self.held, worker), worker, self.batch]
+        self.held = connection.execute(COMPLETE_AND_CLAIM, asked).fetchall()
+        taken = time.perf_counter() - since
+        return [taken / max(len(self.held), 1)] * len(self.held)
+
+
+def _hold(tasks: list[dict[str, Any]], worker: uuid.UUID) -> list[Any]:
+    return [[task["task_id"] for task in tasks], [task["attempt"] for task in tasks], worker]
 
 
 def write_one(connection: Connection, worker: uuid.UUID) -> list[float]:
-    """Claim, start and finish one task: three commits."""
-    return _write(connection, worker, 1, 0)
+    """Claim, start and finish one task."""
+    since = time.perf_counter()
+    task = connection.execute(CLAIM, [worker, 1]).fetchall()[0]
+    held = [task["task_id"], worker, task["attempt"]]
+    connection.execute(START, held)
+    connection.execute(FINISH, held)
+    return [time.perf_counter() - since]
 
 
-def write_ten(connection: Connection, worker: uuid.UUID) -> list[float]:
-    """Claim ten at once; start and finish each."""
-    return _write(connection, worker, 10, 0)
+def work_one(connection: Connection, worker: uuid.UUID, turns: int = 0) -> list[float]:
+    """Do all that a worker does in the database for one conversation; time claim and finish."""
+    connection.execute("SELECT * FROM fleet.node_settings()").fetchall()
+    since = time.perf_counter()
+    task = connection.execute(CLAIM, [worker, 1]).fetchall()[0]
+    claimed = time.perf_counter() - since
+    held = [task["task_id"], worker, task["attempt"]]
+    connection.execute("SELECT * FROM fleet.prompts WHERE method = 'one_shot'").fetchall()
+    connection.execute(START, held)
+    for position in range(1, turns + 1):
+        connection.execute(TURN, [*held, 1 + position])
+        connection.execute(CALL, [uuid.uuid4(), task["task_id"]])
+    since = time.perf_counter()
+    connection.execute(FINISH, held)
+    finished = time.perf_counter() - since
+    connection.execute("SELECT * FROM fleet.read_counters()").fetchall()
+    return [claimed + finished]
 
 
-def write_turns(connection: Connection, worker: uuid.UUID) -> list[float]:
-    """Do all that a worker does in the database for a conversation of eight turns."""
-    return _write(connection, worker, 1, 8)
+def work_turns(connection: Connection, worker: uuid.UUID) -> list[float]:
+    """Do the same for a conversation of eight turns."""
+    return work_one(connection, worker, 8)
 
 
 CONTENDERS = (
     Contender("DELETE … SKIP LOCKED", "floor", delete_one),
-    Contender("claim 1, start, finish: empty", "empty", write_one),
-    Contender("claim 1, start, finish: full", "fleet", write_one),
-    Contender("claim 10, start, finish: empty", "empty", write_ten),
-    Contender("claim 10, start, finish: full", "fleet", write_ten),
-    Contender("whole worker, 8 turns: full", "fleet", write_turns),
+    Contender("claim, complete: empty", "empty", claim_and_complete),
+    Contender("claim, complete: full", "fleet", claim_and_complete),
+    Contender("complete + claim: empty", "empty", Chain(1)),
+    Contender("complete + claim: full", "fleet", Chain(1)),
+    Contender("complete + claim of 10: full", "fleet", Chain(10)),
+    Contender("claim, start, finish: empty", "empty", write_one),
+    Contender("claim, start, finish: full", "fleet", write_one),
+    Contender("whole worker: full", "fleet", work_one),
+    Contender("whole worker, 8 turns: full", "fleet", work_turns),
 )
 
 
@@ -162,6 +222,7 @@ def prepare(port: int, arguments: argparse.Namespace) -> None:
     ):
         with connect(database.render_dsn(port, database.OWNER, name), "benchmark") as owner:
             owner.execute(GRANTS.read_bytes())
+            owner.execute(MAY_COMPLETE)
             fill(owner, QUEUE, Amount(written=written, waiting=waiting))
 
 

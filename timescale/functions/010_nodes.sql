@@ -93,13 +93,16 @@ COMMENT ON FUNCTION fleet.bump_counter(text, text, jsonb, double precision) IS '
 
 CREATE OR REPLACE FUNCTION fleet.bump_histogram(
   p_node text, p_name text, p_labels jsonb, p_value double precision
-) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT fleet.bump_counter(p_node, p_name || '_bucket', p_labels || jsonb_build_object('le', b.le),
-    (p_value <= replace(b.le, '+Inf', 'Infinity')::double precision)::integer)
-  FROM unnest(ARRAY['0.1', '0.25', '0.5', '1', '2.5', '5', '10', '20', '40', '80', '160', '+Inf']) AS b(le);
-  SELECT fleet.bump_counter(p_node, p_name || '_sum', p_labels, p_value);
-  SELECT fleet.bump_counter(p_node, p_name || '_count', p_labels, 1);
-$$;
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO fleet.node_counters AS c (node, name, labels, value)
+  SELECT p_node, p_name || '_bucket', p_labels || jsonb_build_object('le', b.le),
+    (p_value <= replace(b.le, '+Inf', 'Infinity')::double precision)::integer
+  FROM unnest(ARRAY['0.1', '0.25', '0.5', '1', '2.5', '5', '10', '20', '40', '80', '160', '+Inf']) AS b(le)
+  UNION ALL SELECT p_node, p_name || '_sum', p_labels, p_value
+  UNION ALL SELECT p_node, p_name || '_count', p_labels, 1
+  ON CONFLICT (node, name, labels) DO UPDATE SET value = c.value + excluded.value;
+END $$;
 COMMENT ON FUNCTION fleet.bump_histogram(text, text, jsonb, double precision) IS
   'Count one observation into the cumulative buckets, sum and count of a Prometheus histogram (seconds).';
 

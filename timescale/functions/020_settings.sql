@@ -25,11 +25,17 @@ END $$;
 COMMENT ON FUNCTION fleet.setting(text, text) IS 'The number in force for a node, without one for the fleet; see setting_in_force.';
 
 CREATE OR REPLACE FUNCTION fleet.node_settings() RETURNS TABLE (version bigint, settings jsonb)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_node text := fleet.current_node();
+BEGIN
+  RETURN QUERY
+  -- Only what somebody has set is looked up one by one: asked before each conversation and at each heartbeat.
   SELECT coalesce((SELECT max(c.version) FROM fleet.config c), 0),
-    (SELECT jsonb_object_agg(s.key, (fleet.setting_in_force(s.key, fleet.current_node())).value)
+    (SELECT jsonb_object_agg(s.key, CASE WHEN s.key IN (SELECT c.key FROM fleet.config c WHERE c.valid_to IS NULL)
+       THEN (fleet.setting_in_force(s.key, v_node)).value ELSE s.default_value END)
      FROM fleet.settings s WHERE s.area <> 'scenarios');
-$$;
+END $$;
 COMMENT ON FUNCTION fleet.node_settings() IS 'Version and every setting in force for the calling node; weights of scenarios concern jobs, not nodes.';
 
 CREATE OR REPLACE FUNCTION fleet.check_setting(p_setting fleet.settings, p_value jsonb) RETURNS void

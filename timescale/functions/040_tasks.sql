@@ -7,36 +7,36 @@ CREATE OR REPLACE FUNCTION fleet.claim_tasks(p_worker uuid, p_limit integer, p_m
 -- By index, whatever statistics say: a plan made while the table was small would read all of a large one.
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-  v_node fleet.nodes;
+  v_caller record;
   v_until timestamptz;
-  v_model text := p_model;
-  v_failed uuid[];
   v_jobs uuid[];
   v_job uuid;
   v_turn integer;
   v_part integer;
-  v_claimed uuid[];
   v_tasks uuid[] := '{}';
 BEGIN
-  SELECT * INTO v_node FROM fleet.nodes n WHERE n.node = fleet.current_node();
-  IF (SELECT s.state FROM fleet.state s) <> 'running' THEN
+  -- What failed here waits until this node has shown that it can write, or for another node.
+  SELECT n.node, n.node_class, n.vram_bytes, s.state = 'running' AS is_running,
+    coalesce(p_model, (SELECT m.model FROM fleet.node_models m WHERE m.node = n.node ORDER BY m.asked_at DESC LIMIT 1)) AS model,
+    ARRAY(SELECT f.task_id FROM fleet.task_failures f WHERE f.node = n.node AND f.counts IS NULL) AS failed
+  INTO v_caller
+  FROM fleet.nodes n CROSS JOIN fleet.state s WHERE n.login = session_user AND n.removed_at IS NULL;
+  IF NOT FOUND THEN
+    PERFORM fleet.current_node();
+  END IF;
+  IF NOT v_caller.is_running THEN
     RETURN;
   END IF;
-  IF v_model IS NULL THEN
-    SELECT m.model INTO v_model FROM fleet.node_models m WHERE m.node = v_node.node ORDER BY m.asked_at DESC LIMIT 1;
-  END IF;
-  v_until := clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', v_node.node));
-  -- What failed here waits until this node has shown that it can write, or for another node.
-  v_failed := ARRAY(SELECT f.task_id FROM fleet.task_failures f WHERE f.node = v_node.node AND f.counts IS NULL);
+  v_until := clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', v_caller.node));
   -- Jobs that share: of one priority and rank, those that were given least since they joined first.
   FOR v_jobs IN
     SELECT array_agg(j.job_id ORDER BY j.place_offset + first.place, j.created_at, j.job_id)
     FROM fleet.jobs j CROSS JOIN LATERAL (
       SELECT t.place FROM fleet.tasks t
-      WHERE t.job_id = j.job_id AND t.state = 'pending' AND t.task_id <> ALL (v_failed) ORDER BY t.place LIMIT 1) first
+      WHERE t.job_id = j.job_id AND t.state = 'pending' AND t.task_id <> ALL (v_caller.failed) ORDER BY t.place LIMIT 1) first
     WHERE j.state IN ('pending', 'running') AND NOT j.is_paused
-      AND (j.model IS NULL OR j.model = v_model) AND (j.node_class IS NULL OR j.node_class = v_node.node_class)
-      AND (j.vram_bytes_min IS NULL OR j.vram_bytes_min <= v_node.vram_bytes)
+      AND (j.model IS NULL OR j.model = v_caller.model) AND (j.node_class IS NULL OR j.node_class = v_caller.node_class)
+      AND (j.vram_bytes_min IS NULL OR j.vram_bytes_min <= v_caller.vram_bytes)
     GROUP BY j.priority, j.rank ORDER BY j.priority DESC, j.rank
   LOOP
     v_turn := 0;
@@ -48,23 +48,23 @@ BEGIN
         v_part := ceil(v_part::numeric / (cardinality(v_jobs) - v_turn));
       END IF;
       v_turn := v_turn + 1;
-      v_claimed := ARRAY(
-        SELECT t.task_id FROM fleet.tasks t WHERE t.job_id = v_job AND t.state = 'pending' AND t.task_id <> ALL (v_failed)
+      v_tasks := v_tasks || ARRAY(
+        SELECT t.task_id FROM fleet.tasks t
+        WHERE t.job_id = v_job AND t.state = 'pending' AND t.task_id <> ALL (v_caller.failed) AND t.task_id <> ALL (v_tasks)
         ORDER BY t.place LIMIT v_part FOR UPDATE SKIP LOCKED);
-      UPDATE fleet.tasks t SET state = 'claimed', attempt = t.attempt + 1, node = v_node.node, worker_id = p_worker,
-        claimed_at = clock_timestamp(), error = NULL, lease_until = v_until
-      WHERE t.task_id = ANY (v_claimed);
-      v_tasks := v_tasks || v_claimed;
     END LOOP;
     EXIT WHEN cardinality(v_tasks) >= p_limit;
   END LOOP;
   RETURN QUERY
+  WITH taken AS (
+    UPDATE fleet.tasks t SET state = 'claimed', attempt = t.attempt + 1, node = v_caller.node, worker_id = p_worker,
+      claimed_at = clock_timestamp(), error = NULL, lease_until = v_until
+    WHERE t.task_id = ANY (v_tasks) RETURNING t.*)
   SELECT t.task_id, t.attempt, t.scenario, s.definition, t.seed, j.min_turns, j.max_turns, t.persona,
     coalesce((SELECT jsonb_agg(jsonb_build_object('speaker', u.speaker, 'text', u.text) ORDER BY u.position)
               FROM fleet.turns u WHERE u.task_id = t.task_id), '[]')
-  FROM unnest(v_tasks) WITH ORDINALITY AS c(task_id, number) JOIN fleet.tasks t USING (task_id)
-    JOIN fleet.jobs j USING (job_id) JOIN fleet.scenarios s ON s.scenario = t.scenario
-  ORDER BY c.number;
+  FROM taken t JOIN fleet.jobs j USING (job_id) JOIN fleet.scenarios s ON s.scenario = t.scenario
+  ORDER BY array_position(v_tasks, t.task_id);
 END $$;
 COMMENT ON FUNCTION fleet.claim_tasks(uuid, integer, text) IS
   'Lease up to p_limit tasks, with the turns that an earlier attempt stored: by priority, then rank, then in equal parts, then age of the job. Only of jobs that this node fits, by p_model or the model that it told of last. None while the fleet is paused, none that failed at this node since it last showed that it can write.';
@@ -76,9 +76,10 @@ DECLARE
 BEGIN
   SELECT * INTO v_task FROM fleet.tasks t
   WHERE t.task_id = p_task AND t.worker_id = p_worker AND t.attempt = p_attempt
-    AND t.node = fleet.current_node() FOR UPDATE;
+    AND t.node = (SELECT n.node FROM fleet.nodes n WHERE n.login = session_user AND n.removed_at IS NULL) FOR UPDATE;
   -- The state is looked at here: as a condition it would have the planner read the index of all that is held.
   IF v_task.task_id IS NULL OR v_task.state NOT IN ('claimed', 'running') THEN
+    PERFORM fleet.current_node();
     RAISE EXCEPTION 'task % is not held by this worker at attempt %', p_task, p_attempt
       USING ERRCODE = 'FL001', HINT = 'The lease ended or the job was cancelled; drop the work.';
   END IF;
@@ -89,18 +90,24 @@ COMMENT ON FUNCTION fleet.hold_task(uuid, uuid, integer) IS 'Lock a task for its
 CREATE OR REPLACE FUNCTION fleet.start_task(
   p_task uuid, p_worker uuid, p_attempt integer, p_prompt bigint, p_persona jsonb
 ) RETURNS TABLE (prompt_id bigint, persona jsonb, restarts integer, tries integer, turn_tries integer)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+  v_task fleet.tasks;
 BEGIN
-  PERFORM fleet.hold_task(p_task, p_worker, p_attempt);
   UPDATE fleet.tasks t SET state = 'running', started_at = coalesce(t.started_at, clock_timestamp()),
     prompt_id = coalesce(t.prompt_id, p_prompt), persona = coalesce(t.persona, p_persona)
-  WHERE t.task_id = p_task;
+  WHERE t.task_id = p_task AND t.worker_id = p_worker AND t.attempt = p_attempt AND t.lease_until IS NOT NULL
+    AND t.node = (SELECT n.node FROM fleet.nodes n WHERE n.login = session_user AND n.removed_at IS NULL)
+  RETURNING t.* INTO v_task;
+  IF NOT FOUND THEN
+    PERFORM fleet.hold_task(p_task, p_worker, p_attempt); -- says why not
+  END IF;
   RETURN QUERY
-  SELECT t.prompt_id, t.persona, t.restarts, count(r.try)::integer,
-    count(r.try) FILTER (WHERE r.restart = t.restarts AND r.position = 1 + (
+  SELECT v_task.prompt_id, v_task.persona, v_task.restarts, count(*)::integer,
+    count(*) FILTER (WHERE r.restart = v_task.restarts AND r.position = 1 + (
       SELECT count(*) FROM fleet.turns u WHERE u.task_id = p_task))::integer
-  FROM fleet.tasks t LEFT JOIN fleet.turn_tries r USING (task_id)
-  WHERE t.task_id = p_task GROUP BY t.task_id;
+  FROM fleet.turn_tries r WHERE r.task_id = p_task;
 END $$;
 COMMENT ON FUNCTION fleet.start_task(uuid, uuid, integer, bigint, jsonb) IS
   'claimed -> running; returns the prompt and persona that the first attempt fixed, and how often checks refused the next turn and any turn.';
@@ -125,17 +132,28 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_s
 $$;
 COMMENT ON FUNCTION fleet.extend_lease(uuid, uuid[]) IS 'Renew leases; returns those still held, the rest must be dropped.';
 
+CREATE OR REPLACE FUNCTION fleet.complete_task(p_task uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
+BEGIN
+  UPDATE fleet.tasks SET state = 'done', lease_until = NULL, finished_at = clock_timestamp() WHERE task_id = p_task;
+END $$;
+COMMENT ON FUNCTION fleet.complete_task(uuid) IS 'running -> done, for a task that its caller has locked by fleet.hold_task.';
+
 CREATE OR REPLACE FUNCTION fleet.store_conversation(p_task uuid, p_worker uuid, p_attempt integer, p_model text) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   v_task fleet.tasks;
   v_conversation uuid;
 BEGIN
   -- A worker whose answer was lost asks again: it gets the same conversation.
-  SELECT c.conversation_id INTO v_conversation FROM fleet.conversations c JOIN fleet.tasks t USING (task_id)
-  WHERE t.task_id = p_task AND t.worker_id = p_worker AND t.attempt = p_attempt AND t.node = fleet.current_node();
-  IF v_conversation IS NOT NULL THEN
-    RETURN v_conversation;
+  IF EXISTS (SELECT FROM fleet.tasks t WHERE t.task_id = p_task AND t.state = 'done') THEN
+    SELECT c.conversation_id INTO v_conversation FROM fleet.conversations c JOIN fleet.tasks t USING (task_id)
+    WHERE t.task_id = p_task AND t.worker_id = p_worker AND t.attempt = p_attempt AND t.node = fleet.current_node();
+    IF FOUND THEN
+      RETURN v_conversation;
+    END IF;
   END IF;
   v_task := fleet.hold_task(p_task, p_worker, p_attempt);
   INSERT INTO fleet.conversations
@@ -147,7 +165,7 @@ BEGIN
     sum(r.prompt_tokens), coalesce(sum(r.completion_tokens), 0), coalesce(sum(r.duration_seconds), 0)
   FROM telemetry.llm_requests r WHERE r.task_id = p_task AND r.time >= v_task.created_at
   RETURNING conversation_id INTO v_conversation;
-  UPDATE fleet.tasks SET state = 'done', lease_until = NULL, finished_at = clock_timestamp() WHERE task_id = p_task;
+  PERFORM fleet.complete_task(p_task);
   RETURN v_conversation;
 END $$;
 COMMENT ON FUNCTION fleet.store_conversation(uuid, uuid, integer, text) IS
@@ -182,12 +200,16 @@ CREATE OR REPLACE FUNCTION fleet.finish_task(p_task uuid, p_worker uuid, p_attem
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   v_conversation uuid := fleet.store_conversation(p_task, p_worker, p_attempt, p_model);
+  v_turns bigint;
+  v_ours bigint;
 BEGIN
-  IF NOT EXISTS (SELECT FROM fleet.turns u WHERE u.task_id = p_task) THEN
+  SELECT count(*), count(*) FILTER (WHERE u.attempt = p_attempt) INTO v_turns, v_ours
+  FROM fleet.turns u WHERE u.task_id = p_task;
+  IF v_turns = 0 THEN
     RAISE EXCEPTION 'task % has no turns', p_task USING ERRCODE = 'check_violation', HINT = 'Write some, or reject it.';
   END IF;
   -- Whatever failed here before: this node can write, unless another wrote all turns.
-  IF EXISTS (SELECT FROM fleet.turns u WHERE u.task_id = p_task AND u.attempt = p_attempt) THEN
+  IF v_ours > 0 THEN
     PERFORM fleet.decide_failures(true);
   END IF;
   PERFORM fleet.tell_missed_cache(p_task, p_model);
