@@ -37,6 +37,7 @@ from fleet_control_api.routes import (
     jobs,
     joining,
     metrics,
+    models,
     nodes,
     pages,
     passwords,
@@ -62,8 +63,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    health, auth, passwords, users, sessions, tokens, jobs, nodes, joining, commands, fleet, config,
-    audit, alerts, audit_check, events, exports, sd, metrics, runbooks, documents, buttons,
+    health, auth, passwords, users, sessions, tokens, jobs, nodes, models, joining, commands, fleet,
+    config, audit, alerts, audit_check, events, exports, sd, metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

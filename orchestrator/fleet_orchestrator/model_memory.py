@@ -35,25 +35,33 @@ class ModelMemory:
     #: at first, since a worker that was killed during a game left the model unloaded
     is_out: bool = True
     _played_since: float | None = field(default=None, init=False)
-    _has_freed: bool = field(default=False, init=False)
+    _model: str | None = field(default=None, init=False)
+    #: what may be in memory for us: a model that was in use before may be there yet
+    _ours: set[str] = field(default_factory=set, init=False)
     _asked_back_at: float | None = field(default=None, init=False)
 
     def follow(self, model: str, *, is_gaming: bool, has_calls: bool) -> None:
         """Free the memory once a game has begun and calls have ended; undo it after the game."""
+        if not is_gaming or model != self._model:  # once a game: what its owner loads is not ours
+            self._ours.add(model)
+        self._model = model
         if is_gaming:
             self.is_out, self._asked_back_at = True, None
-            self._free(model, has_calls=has_calls)
+            self._free(has_calls=has_calls)
         else:
-            self._played_since, self._has_freed = None, False
+            self._played_since = None
             if self.is_out:
                 self._bring_back(model)
 
-    def _free(self, model: str, *, has_calls: bool) -> None:
+    def _free(self, *, has_calls: bool) -> None:
         now = self.clock()
         self._played_since = now if self._played_since is None else self._played_since
-        if self._has_freed or (has_calls and now - self._played_since < CALLS_END_SECONDS):
+        if has_calls and now - self._played_since < CALLS_END_SECONDS:
             return
-        self._has_freed = True  # once a game: what its owner loads now is not ours
+        while self._ours:
+            self._free_one(self._ours.pop())
+
+    def _free_one(self, model: str) -> None:
         try:
             seconds = self.watch.free_memory(model)
         except (CannotUnloadError, AskError) as exc:

@@ -28,6 +28,7 @@ from fleet_orchestrator.agent import commands, identity
 from fleet_orchestrator.agent.child import Child
 from fleet_orchestrator.agent.commands import Obedience
 from fleet_orchestrator.agent.keeper import Keeper
+from fleet_orchestrator.agent.model_probe import ModelProbes
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.events.spool import EventSpool
 from fleet_orchestrator.lock import take_lock
@@ -66,6 +67,7 @@ class Agent:
     find_own: Callable[[], set[int]]  # processes of ours beside the worker
     spool: EventSpool
     peers: Peers | None  # None: it does not measure the network to them
+    probes: ModelProbes
 
 
 def make_agent(
@@ -86,6 +88,7 @@ def make_agent(
         find_own or OwnProcesses(settings.llm_url).find,
         spool,
         peers,
+        ModelProbes(settings.llm_url, settings.runtime_folder),
     )
 
 
@@ -137,6 +140,7 @@ def listen(connection: Connection, agent: Agent, stop: threading.Event) -> None:
         period = beat(connection, agent) * random.uniform(JITTER, 1)  # noqa: S311
         deadline = time.monotonic() + period
         agent.obedience.obey(connection)
+        agent.probes.begin(connection)
         while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
             if agent.keeper.state != state:
                 break  # told at once
@@ -147,6 +151,7 @@ def listen(connection: Connection, agent: Agent, stop: threading.Event) -> None:
                     agent.keeper.child.wake()
                 elif note.payload == agent.node:
                     agent.obedience.has_open = True
+            agent.probes.tell(connection)
             if agent.obedience.has_open:
                 agent.obedience.obey(connection)
 

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleet_orchestrator import runtime
 from fleet_orchestrator.model_memory import ModelMemory
-from fleet_orchestrator.model_server.watch import ServerWatch, watch_server
+from fleet_orchestrator.model_server.watch import STATES, ServerWatch, watch_server
 from fleet_orchestrator.own_processes import parse_local_port
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5  # at the owner: a game must have the memory soon
 HEALTH_SECONDS = 5.0
 TELL_SECONDS = 60.0  # between two reports without a change
+STATE_METRIC = "fleet_llm_state"
 
 Note = Callable[["Store"], None]
 
@@ -91,6 +92,15 @@ class ServerHealth:
         self._told, self._told_at = (model, self.report), now
         self.notes.add(partial(_report, model, self.report))
         return True
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return the server's state as a metric; nothing before the first look."""
+        report = self.report
+        return [
+            {"name": STATE_METRIC, "labels": {"state": state}, "value": int(state == report.state)}
+            for state in STATES
+            if report is not None
+        ]
 
     def _is_gaming(self) -> bool:
         """Whether the owner plays, as far as the exporter has told last."""

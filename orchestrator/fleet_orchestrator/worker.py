@@ -21,9 +21,9 @@ import threading
 import time
 import uuid
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from fleet_timescale import log
@@ -36,13 +36,12 @@ from fleet_orchestrator.blame import decide_failure
 from fleet_orchestrator.circuit import Circuit
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.generation.conversation import Writer
-from fleet_orchestrator.generation.method import Limits
+from fleet_orchestrator.generation.method import Limits, parse_limits
 from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server import canary, continuation
-from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError, connect
-from fleet_orchestrator.model_server.watch import STATES
+from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError, Known, connect
 from fleet_orchestrator.owner import Owner
 from fleet_orchestrator.pace import Share, decide_places, decide_rest, decide_share
 from fleet_orchestrator.quality.judge import judge
@@ -72,7 +71,6 @@ SIGNAL_SECONDS = 0.5  # how often the program looks whether it was told to end
 JUDGE_BATCH = 10
 CIRCUIT_METRIC = "fleet_llm_circuit_open"
 PATIENCE_SECONDS = 10.0  # how long the threads may take to end once the agent is gone
-STATE_METRIC = "fleet_llm_state"
 BLIND_FACTOR = 0.6  # that of a warm device, which is what an unread one counts as
 
 
@@ -96,9 +94,15 @@ class Worker:
     #: set once what an earlier worker held was given back
     has_begun: threading.Event = field(default_factory=threading.Event)
     counting: threading.Lock = field(default_factory=threading.Lock)
+    choosing: threading.Lock = field(default_factory=threading.Lock)
     calls: int = 0  # conversations and canary calls that are under way
     not_before: float = float("-inf")  # of the next call: the server has asked for time
     asked_at: float = field(default_factory=time.monotonic)
+    first_model: str = field(init=False)  # the one that it was started with
+
+    def __post_init__(self) -> None:
+        """Remember what is asked for while people have set no model."""
+        self.first_model = self.endpoint.model
 
     def generate(self, place: int = 0) -> None:
         """Write conversations until nothing more is to be begun; the first place begins."""
@@ -120,10 +124,8 @@ class Worker:
 
     def generate_one(self, store: Store, place: int = 0) -> None:
         """Write a task if there is one; a server that fails is asked for a canary call instead."""
-        limits = read_limits(store)
-        jitter = random.random()  # noqa: S311
-        wait = self.circuit.decide_wait(jitter) if self.circuit.is_open else 0.0
-        if self.full.wait(max(wait, self.not_before - time.monotonic())):
+        limits = self.wait_for_server(store)
+        if self.full.is_set():
             return
         # Asked after the wait, in which a game may have begun.
         if place >= self.share(limits.conversations_at_once_max).places:
@@ -132,7 +134,8 @@ class Worker:
         if self.circuit.is_open:
             self.ask_canary(store)
             return
-        task = store.claim(self.endpoint.model)
+        endpoint = self.endpoint  # another model is for the next conversation
+        task = store.claim(endpoint.model)
         if task is None:
             if store.has_open_failures() or self.is_canary_due(store):
                 self.ask_canary(store)
@@ -141,10 +144,40 @@ class Worker:
             return
         started = time.monotonic()
         with self.counted():
-            self.write(store, task, limits)
+            self.write(store, task, limits, endpoint)
         self.publish_counters(store)
         share = self.share(limits.conversations_at_once_max)
         self.full.wait(decide_rest(time.monotonic() - started, share.busy_ratio))
+
+    def wait_for_server(self, store: Store) -> Limits:
+        """Wait as long as the model server is to be left alone; return the settings then."""
+        limits, endpoint = self.follow_settings(store), self.endpoint
+        wait = self.circuit.decide_wait(random.random()) if self.circuit.is_open else 0.0  # noqa: S311
+        ends = max(time.monotonic() + wait, self.not_before)
+        # A model that people set meanwhile may well work: it is not kept waiting.
+        while self.endpoint is endpoint and (left := ends - time.monotonic()) > 0:
+            self.pause(self.wake, min(left, POLL_SECONDS))
+            if self.full.is_set():
+                break
+            limits = self.follow_settings(store)
+        return limits
+
+    def follow_settings(self, store: Store) -> Limits:
+        """Return the settings in force, after changing to their model if it is another one."""
+        with self.choosing:  # no place goes back to what it read before another one
+            limits = read_limits(store)
+            model = limits.model or self.first_model
+            if model == self.endpoint.model:
+                return limits
+            logger.info("Another model is used.", extra={"model": model})
+            # What is known of the old one stays with the conversations that still use it.
+            self.endpoint = replace(self.endpoint, model=model, known=Known())
+            with self.counting:
+                was_open, self.circuit = self.circuit.is_open, Circuit()
+        if was_open:
+            self.tell_circuit(store, f"The model is {model} now.")
+        self.publish_counters(store)
+        return limits
 
     def share(self, at_once_max: int) -> Share:
         """Return how much of the model server may be used now; nothing while its model is out."""
@@ -172,29 +205,31 @@ class Worker:
                 self.calls -= 1
             self.asked_at = time.monotonic()
 
-    def ask_continuation(self, store: Store, keep_going: Callable[[], bool]) -> None:
+    def ask_continuation(
+        self, store: Store, endpoint: Endpoint, keep_going: Callable[[], bool]
+    ) -> None:
         """Find out, while holding a task, whether the model server continues a begun answer."""
-        call = Call(self.endpoint.model)
+        call = Call(endpoint.model)
         try:
-            found = continuation.ask(self.endpoint, call, keep_going)
+            found = continuation.ask(endpoint, call, keep_going)
         except EndpointError as exc:
             found = None  # the conversation will fail too, or the next one asks again
             logger.warning("Failed to ask for a continuation.", extra={"error": str(exc)})
         store.insist(lambda: store.record(call, None), keep_going)
         if found:
-            self.endpoint.known.continuation = found
-            store.insist(lambda: store.set_continuation(self.endpoint.model, found), keep_going)
+            endpoint.known.continuation = found
+            store.insist(lambda: store.set_continuation(endpoint.model, found), keep_going)
             logger.info("Asked for a continuation.", extra={"model_server": found})
 
-    def write(self, store: Store, task: Task, limits: Limits) -> None:
+    def write(self, store: Store, task: Task, limits: Limits, endpoint: Endpoint) -> None:
         """Write one task's conversation, or give the task back."""
         extra = {"task_id": task.task_id, "scenario": task.scenario, "attempt": task.attempt}
         with Lease(self.store(), task, limits.lease_seconds) as lease:
             keep_going = self.watch(Owner(self.runtime_folder), lease)
             try:
-                if self.endpoint.known.continuation is None:
-                    self.ask_continuation(store, keep_going)
-                writer = Writer(store, self.endpoint.for_conversation(), limits, keep_going)
+                if endpoint.known.continuation is None:
+                    self.ask_continuation(store, endpoint, keep_going)
+                writer = Writer(store, endpoint.for_conversation(), limits, keep_going)
                 conversation_id = writer.write(task)
             except LostLeaseError as exc:
                 logger.warning(
@@ -243,11 +278,12 @@ class Worker:
 
     def ask_canary(self, store: Store) -> None:
         """Find out by one short call whether the model server can write; decide what failed."""
-        call, keep_going = Call(self.endpoint.model), self.watch(Owner(self.runtime_folder))
+        endpoint, keep_going = self.endpoint, self.watch(Owner(self.runtime_folder))
+        call = Call(endpoint.model)
         reason = "The model server answers again."
         try:
             with self.counted():
-                canary.ask(self.endpoint, call, keep_going)
+                canary.ask(endpoint, call, keep_going)
         except OrchestratorError as exc:
             reason = decide_failure(exc).message
             self.not_before = max(self.not_before, time.monotonic() + decide_delay(exc))
@@ -260,7 +296,7 @@ class Worker:
             self.circuit = self.circuit.after_canary(has_answered=has_answered)
         self.insist(store, lambda: store.decide_failures(can_write=has_answered))
         if was_open != self.circuit.is_open:
-            self.endpoint.known.forget()  # the server may have come back as another
+            endpoint.known.forget()  # the server may have come back as another
             self.tell_circuit(store, reason)
         self.publish_counters(store)
 
@@ -321,20 +357,13 @@ class Worker:
         One thread at a time, so that no older values come after newer ones.
         """
         with self.publishing:
+            endpoint = self.endpoint
             circuit = {"name": CIRCUIT_METRIC, "labels": {}, "value": int(self.circuit.is_open)}
-            counters = [*store.counters(), circuit, *self.describe_server()]
-            known = {"model": self.endpoint.model, "does": self.endpoint.known.continuation}
+            states = self.server.describe() if self.server else []
+            counters = [*store.counters(), circuit, *states]
+            known = {"model": endpoint.model, "does": endpoint.known.continuation}
             content = {"counters": counters, "begun_answer": known}
             runtime.write(self.runtime_folder / "counters.json", content)
-
-    def describe_server(self) -> list[dict[str, Any]]:
-        """Return the model server's state as a metric; nothing before the first look."""
-        report = self.server.report if self.server else None
-        return [
-            {"name": STATE_METRIC, "labels": {"state": state}, "value": int(state == report.state)}
-            for state in STATES
-            if report is not None
-        ]
 
     def throttle_factor(self) -> float:
         """
@@ -412,21 +441,7 @@ class Worker:
 
 def read_limits(store: Store) -> Limits:
     """Return the settings in force for generation."""
-    values = store.settings()[1]
-    return Limits(
-        temperature=values["temperature"],
-        turn_characters_max=int(values["turn_characters_max"]),
-        request_seconds_max=values["request_seconds_max"],
-        lease_seconds=values["lease_seconds"],
-        turn_tokens_max=int(values["turn_tokens_max"]),
-        turn_tries_max=int(values["turn_tries_max"]),
-        last_try_temperature_rise=values["last_try_temperature_rise"],
-        conversation_tries_max=int(values["conversation_tries_max"]),
-        conversation_restarts_max=int(values["conversation_restarts_max"]),
-        conversations_at_once_max=int(values["conversations_at_once_max"]),
-        generation_method=values["generation_method"],
-        conversation_tokens_max=int(values["conversation_tokens_max"]),
-    )
+    return parse_limits(store.settings()[1])
 
 
 def live_with_agent(worker: Worker, patience_seconds: float = PATIENCE_SECONDS) -> None:

@@ -161,7 +161,7 @@ def write_one(owner: Connection, worker: Worker, store: Store, job: uuid.UUID, w
         if task is None:
             store.decide_failures(can_write=True)  # else it waits for another node's word
             continue
-        worker.write(store, task, limits)
+        worker.write(store, task, limits, worker.endpoint)
         state = one(owner, "SELECT state FROM analytics.tasks WHERE task_id = %s", task.task_id)
         if state != "pending":
             break

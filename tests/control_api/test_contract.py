@@ -21,7 +21,7 @@ from schemathesis.transport.wsgi import WSGITransport
 
 SEED = 20261127
 DOCUMENT = "/api/v1/openapi.json"
-ADMINS_PATHS = ("/nodes/invite", "/nodes/{node}")
+ADMINS_PATHS = ("/nodes/invite", "/nodes/{node}", "/nodes/{node}/model")
 TOKENS = {"/sd/nodes": "sd", "/alerts/webhook": "webhook"}
 VERBS = ("start", "stop", "restart", "drain")
 PASSWORD = "correct horse battery"
@@ -206,6 +206,9 @@ THINGS = (
     | TOLD
     | {
         "/nodes/{node}": lambda api: {"node": enrol(api)},
+        "/nodes/{node}/model": lambda api: {
+            "node": call_admin(api, "POST", f"/nodes/{enrol(api)}/model", model="tiny")["node"]
+        },
         "/commands/{command_id}": lambda api: {
             "command_id": call_admin(api, "POST", f"/nodes/{enrol(api)}/start")["command_id"]
         },

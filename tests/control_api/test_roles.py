@@ -47,6 +47,8 @@ TABLE = {
     ("POST", "/nodes/<node>/stop"): CHANGERS,
     ("POST", "/nodes/<node>/restart"): CHANGERS,
     ("POST", "/nodes/<node>/drain"): CHANGERS,
+    ("GET", "/nodes/<node>/model"): READERS,
+    ("POST", "/nodes/<node>/model"): ADMINS,
     ("POST", "/nodes/invite"): ADMINS,
     ("POST", "/nodes/join"): EVERYBODY,
     ("DELETE", "/nodes/<named:node>"): ADMINS,

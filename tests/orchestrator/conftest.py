@@ -99,7 +99,7 @@ def attempt(fleet, worker, store):
         assert task is not None, "nothing to claim"
         known = worker.endpoint.known
         known.continuation = known.continuation or "starts_over"  # else it is asked first
-        worker.write(store, task, replace(read_limits(store), **limits))
+        worker.write(store, task, replace(read_limits(store), **limits), worker.endpoint)
         failures = fleet.rows(
             "SELECT kind FROM fleet.task_failures WHERE task_id = %s AND attempt = %s",
             task.task_id, task.attempt,

@@ -53,6 +53,7 @@ class ModelServer:
     probes: list[dict[str, Any]] = field(default_factory=list)
     slots: list[dict[str, Any]] | None = None
     looks: int = 0  # at the slots
+    models: list[str] = field(default_factory=list)
     prompt_tokens: int = 0
     completion_tokens: int = 0
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -147,6 +148,9 @@ class Handler(QuietHandler):
             server.looks += self.path == "/slots"
         if self.path == "/slots" and server.slots is not None:
             self.reply(200, json.dumps(server.slots).encode())
+        elif self.path == "/v1/models":
+            listed = {"data": [{"id": model} for model in server.models]}
+            self.reply(200, json.dumps(listed).encode())
         else:
             self.reply(404, b'{"error": "no such page"}')
 

@@ -46,6 +46,7 @@ class Server(Backend):
         self.clock, self.done, self.error = clock, [], None
         self.unloads_after, self.loads_after = unloads_after, loads_after
         self.gone_at, self.back_at = float("inf"), float("-inf")
+        self.has_large = False
 
     def check_alive(self):
         if self.error:
@@ -55,10 +56,13 @@ class Server(Backend):
 
     def read_models(self):
         is_loaded = not self.gone_at <= self.clock()
-        return (ModelStatus("small", is_loaded, 2, 4096), ModelStatus("large", False))
+        return (ModelStatus("small", is_loaded, 2, 4096), ModelStatus("large", self.has_large))
 
     def unload(self, name):
         self.done.append(f"unload {name}")
+        if name == "large":
+            self.has_large = False
+            return
         self.gone_at = self.clock() + self.unloads_after
 
     def load(self, name):
@@ -105,6 +109,20 @@ def test_game_frees_the_memory_once(memory, clock, server, told):
     assert server.done == ["unload small"]
     assert told == [("info", "model_unloaded", "small was unloaded in 1.0 s, since a game runs.")]
     assert memory.is_out
+
+
+def test_game_frees_what_was_in_use_before_too(memory, clock, server):
+    """A server that has several models keeps the last one for a while after another was set."""
+    server.has_large = True
+    memory.follow("large", is_gaming=False, has_calls=False)
+    follow(memory, clock, 1, is_gaming=False)
+
+    follow(memory, clock, 5, is_gaming=True)
+    assert sorted(server.done) == ["unload large", "unload small"]
+
+    server.has_large = True
+    memory.follow("large", is_gaming=True, has_calls=False)
+    assert server.done[2:] == ["unload large"]  # it was set during the game
 
 
 def test_running_calls_end_first_but_not_for_ever(memory, clock, server):

@@ -142,13 +142,15 @@ def test_game_cuts_what_is_asked_of_the_server(fleet, worker, store, model_serve
     assert fleet.rows("SELECT * FROM analytics.task_failures") == []
 
 
-def test_no_canary_is_sent_while_the_owner_plays(worker, store, model_server):
+def test_no_canary_is_sent_while_the_owner_plays(worker, store, model_server, beside):
     """The game began while the circuit's wait went on."""
     worker.circuit = Circuit(failures=3, is_open=True)
     tell(worker.runtime_folder, GAMING)
-    worker.wake.set()
 
-    worker.generate_one(store)
+    asking = beside(worker.generate_one, store)
+    while asking.is_alive():
+        worker.wake.set()
+        asking.join(0.1)
 
     assert model_server.requests == []
     assert worker.circuit.is_open

@@ -14,7 +14,7 @@ from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.generation.conversation import decide_method
 from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server.watch import Report
-from fleet_orchestrator.server_health import Notes
+from fleet_orchestrator.server_health import Notes, ServerHealth
 from model_server import Answer
 
 JUDGED = "SELECT count(*) FROM analytics.conversations"
@@ -220,6 +220,7 @@ def looked_after(worker):
     worker.server = SimpleNamespace(
         report=Report("llama_cpp", "ready", slots=2), is_out=False, notes=Notes(), run=lambda *_: 0
     )
+    worker.server.describe = lambda: ServerHealth.describe(worker.server)
     return worker
 
 

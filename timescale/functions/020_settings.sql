@@ -132,6 +132,12 @@ BEGIN
   IF v_value <> 'null' THEN
     PERFORM fleet.check_setting(v_setting, v_value);
   END IF;
+  IF p_key = 'llm_model' AND v_value NOT IN ('null', '""') AND NOT EXISTS (
+      SELECT FROM fleet.model_probes p WHERE 'node:' || p.node = p_scope AND to_jsonb(p.model) = v_value AND p.state = 'set'
+        AND p.finished_at > clock_timestamp() - interval '1 day') THEN
+    RAISE EXCEPTION '% was not tried at %', v_value #>> '{}', substr(p_scope, 6) USING ERRCODE = 'check_violation',
+      HINT = format('POST /nodes/%s/model has the node try it and sets it then.', substr(p_scope, 6));
+  END IF;
   -- One change after the other, so that versions and times go up in the order in which changes are seen.
   PERFORM pg_advisory_xact_lock(hashtext('fleet.config'));
   v_now := clock_timestamp();

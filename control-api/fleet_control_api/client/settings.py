@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from fleet_control_api.client.remote import quote
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fleet_control_api.client.remote import Remote
     from fleet_control_api.client.verbs import Answer
 
+TRY_SECONDS, LOOK_SECONDS = 300.0, 1.0  # a large model takes minutes to load
 SETTING_COLUMNS = ("key", "value", "unit", "origin", "range", "description")
 CHANGE_COLUMNS = ("version", "valid_from", "scope", "value_before", "value", "author", "reason")
 DIFFERENCE_COLUMNS = ("key", "scope", "before", "after", "version", "changed_at", "author")
@@ -101,6 +103,39 @@ def show_diff(remote: Remote, arguments: argparse.Namespace) -> Answer:
     return answer, render_table(answer["changes"], DIFFERENCE_COLUMNS)
 
 
+def try_model(remote: Remote, arguments: argparse.Namespace) -> Answer:
+    """Have a node try a model; wait for what comes of it. Raises ClientError when it is refused."""
+    path = _path_of_model(arguments.node)
+    body = {"model": arguments.model, **_given(arguments, "reason", "version")}
+    probe = remote.call("POST", path, body=body)
+    deadline = time.monotonic() + TRY_SECONDS
+    while probe["state"] == "requested" and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+        probe = remote.call("GET", path)
+    if probe["state"] not in {"requested", "set"}:
+        raise ClientError(_describe_probe(probe))
+    return probe, _describe_probe(probe)
+
+
+def show_probe(remote: Remote, arguments: argparse.Namespace) -> Answer:
+    """Tell what came of the model that was wanted last for a node."""
+    probe = remote.call("GET", _path_of_model(arguments.node))
+    return probe, _describe_probe(probe)
+
+
+def _path_of_model(node: str) -> str:
+    return f"/nodes/{quote(node)}/model"
+
+
+def _describe_probe(probe: dict[str, Any]) -> str:
+    node, model = probe["node"], probe["model"]
+    if probe["state"] == "requested":
+        return f"{node} has not tried {model} yet, or is at it; see `fleet config probe {node}`."
+    if probe["state"] == "set":
+        return f"{model} was set for {node}: {probe['result']}."
+    return f"{node} does not write with {model}: {probe['result']}"
+
+
 def show_scenarios(remote: Remote, _: argparse.Namespace) -> Answer:
     """Compare asked and effective shares of scenarios."""
     answer = remote.call("GET", "/config/scenarios")
@@ -141,6 +176,15 @@ def add_config(nouns: Any) -> None:
     history.add_argument("key", metavar="KEY")
     history.add_argument("--scope", help="only those for this scope")
     history.add_argument("--limit", type=int, default=50, help="at most so many")
+    summary = "have a node try a model, and write with it then"
+    model = add(verbs, "model", try_model, summary, route="POST /nodes/{node}/model")
+    model.add_argument("node", metavar="NODE")
+    model.add_argument("model", metavar="MODEL")
+    model.add_argument("--reason", help="why, for history and audit log")
+    model.add_argument("--version", type=int, help="the version of its llm_model that you saw")
+    summary = "tell what came of the model that was wanted last for a node"
+    probe = add(verbs, "probe", show_probe, summary, route="GET /nodes/{node}/model")
+    probe.add_argument("node", metavar="NODE")
     for name, handler, summary, route in (
         ("set", set_setting, "set a value; nodes run it within seconds", "PUT /config/{key}"),
         ("unset", unset_setting, "give a scope back to the next wider one", "PUT /config/{key}"),

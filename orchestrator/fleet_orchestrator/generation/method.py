@@ -46,6 +46,26 @@ class Limits:
     conversations_at_once_max: int = 1
     generation_method: str = "auto"  # or line_by_line, one_shot
     conversation_tokens_max: int = 4000  # of an answer that holds a whole conversation
+    model: str = ""  # empty: the one that the worker was started with
+
+
+def parse_limits(values: dict[str, Any]) -> Limits:
+    """Return what settings say of generation."""
+    return Limits(
+        temperature=values["temperature"],
+        turn_characters_max=int(values["turn_characters_max"]),
+        request_seconds_max=values["request_seconds_max"],
+        lease_seconds=values["lease_seconds"],
+        turn_tokens_max=int(values["turn_tokens_max"]),
+        turn_tries_max=int(values["turn_tries_max"]),
+        last_try_temperature_rise=values["last_try_temperature_rise"],
+        conversation_tries_max=int(values["conversation_tries_max"]),
+        conversation_restarts_max=int(values["conversation_restarts_max"]),
+        conversations_at_once_max=int(values["conversations_at_once_max"]),
+        generation_method=values["generation_method"],
+        conversation_tokens_max=int(values["conversation_tokens_max"]),
+        model=values["llm_model"],
+    )
 
 
 @dataclass
