@@ -34,6 +34,7 @@ JOB = {
     "done": 12,
     "wanted": 20,
     "rejected": 1,
+    "progress_ratio": 0.65,
     "eta_p50_at": "2026-11-28T12:12:00+00:00",
 }
 SEEN = Snapshot({"state": "running"}, [NODE], [JOB], NOW)

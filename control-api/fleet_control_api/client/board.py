@@ -108,10 +108,10 @@ def render_jobs(
 
 
 def render_bar(job: dict[str, Any]) -> ProgressBar:
-    """Return how much of a job is accepted; one that has ended does not move."""
+    """Return how far a job is, rejected conversations included."""
     return ProgressBar(
-        total=max(job["wanted"], 1),
-        completed=min(job["done"], job["wanted"]),
+        total=1.0,
+        completed=job["progress_ratio"] or 0.0,
         style="bar.back",
         complete_style="red" if job["state"] in {"failed", "cancelled"} else "bar.complete",
     )

@@ -83,7 +83,7 @@ class Listing:
             is_number = bool(numbers) and all(type(n) in {int, float} for n in numbers)
             table.add_column(
                 render_heading(name),
-                justify="right" if is_number else "left",
+                justify="right" if is_number or name == "progress" else "left",
                 no_wrap=name not in FLEXIBLE,
                 min_width=FLEXIBLE_MIN if name in FLEXIBLE and console.is_terminal else None,
             )
