@@ -17,7 +17,7 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def add(
-    verbs: Any, name: str, handler: Handler, summary: str, *, route: str = ""
+    verbs: Any, name: str, handler: Handler, summary: str, *, route: str
 ) -> argparse.ArgumentParser:
     """
     Add a verb to a noun and return its parser.
@@ -26,7 +26,7 @@ def add(
     """
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=f"By HTTP: {route}" if route else None,
+        epilog=f"By HTTP: {route}",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     parser.set_defaults(handler=handler, route=route)
