@@ -1,4 +1,4 @@
-"""`fleet events`, `alerts` and commands to nodes, against a running control API."""
+"""`fleet events`, `alerts` and what nodes are told, against a running control API."""
 
 from __future__ import annotations
 
@@ -56,3 +56,22 @@ def test_command_to_a_node_is_given_and_shown(fleet):
     assert describe(command) == (
         f"The stop of alpha waits for the node; its number is {command['command_id']}."
     )
+
+
+def test_model_is_wanted_and_followed(fleet, owner):
+    """Until the node has tried it, it waits; what the node said of it is the end."""
+    code, out, _ = fleet("config", "model", "alpha", "tiny", "--wait", "0", "--json")
+    probe = json.loads(out)
+    assert (code, probe["state"], probe["author"]) == (0, "requested", "admin-token")
+
+    owner.execute(
+        "UPDATE fleet.model_probes SET state = 'refused', finished_at = now(), result = 'it has: m'"
+    )
+
+    assert fleet("config", "probe", "alpha")[:2] == (
+        0,
+        "alpha does not write with tiny: it has: m\n",
+    )
+    code, out, error = fleet("config", "model", "nobody", "tiny", "--wait", "0")
+    assert (code, out) == (1, "")
+    assert "no node nobody" in error

@@ -108,7 +108,7 @@ def try_model(remote: Remote, arguments: argparse.Namespace) -> Answer:
     path = _path_of_model(arguments.node)
     body = {"model": arguments.model, **_given(arguments, "reason", "version")}
     probe = remote.call("POST", path, body=body)
-    deadline = time.monotonic() + TRY_SECONDS
+    deadline = time.monotonic() + arguments.wait
     while probe["state"] == "requested" and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
         probe = remote.call("GET", path)
@@ -182,6 +182,9 @@ def add_config(nouns: Any) -> None:
     model.add_argument("model", metavar="MODEL")
     model.add_argument("--reason", help="why, for history and audit log")
     model.add_argument("--version", type=int, help="the version of its llm_model that you saw")
+    model.add_argument(
+        "--wait", type=float, default=TRY_SECONDS, metavar="S", help="seconds, for its end"
+    )
     summary = "tell what came of the model that was wanted last for a node"
     probe = add(verbs, "probe", show_probe, summary, route="GET /nodes/{node}/model")
     probe.add_argument("node", metavar="NODE")
