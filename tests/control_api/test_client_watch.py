@@ -137,6 +137,14 @@ def test_pipe_prints_once(served_url, api, capsys):
     assert json.loads(capsys.readouterr().out).keys() == {"fleet", "nodes", "jobs"}
 
 
+@pytest.mark.parametrize("interval", ["0", "-1", "nan", "often", "1e9"])
+def test_interval_that_cannot_be_is_wrong_usage(interval, capsys):
+    """Exit code 2, and what it may be."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["watch", "--interval", interval], url="", token="")
+    assert "must be from 0.5 to 3600.0 seconds" in capsys.readouterr().err
+
+
 def test_q_ends_and_other_keys_do_not(monkeypatch):
     """A key counts without Enter, and the terminal is as it was afterwards."""
     ours, theirs = pty.openpty()

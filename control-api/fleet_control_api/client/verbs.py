@@ -13,7 +13,6 @@ from fleet_control_api.client.remote import Remote
 Answer = tuple[Any, RenderableType]  # as the API gave it, and as people read it
 # None: the verb has printed by itself, as things came.
 Handler = Callable[[Remote, argparse.Namespace], Answer | None]
-Add = Callable[..., argparse.ArgumentParser]
 
 
 def add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import select
 import sys
@@ -19,7 +20,6 @@ from fleet_control_api.client.verbs import add
 from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ENDED_JOBS = 5  # that are shown below those that are open
 REDRAW_SECONDS = 0.5  # ages go on while the API is not asked
 INTERVAL_SECONDS = 2.0
+INTERVAL_SECONDS_MAX = 3600.0
 KEYS_AT_ONCE = 64  # bytes; none means that the terminal has gone
 
 
@@ -59,7 +60,7 @@ def run(
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             live.update(Board(seen, datetime.now(UTC), console.height), refresh=True)
-            if is_asked_to_end(min(REDRAW_SECONDS, interval_seconds)):
+            if is_asked_to_end(REDRAW_SECONDS):
                 return
             if time.monotonic() - asked >= interval_seconds:
                 try:
@@ -121,5 +122,21 @@ def add_watch(nouns: Any) -> None:
     parser = add(nouns, "watch", watch, summary, route="GET /fleet")
     parser.add_argument("--once", action="store_true", help="print the table and end")
     parser.add_argument(
-        "--interval", type=float, default=INTERVAL_SECONDS, metavar="S", help="ask each S seconds"
+        "--interval",
+        type=parse_interval,
+        default=INTERVAL_SECONDS,
+        metavar="S",
+        help="ask the API each S seconds",
     )
+
+
+def parse_interval(text: str) -> float:
+    """Return the seconds between two questions; fewer than a half would only load the API."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not REDRAW_SECONDS <= seconds <= INTERVAL_SECONDS_MAX:
+        said = f"must be from {REDRAW_SECONDS} to {INTERVAL_SECONDS_MAX} seconds, not {text!r}"
+        raise argparse.ArgumentTypeError(said)
+    return seconds
