@@ -235,8 +235,8 @@ def test_lease_that_ended_while_the_database_was_away_is_nobodys_failure(fleet):
 
     assert fleet.task(lost)["state"] == "pending"
     assert fleet.rows("SELECT * FROM analytics.task_failures") == []
-    (event,) = fleet.rows("SELECT kind, message FROM analytics.events")
-    assert event["kind"] == "task_taken_back"
+    told = "SELECT message FROM analytics.events WHERE kind = 'task_taken_back'"
+    (event,) = fleet.rows(told)
     assert "the lease ended while the database was away" in event["message"]
 
 
