@@ -17,6 +17,7 @@ from werkzeug.routing import BaseConverter
 from fleet_control_api.audit.rate_limit import AuditRateLimit
 from fleet_control_api.callers.grafana import GrafanaAuthenticator, Keys
 from fleet_control_api.callers.identity import ANONYMOUS
+from fleet_control_api.callers.recent import RecentCallers
 from fleet_control_api.callers.sessions import Sessions
 from fleet_control_api.changes.debounce import Debounce
 from fleet_control_api.permissions.limits import RateLimit
@@ -102,6 +103,7 @@ def make_services(settings: Settings) -> Services:
         settings=settings,
         database=Database(settings.dsn),
         sessions=Sessions(settings.jwt_key),
+        callers=RecentCallers(),
         grafana=GrafanaAuthenticator(settings.proxy_secret, settings.grafana_issuer, keys),
         metrics=Metrics(),
         audit_limit=AuditRateLimit(),
@@ -155,6 +157,8 @@ def _finish(response: Response) -> Response:
     # The rule, not the path: paths hold ids, and anybody can invent any number of them.
     rule = request.url_rule.rule if request.url_rule else "unknown"
     measured = running_services()
+    if request.method != "GET":
+        measured.callers.forget()
     method = request.method if request.url_rule else "any"
     measured.metrics.requests.labels(method, rule, response.status_code).inc()
     measured.metrics.duration.labels(rule).observe(duration)

@@ -119,7 +119,8 @@ def test_cut_connections_are_replaced(api):
     """A database that restarted between two requests costs no request."""
     assert api.call("viewer", "GET", "/jobs").status_code == 200
     api.owner.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'fleet_control'"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE usename = 'fleet_control' AND datname = current_database()"
     )
 
     assert api.call("viewer", "GET", "/jobs").status_code == 200

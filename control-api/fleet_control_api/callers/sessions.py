@@ -10,7 +10,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import jwt
@@ -85,14 +86,7 @@ class Sessions:
         Raises UnauthenticatedError when it is forged or expired, or the session was revoked.
         """
         try:
-            claims = jwt.decode(
-                token,
-                self.key,
-                algorithms=["HS256"],
-                audience=audience,
-                issuer=NAME,
-                options={"require": ["exp", "iat", "sub", "sid"], "verify_exp": False},
-            )
+            claims = _verify(token, self.key, audience)
             session_id = UUID(claims["sid"])
             is_expired = float(claims["exp"]) <= self.clock().timestamp()
         except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as exc:
@@ -129,6 +123,23 @@ class Sessions:
             "exp": issued + life,
         }
         return jwt.encode(claims, self.key, algorithm="HS256")
+
+
+@lru_cache(1000)
+def _verify(token: str, key: str, audience: str) -> dict[str, Any]:
+    """
+    Return what a token of ours claims, expired or not. Raises jwt.InvalidTokenError.
+
+    A signature that was right stays right, and is looked at once; the rest is at each request.
+    """
+    return jwt.decode(
+        token,
+        key,
+        algorithms=["HS256"],
+        audience=audience,
+        issuer=NAME,
+        options={"require": ["exp", "iat", "sub", "sid"], "verify_exp": False},
+    )
 
 
 def identify_token(connection: Connection, token: str) -> Identity:

@@ -71,7 +71,7 @@ def _run(
     try:
         arguments = read()
         keyed = Keyed.read(command.action) if is_keyed else None
-        with services().database.transaction() as connection:
+        with services().database.change() as connection:
             done = _execute(connection, command, arguments, keyed)
             audit.write(
                 connection,

@@ -153,13 +153,16 @@ def _identify(access: Access) -> Identity:
     try:
         if access.is_button:
             return services().grafana.identify(request.headers)
-        with services().database.transaction() as connection:
-            return identify_bearer(
-                connection, services().sessions, request.headers.get("Authorization")
-            )
+        header = request.headers.get("Authorization", "")
+        return services().callers.find(header, lambda: _ask_database(header))
     except (UnauthenticatedError, RefusedError) as exc:
         record_anonymous(access.action, str(exc))
         raise
+
+
+def _ask_database(header: str) -> Identity:
+    with services().database.statements() as connection:
+        return identify_bearer(connection, services().sessions, header)
 
 
 def _admit(access: Access, identity: Identity) -> None:

@@ -72,7 +72,7 @@ DELIVER = Command(
 def list_alerts() -> AlertPage:
     """List each time that an alert fired, newest first."""
     wanted = parse_query(AlertFilter, request.args.items(multi=True))
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {"state": wanted.state})
     return AlertPage(alerts=[FiredAlert(**row) for row in rows], next_cursor=cursor)
 

@@ -26,6 +26,6 @@ ROWS = Ordered(
 def list_audit() -> AuditPage:
     """List who tried to change what, and how it ended, newest first."""
     wanted = parse_query(AuditFilter, request.args.items(multi=True))
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {"before": wanted.before})
     return AuditPage(audit=[AuditRow(**row) for row in rows], next_cursor=cursor)

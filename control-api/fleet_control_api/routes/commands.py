@@ -25,7 +25,7 @@ blueprint = Blueprint("commands", __name__, url_prefix="/commands")
 def show_command(command_id: str) -> NodeCommand:
     """Show one command to a node."""
     wanted = parse(CommandId, {"command_id": command_id}).command_id
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         return load_command(connection, wanted)
 
 

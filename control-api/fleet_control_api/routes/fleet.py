@@ -57,7 +57,7 @@ RESUME = Command(
 @reads(FleetState)
 def show() -> FleetState:
     """Show whether the fleet runs or is paused, since when and by whom."""
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         return FleetState(**connection.execute("SELECT * FROM analytics.fleet_state").fetchall()[0])
 
 

@@ -16,6 +16,6 @@ blueprint = Blueprint("health", __name__)
 @public(Health, errors=(UnavailableError,))
 def health() -> Health:
     """Say that the control API and the database answer; 503 when the database does not."""
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         connection.execute("SELECT 1")
     return Health(state="up", database="up")

@@ -95,7 +95,7 @@ CANCEL = Command(
 def list_jobs() -> Jobs:
     """List jobs, newest first."""
     wanted = parse_query(JobFilter, request.args.items(multi=True))
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {"state": wanted.state})
     return Jobs(jobs=[Job(**row) for row in rows], next_cursor=cursor)
 

@@ -88,7 +88,7 @@ REMOVE = Command(
 def list_nodes() -> Nodes:
     """List the enrolled nodes, by name."""
     wanted = parse_query(Page, request.args.items(multi=True))
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {})
     return Nodes(nodes=[Node(**row) for row in rows], next_cursor=cursor)
 
@@ -115,7 +115,7 @@ def remove(node: str) -> Removed:
     """Send a node away: target, login, sessions and scrape token end; what it wrote stays."""
     removed = perform(REMOVE, lambda: read_arguments(request, Removal, node=node))
     # After the commit: before it the node would come in again.
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         connection.execute("SELECT fleet.end_sessions(%s)", [removed.node])
     if scrape := services().scrape:
         scrape.renew(services().database)

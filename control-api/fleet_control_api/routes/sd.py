@@ -17,7 +17,7 @@ def list_targets() -> Targets:
     """
     List a scrape target for each enrolled node, as Prometheus' http_sd reads it; silent nodes too.
     """
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         rows = connection.execute(
             "SELECT node, scrape_address FROM fleet.nodes "
             "WHERE removed_at IS NULL AND scrape_address IS NOT NULL ORDER BY node"

@@ -83,7 +83,7 @@ def list_sessions() -> SessionPage:
         "owner": find_owner(caller()),
         "state": wanted.state,
     }
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, parameters)
     return SessionPage(sessions=[Session(**row) for row in rows], next_cursor=cursor)
 

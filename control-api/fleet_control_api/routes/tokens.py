@@ -91,7 +91,7 @@ REVOKE = Command(
 def list_tokens() -> TokenPage:
     """List API tokens by name, without their secrets."""
     wanted = parse_query(Page, request.args.items(multi=True))
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {})
     return TokenPage(tokens=[ApiToken(**row) for row in rows], next_cursor=cursor)
 

@@ -126,7 +126,7 @@ INVITE = Command(
 def list_users() -> UserPage:
     """List the people who may log in, by name."""
     wanted = parse_query(Page, request.args.items(multi=True))
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {})
     return UserPage(users=[User(**row) for row in rows], next_cursor=cursor)
 
@@ -144,7 +144,7 @@ def make() -> tuple[MadeUser, int, dict[str, str]]:
 def show_user(login: str) -> User:
     """Show one user."""
     wanted = parse(UserName, {"login": login}).login
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         row = connection.execute(f"{USERS} WHERE u.login = %s", [wanted]).fetchone()
     if row is None:
         raise NotFoundError(f"no user {wanted}", remedy="GET /users lists all users.")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fleet_control_api.audit.rate_limit import AuditRateLimit
     from fleet_control_api.callers.grafana import GrafanaAuthenticator
     from fleet_control_api.callers.identity import Identity
+    from fleet_control_api.callers.recent import RecentCallers
     from fleet_control_api.callers.sessions import Sessions
     from fleet_control_api.changes.commands import Done
     from fleet_control_api.changes.debounce import Debounce
@@ -38,6 +39,7 @@ class Services:
     settings: Settings
     database: Database
     sessions: Sessions
+    callers: RecentCallers
     grafana: GrafanaAuthenticator
     metrics: Metrics
     audit_limit: AuditRateLimit

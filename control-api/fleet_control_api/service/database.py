@@ -7,6 +7,8 @@ by itself.
 
 from __future__ import annotations
 
+import select
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,16 +37,38 @@ START_OPTIONS = (
     # A stream whose reader stalls gives its snapshot back after this.
     "-c idle_in_transaction_session_timeout=10min"
 )
+TRUSTED = 5.0  # seconds after its use for which a connection that is silent needs no question
 DOWN = "Is PostgreSQL running? `./fleet status` says so; `./fleet up` starts it."
 
 
+class Pooled(psycopg.Connection[dict[str, Any]]):
+    """A connection that knows when it was used last."""
+
+    used_at = float("-inf")
+
+    def check(self) -> None:
+        """
+        Raise OperationalError when the server has gone.
+
+        Its farewell makes a silent connection readable, so that one that was used just now need
+        not be asked over the network, which would cost every request as much as its own question.
+        """
+        now = time.monotonic()
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        if now - self.used_at > TRUSTED or poll.poll(0):
+            ConnectionPool.check_connection(self)
+        self.used_at = now
+
+
 class Database:
-    """Transactions on pooled connections."""
+    """Statements and transactions on pooled connections."""
 
     def __init__(self, dsn: str) -> None:
         self._outage = Outage("The control API", "requests that need it were answered with 503")
-        self._pool: ConnectionPool[psycopg.Connection[dict[str, Any]]] = ConnectionPool(
+        self._pool = ConnectionPool(
             dsn,
+            connection_class=Pooled,
             open=False,
             min_size=1,
             max_size=POOL_MAX,
@@ -52,8 +76,9 @@ class Database:
             # After so long an attempt is given up, and the next request makes a fresh one at once:
             # the pool's own back-off would sleep on for minutes after the database is back.
             reconnect_timeout=WAIT,
-            check=ConnectionPool.check_connection,
+            check=Pooled.check,
             kwargs={
+                "autocommit": True,
                 "row_factory": dict_row,
                 "prepare_threshold": None,
                 "application_name": "fleet control-api",
@@ -71,6 +96,27 @@ class Database:
         Yield a connection in one transaction; `wait` bounds the seconds for a free one.
 
         Committed at the end, rolled back when the block raises.
+        """
+        with self.statements(wait) as connection, connection.transaction():
+            yield connection
+
+    @contextmanager
+    def change(self) -> Iterator[Connection]:
+        """
+        Yield a connection in one transaction whose statements wait for no answer until it is read.
+
+        So the last ones and the commit are one way to the server: locks that all changes need, that
+        of the audit log above all, are held for no longer than the server itself takes.
+        """
+        with self.statements() as connection, connection.pipeline(), connection.transaction():
+            yield connection
+
+    @contextmanager
+    def statements(self, wait: float | None = None) -> Iterator[Connection]:
+        """
+        Yield a connection on which each statement is a transaction: for what is one statement.
+
+        Begin and commit would be two more ways to the server and back.
         """
         self._pool.open()
         try:
