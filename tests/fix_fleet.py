@@ -60,7 +60,7 @@ UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, given_class 
   vram_bytes = NULL, is_expected = true,
   noted_state = NULL, is_off = false, machine = NULL, machine_host = NULL, machine_seen_at = NULL,
   llm_circuit_opened_at = NULL,  roles = '{generate,quality}', worker_state = 'stopped';
-UPDATE fleet.state SET state = 'running';
+UPDATE fleet.state SET state = 'running', stopped_at = NULL;
 UPDATE fleet.leader SET master_id = NULL, lease_until = NULL, epoch = 0, failed_over_at = NULL;
 DELETE FROM fleet.master_rounds; DELETE FROM fleet.node_calendar;
 RESET session_replication_role;

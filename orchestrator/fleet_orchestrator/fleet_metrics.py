@@ -30,6 +30,11 @@ SELECT sum(pending)::bigint AS pending, sum(claimed)::bigint AS claimed,
 FAILED_OVER = (
     "SELECT coalesce(extract(epoch FROM failed_over_at), 0)::float AS at FROM analytics.master"
 )
+# Those that neither obeyed nor are offline: of a node that is off nobody expects an answer.
+UNACKNOWLEDGED = """
+SELECT count(*) AS n FROM analytics.emergency_stop e JOIN analytics.nodes n USING (node)
+WHERE (SELECT state FROM fleet.state) = 'stopped' AND e.acknowledged_at IS NULL
+  AND n.state <> 'offline'"""
 FRESH_SECONDS = 10.0  # a master that hangs must not go on telling old numbers
 
 
@@ -42,9 +47,10 @@ class Standing:
     nodes: dict[str, int]
     heartbeats: dict[str, float]
     expected: dict[str, bool]
-    is_paused: bool
+    state: str
     thresholds: dict[str, float]
     failed_over_at: float
+    unacknowledged: int
 
 
 def read_standing(connection: Connection) -> Standing:
@@ -69,8 +75,8 @@ def read_standing(connection: Connection) -> Standing:
                 row["node"]: row["is_expected"]
                 for row in connection.execute("SELECT node, is_expected FROM analytics.nodes")
             },
-            is_paused=connection.execute("SELECT state FROM fleet.state").fetchall()[0]["state"]
-            == "paused",
+            state=connection.execute("SELECT state FROM fleet.state").fetchall()[0]["state"],
+            unacknowledged=connection.execute(UNACKNOWLEDGED).fetchall()[0]["n"],
             thresholds={
                 row["key"]: row["value"]
                 for row in connection.execute(
@@ -149,7 +155,19 @@ class FleetCollector(Collector):
             standing.thresholds,
         )
         yield GaugeMetricFamily(
-            "fleet_paused", "1 while the fleet is paused.", float(standing.is_paused)
+            "fleet_paused",
+            "1 while nodes take no work: the fleet is paused or stopped.",
+            float(standing.state != "running"),
+        )
+        yield GaugeMetricFamily(
+            "fleet_stopped",
+            "1 from an emergency stop until people resume.",
+            float(standing.state == "stopped"),
+        )
+        yield GaugeMetricFamily(
+            "fleet_stop_unacknowledged_nodes",
+            "Nodes that may still work although the fleet is stopped (analytics.emergency_stop).",
+            standing.unacknowledged,
         )
         yield GaugeMetricFamily(
             "fleet_levels_upkeep_timestamp_seconds",

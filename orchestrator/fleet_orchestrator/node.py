@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from psycopg import Notify
+
     from fleet_orchestrator.agent.child import Workplace
     from fleet_orchestrator.agent.identity import Machine
 
@@ -98,7 +100,11 @@ def hold(connection: Connection, agent: Agent) -> None:
     if holder is not None:
         agent.obedience.suspend()
         raise DuplicateError(identity.describe_duplicate(agent.node, agent.machine, holder))
-    agent.obedience.resume()
+    row = connection.execute("SELECT * FROM fleet.may_run()").fetchall()[0]
+    if row["is_stopped"]:
+        agent.obedience.halt()
+    else:
+        agent.obedience.resume(row["resume_seconds"])
 
 
 def beat(connection: Connection, agent: Agent) -> float:
@@ -125,6 +131,16 @@ def beat(connection: Connection, agent: Agent) -> float:
     return float(row["settings"]["heartbeat_seconds"])
 
 
+def react(note: Notify, agent: Agent) -> bool:
+    """Do what a notification asks for; return whether it asks for a beat at once."""
+    if note.channel != commands.CHANNEL:
+        agent.keeper.child.wake()
+        return note.channel == SETTINGS
+    if note.payload == agent.node:
+        agent.obedience.has_open = True
+    return note.payload == commands.ALL_NODES  # the fleet is resumed
+
+
 def listen(connection: Connection, agent: Agent, stop: threading.Event) -> None:
     """
     Beat, obey and wake until told to stop or the connection breaks. Raises DuplicateError.
@@ -145,12 +161,8 @@ def listen(connection: Connection, agent: Agent, stop: threading.Event) -> None:
             if agent.keeper.state != state:
                 break  # told at once
             for note in connection.notifies(timeout=min(left, LOOK_SECONDS), stop_after=1):
-                if note.channel == SETTINGS:
-                    deadline = 0.0  # brought to the node at once
-                if note.channel != commands.CHANNEL:
-                    agent.keeper.child.wake()
-                elif note.payload == agent.node:
-                    agent.obedience.has_open = True
+                if react(note, agent):
+                    deadline = 0.0
             agent.probes.tell(connection)
             if agent.obedience.has_open:
                 agent.obedience.obey(connection)

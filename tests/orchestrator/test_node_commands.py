@@ -18,6 +18,7 @@ from fleet_orchestrator.agent.commands import Command
 from fleet_orchestrator.agent.wanted import Wanted
 from fleet_orchestrator.node import run
 from fleet_orchestrator.settings import NodeSettings
+from model_server import Answer
 
 STARTED = "SELECT count(*) FROM analytics.events WHERE kind = 'program_started'"
 STOPPED = "SELECT count(*) FROM analytics.events WHERE kind = 'program_stopped'"
@@ -403,3 +404,98 @@ def check_obeyed_once(programs, command, verb):
     assert len(programs.workers()) == (1 if verb == "restart" else 0)
     (told,) = programs.agents.fleet.rows(ENDS)
     assert told["message"].startswith(f"The {verb} of the worker on alpha is done")
+
+
+RESUME = "SELECT fleet.set_fleet_state('running', 'ada', '')"
+
+
+def stop_all(fleet):
+    fleet.rows("SELECT fleet.emergency_stop('ada', '')", user="fleet_control")
+
+
+def stop_state(fleet):
+    rows = fleet.rows("SELECT state FROM analytics.emergency_stop WHERE node = 'alpha'")
+    return rows[0]["state"]
+
+
+def test_emergency_stop_ends_the_worker_until_resume(fleet, agents):
+    """The node acknowledges, the worker ends, and starts again when people resume."""
+    fleet.set("resume_spread_seconds", 0)
+    agents.start_with_worker()
+    stop_all(fleet)
+    wait_until(lambda: stop_state(fleet) == "done", "the node has stopped")
+    assert not agents.child.is_running
+
+    fleet.rows(RESUME)
+
+    wait_until(lambda: agents.child.is_running, "the worker runs again")
+
+
+def test_agent_that_starts_in_a_stopped_fleet_starts_no_worker(fleet, agents):
+    """After a reboot the stop still holds, also where its command has expired long ago."""
+    fleet.set("resume_spread_seconds", 0)
+    stop_all(fleet)
+    fleet.rows("UPDATE fleet.commands SET deadline_at = now() - interval '1 s'")
+    fleet.rows("SELECT fleet.expire_commands()")
+    agents.start()
+    wait_until(lambda: agents.worker_state() == "stopped", "a heartbeat")
+    assert agents.child.process is None
+
+    fleet.rows(RESUME)
+
+    wait_until(lambda: agents.child.is_running, "the worker runs")
+
+
+def test_node_that_people_had_stopped_stays_stopped_after_resume(fleet, agents):
+    """What people wanted of it before, or asked for meanwhile, holds after the stop."""
+    fleet.set("resume_spread_seconds", 0)
+    agents.start_with_worker()
+    stop_all(fleet)
+    wait_until(lambda: stop_state(fleet) == "done", "the node has stopped")
+    agents.obey("stop")
+
+    fleet.rows(RESUME)
+    command = agents.obey("stop")
+
+    assert agents.state(command) == "done"
+    assert not agents.child.is_running
+
+
+def test_worker_starts_when_its_time_has_come(fleet, agents):
+    """After resume the node restarts its worker later, not at once."""
+    fleet.set("resume_spread_seconds", 1)
+    agents.start_with_worker()
+    stop_all(fleet)
+    wait_until(lambda: stop_state(fleet) == "done", "the node has stopped")
+
+    fleet.rows(RESUME)
+
+    wait_until(lambda: agents.worker_state() == "restarting", "it waits")
+    wait_until(lambda: agents.child.is_running, "the worker runs again")
+
+
+def test_emergency_stop_cuts_a_running_conversation(fleet, programs, model_server):
+    """The real worker hangs up, keeps its turns and gives the task back; it is finished later."""
+    fleet.set("resume_spread_seconds", 0)
+    model_server.plan.append(Answer("drip", turns=2))
+    fleet.submit("order_status")
+    programs.start()
+    wait_until(lambda: not model_server.plan, "two turns are stored, the third comes")
+
+    stop_all(fleet)
+    wait_until(lambda: stop_state(fleet) == "done", "the node has stopped")
+
+    (task,) = fleet.rows("SELECT state, attempt, turns_written, error FROM analytics.tasks")
+    assert (task["state"], task["attempt"]) == ("pending", 1)
+    assert task["turns_written"] == 2
+    assert not programs.workers()
+    assert fleet.value("SELECT count(*) FROM fleet.task_failures") == 0
+    assert fleet.value("SELECT count(*) FROM analytics.events WHERE kind = 'task_taken_back'") == 0
+
+    wait_until(model_server.hung_up.is_set, "the server notices that nobody listens")
+
+    fleet.rows(RESUME)
+
+    done = "SELECT count(*) FROM analytics.tasks WHERE state = 'done'"
+    wait_until(lambda: fleet.value(done), "it is finished")
+    assert fleet.value("SELECT attempt FROM analytics.tasks") == 2

@@ -1,4 +1,4 @@
--- Settings: effective values, new versions; the fleet's state.
+-- Settings: effective values, new versions.
 CREATE OR REPLACE FUNCTION fleet.setting_in_force(
   p_key text, p_node text, OUT value jsonb, OUT scope text, OUT version bigint
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -220,25 +220,3 @@ CREATE OR REPLACE FUNCTION fleet.diff_config(p_from bigint, p_to bigint) RETURNS
 $$;
 COMMENT ON FUNCTION fleet.diff_config(bigint, bigint) IS
   'What differs between two versions of the configuration, the older one first; NULL where a scope has no value. The rest tells of the change that brought it last.';
-
-CREATE OR REPLACE FUNCTION fleet.set_fleet_state(p_state text, p_by text, p_reason text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  v_changed boolean;
-BEGIN
-  IF p_state NOT IN ('running', 'paused') THEN
-    RAISE EXCEPTION 'unknown fleet state %', p_state USING ERRCODE = 'check_violation', HINT = 'Use running or paused.';
-  END IF;
-  UPDATE fleet.state SET state = p_state, changed_at = now(), changed_by = p_by, reason = p_reason
-  WHERE state <> p_state;
-  v_changed := FOUND;
-  IF v_changed THEN
-    PERFORM fleet.record_event(gen_random_uuid(), NULL, 'info',
-      CASE p_state WHEN 'paused' THEN 'fleet_paused' ELSE 'fleet_resumed' END,
-      format(CASE p_state WHEN 'paused' THEN 'The fleet was paused by %s%s' ELSE 'The fleet was resumed by %s%s' END,
-        p_by, coalesce(': ' || nullif(p_reason, ''), '.')));
-  END IF;
-  PERFORM pg_notify('fleet_work', p_state);
-  RETURN v_changed;
-END $$;
-COMMENT ON FUNCTION fleet.set_fleet_state(text, text, text) IS 'running or paused for all nodes; false when it was so already.';

@@ -2,7 +2,7 @@
 CREATE OR REPLACE FUNCTION fleet.tell_command(p_command fleet.commands) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_what text := format('%s of the worker on %s', p_command.verb, p_command.node);
+  v_what text := format('%s of the worker on %s', replace(p_command.verb, '_', ' '), p_command.node);
 BEGIN
   PERFORM fleet.record_event(
     md5(p_command.command_id::text || p_command.state)::uuid, NULL,
@@ -35,6 +35,10 @@ BEGIN
   PERFORM FROM fleet.nodes n WHERE n.node = p_node AND n.removed_at IS NULL FOR SHARE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no node %', p_node USING ERRCODE = 'no_data_found', HINT = 'GET /nodes lists all nodes.';
+  END IF;
+  IF p_verb IN ('start', 'restart') AND fleet.is_stopped() THEN
+    RAISE EXCEPTION 'the fleet is stopped since an emergency stop' USING ERRCODE = 'object_not_in_prerequisite_state',
+      HINT = 'Resume the fleet first: no worker runs before.';
   END IF;
   INSERT INTO fleet.commands (node, verb, requested_by, reason, deadline_at)
   VALUES (p_node, p_verb, p_by, coalesce(p_reason, ''), clock_timestamp() + make_interval(secs => p_deadline_seconds))

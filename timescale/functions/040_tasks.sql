@@ -15,6 +15,8 @@ DECLARE
   v_part integer;
   v_tasks uuid[] := '{}';
 BEGIN
+  -- An emergency stop waits for the claims before it, and those after it see it.
+  PERFORM pg_advisory_xact_lock_shared(hashtext('fleet.claim'));
   -- What failed here waits until this node has shown that it can write, or for another node.
   SELECT n.node, n.node_class, n.vram_bytes, s.state = 'running' AS is_running,
     coalesce(p_model, (SELECT m.model FROM fleet.node_models m WHERE m.node = n.node ORDER BY m.asked_at DESC LIMIT 1)) AS model,
@@ -127,10 +129,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_s
   UPDATE fleet.tasks t
   SET lease_until = clock_timestamp() + make_interval(secs => fleet.setting('lease_seconds', t.node))
   WHERE t.task_id = ANY (p_tasks) AND t.worker_id = p_worker AND t.node = fleet.current_node()
-    AND t.lease_until IS NOT NULL
+    AND t.lease_until IS NOT NULL AND NOT fleet.is_stopped()
   RETURNING t.task_id;
 $$;
-COMMENT ON FUNCTION fleet.extend_lease(uuid, uuid[]) IS 'Renew leases; returns those still held, the rest must be dropped.';
+COMMENT ON FUNCTION fleet.extend_lease(uuid, uuid[]) IS 'Renew leases; returns those still held, the rest must be dropped. After an emergency stop none is: also a worker whose agent hangs ends its calls.';
 
 CREATE OR REPLACE FUNCTION fleet.complete_task(p_task uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -5,6 +5,10 @@ CREATE OR REPLACE FUNCTION fleet.claim_judgements(p_worker uuid, p_limit integer
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
   PERFORM fleet.current_node();
+  PERFORM pg_advisory_xact_lock_shared(hashtext('fleet.claim'));
+  IF fleet.is_stopped() THEN
+    RETURN;
+  END IF;
   RETURN QUERY
   WITH next AS (
     SELECT c.conversation_id FROM fleet.conversations c
@@ -22,7 +26,7 @@ BEGIN
   FROM taken k JOIN fleet.jobs j USING (job_id) JOIN fleet.scenarios s ON s.scenario = k.scenario
     JOIN fleet.prompts p USING (prompt_id);
 END $$;
-COMMENT ON FUNCTION fleet.claim_judgements(uuid, integer) IS 'Lease unjudged conversations, oldest first, with all that the checks need.';
+COMMENT ON FUNCTION fleet.claim_judgements(uuid, integer) IS 'Lease unjudged conversations, oldest first, with all that the checks need; none after an emergency stop.';
 
 CREATE OR REPLACE FUNCTION fleet.store_verdict(
   p_conversation uuid, p_worker uuid, p_reason text, p_stage text, p_evidence text,

@@ -7,7 +7,7 @@ COMMENT ON VIEW analytics.commands IS 'What nodes were told to do, and how far t
 COMMENT ON COLUMN analytics.commands.time IS 'When it was requested.';
 COMMENT ON COLUMN analytics.commands.node IS 'The machine that is to do it.';
 COMMENT ON COLUMN analytics.commands.command_id IS 'Its id, as GET /commands/{id} takes it.';
-COMMENT ON COLUMN analytics.commands.verb IS 'start, stop, restart or drain (finish what runs, take nothing more, then stop).';
+COMMENT ON COLUMN analytics.commands.verb IS 'start, stop, restart, drain (finish what runs, take nothing more, then stop) or emergency_stop.';
 COMMENT ON COLUMN analytics.commands.arguments IS 'What the verb needs besides the node; mostly nothing.';
 COMMENT ON COLUMN analytics.commands.state IS 'requested, acknowledged (the node has begun), done, failed, or expired (the node did not begin in time).';
 COMMENT ON COLUMN analytics.commands.requested_by IS 'Who asked for it.';

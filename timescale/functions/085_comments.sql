@@ -246,7 +246,7 @@ COMMENT ON COLUMN analytics.audit.outcome IS 'done, refused or failed.';
 COMMENT ON COLUMN analytics.audit.reason IS 'The reason that they gave, or why it was refused.';
 
 COMMENT ON VIEW analytics.fleet_state IS 'One row: whether the fleet generates.';
-COMMENT ON COLUMN analytics.fleet_state.state IS 'running or paused.';
+COMMENT ON COLUMN analytics.fleet_state.state IS 'running, paused, or stopped (in an emergency: all workers are ended).';
 COMMENT ON COLUMN analytics.fleet_state.changed_at IS 'Since when.';
 COMMENT ON COLUMN analytics.fleet_state.changed_by IS 'Who changed it.';
 COMMENT ON COLUMN analytics.fleet_state.reason IS 'Why.';

@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 CHANNEL = "fleet_commands"
+ALL_NODES = "*"  # the payload of a notification that is for every agent
+EMERGENCY_STOP = "emergency_stop"
 BEGIN, WAIT, GIVE_UP = "begin", "wait", "give up"
 AIMS = {
     "start": keeping.RUN,
     "restart": keeping.RUN,
     "stop": keeping.STOP,
     "drain": keeping.DRAIN,
+    EMERGENCY_STOP: keeping.STOP,
 }
 
 
@@ -63,8 +66,14 @@ def decide_step(command: Command, followers: Sequence[Command], wanted: Wanted) 
     return GIVE_UP if command.verb == "drain" and followers else WAIT
 
 
-def decide_wanted(command: Command) -> Wanted:
-    """Return what a command makes people want; a drained node stays stopped, like a stopped one."""
+def decide_wanted(command: Command, before: Wanted) -> Wanted:
+    """
+    Return what a command makes people want; a drained node stays stopped, like a stopped one.
+
+    An emergency stop changes nothing of what they want afterwards.
+    """
+    if command.verb == EMERGENCY_STOP:
+        return Wanted(before.runs, command.command_id)
     return Wanted(AIMS[command.verb] == keeping.RUN, command.command_id)
 
 
@@ -82,14 +91,26 @@ class Obedience:
         self._keeper = keeper
         self._file = file
         self._is_suspended = True
+        self._is_halted = False
         self.wanted = storing.load(file)
         self.has_open = True  # until the database says otherwise
 
-    def resume(self) -> None:
-        """Hold the worker to what was wanted last; nothing happens unless we are suspended."""
+    def resume(self, delay_seconds: float = 0.0) -> None:
+        """
+        Hold the worker to what was wanted last; nothing happens unless we are suspended.
+
+        After an emergency stop it starts with the delay.
+        """
         if self._is_suspended:
-            self._keeper.want(keeping.RUN if self.wanted.runs else keeping.STOP)
-        self._is_suspended = False
+            aim = keeping.RUN if self.wanted.runs else keeping.STOP
+            self._keeper.want(aim, delay_seconds=delay_seconds if self._is_halted else 0.0)
+        self._is_suspended = self._is_halted = False
+
+    def halt(self) -> None:
+        """Let no worker run until the fleet is resumed."""
+        if not self._is_suspended:
+            self.suspend()
+        self._is_halted = True
 
     def suspend(self) -> None:
         """Let no worker run until `resume`, whatever is wanted."""
@@ -132,13 +153,20 @@ class Obedience:
             logger.warning("A command came too late; it is not obeyed.", extra=extra)
             return False
         logger.info("Obeying a command.", extra=extra)
-        wanted = decide_wanted(command)
+        wanted = decide_wanted(command, self.wanted)
+        if command.verb == EMERGENCY_STOP:
+            # Nothing is stored, which might fail: the next agent asks the database.
+            self.wanted = wanted
+            self.halt()
+            return True
         try:
             storing.store(self._file, wanted)
         except OSError as exc:  # half obeyed is worse than not: the next start would undo it
             self._finish(connection, command, "failed", f"{self._file} cannot be written: {exc}")
             return False
         self.wanted = wanted
+        if self._is_halted:  # a stop or a drain, for the time after it
+            return True
         self._keeper.want(AIMS[command.verb], is_restart=command.verb == "restart")
         return True
 

@@ -66,10 +66,14 @@ class Keeper:
         self._run: programs.Run | None = None
         self._news = threading.Event()
 
-    def want(self, aim: str, *, is_restart: bool = False) -> None:
-        """Say whether the worker is to run, drain or stop; a restart ends it first."""
+    def want(self, aim: str, *, is_restart: bool = False, delay_seconds: float = 0.0) -> None:
+        """
+        Say whether the worker is to run, drain or stop; a restart ends it first.
+
+        The delay is that of a start.
+        """
         self._wish = Wish(self._wish.number + 1, aim, is_restart)
-        self._start_at = 0.0
+        self._start_at = time.monotonic() + delay_seconds if delay_seconds else 0.0
         self._news.set()
 
     @property
