@@ -28,6 +28,7 @@ from fleet_control_api.routes import (
     audit_check,
     auth,
     buttons,
+    calendar,
     commands,
     config,
     documents,
@@ -45,6 +46,7 @@ from fleet_control_api.routes import (
     runbooks,
     sd,
     sessions,
+    stopping,
     tokens,
     users,
 )
@@ -64,8 +66,9 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    health, auth, passwords, users, sessions, tokens, jobs, nodes, models, joining, commands, fleet,
-    config, audit, alerts, audit_check, events, exports, sd, metrics, runbooks, documents, buttons,
+    health, auth, passwords, users, sessions, tokens, jobs, nodes, models, joining, commands,
+    calendar, fleet, stopping, config, audit, alerts, audit_check, events, exports, sd, metrics,
+    runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -64,8 +64,8 @@ PROGRAMS = {
     "control-api": "fleet_control_api.cli:main",
 }
 NOUNS = (
-    "jobs", "nodes", "pause", "resume", "config", "users", "tokens", "sessions", "export", "audit",
-    "alerts", "events", "watch",
+    "jobs", "nodes", "pause", "resume", "emergency-stop", "emergency-stop-status", "config",
+    "users", "tokens", "sessions", "export", "audit", "alerts", "events", "watch",
 )  # fmt: skip
 # Whose --help lists all their options, without a home.
 DESCRIBED = ("up", "down", "status", "logins", "logs", "env", "doctor", "db", "migrate")

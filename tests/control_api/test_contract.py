@@ -27,9 +27,9 @@ VERBS = ("start", "stop", "restart", "drain")
 PASSWORD = "correct horse battery"
 ROLES = ("viewer", "operator", "admin")
 TURNS = range(2, 41)
-# No document can say which values and scopes each setting takes: others are 422.
+# No document can say which values and scopes each setting takes, nor which time zones there are.
 UNTOLD = {
-    "include-path-regex": r"/config/\{key\}$|/rollback$|/buttons/config-",
+    "include-path-regex": r"/config/\{key\}$|/rollback$|/buttons/config-|/calendar$",
     "checks": {
         "positive_data_acceptance": {"expected-statuses": ["2xx", 403, 404, 409, 422]},
     },
@@ -205,6 +205,7 @@ THINGS = (
     GUEST
     | TOLD
     | {
+        "/nodes/{node}/calendar": lambda api: {"node": enrol(api)},
         "/nodes/{node}": lambda api: {"node": enrol(api)},
         "/nodes/{node}/model": lambda api: {
             "node": call_admin(api, "POST", f"/nodes/{enrol(api)}/model", model="tiny")["node"]
@@ -278,6 +279,8 @@ def test_document_says_what_the_application_checks(unlimited, write_conversation
     def choose_headers(path):
         if path in TOKENS:
             return api.headers(TOKENS[path])
+        if path.endswith("/calendar"):
+            return log_in(api, "operator")
         if path == "/auth/logout":
             return log_in(api)  # it ends the session, so each has one of its own
         if path in ADMINS_PATHS or path.startswith(

@@ -312,6 +312,22 @@ def test_pause_is_published(fleet, contenders):
     assert page(leader)["fleet_paused", ""] == 1
 
 
+def test_emergency_stop_is_published(fleet, contenders):
+    """It counts as a pause too; who has not acknowledged counts unless its node is offline."""
+    leader, _, tick = contenders
+    fleet.rows("SELECT fleet.heartbeat('1.0', 'running', 0)", user="alpha")
+    fleet.rows("SELECT fleet.emergency_stop('tests', 'why')")
+    tick(leader)
+    names = ("fleet_paused", "fleet_stopped", "fleet_stop_unacknowledged_nodes")
+    assert [page(leader)[name, ""] for name in names] == [1, 1, 1]
+
+    (row,) = fleet.rows("SELECT * FROM fleet.open_commands()", user="alpha")
+    fleet.rows("SELECT fleet.acknowledge_command(%s)", row["command_id"], user="alpha")
+    leader.clock = lambda: float("inf")
+    tick(leader)
+    assert [page(leader)[name, ""] for name in names] == [1, 1, 0]
+
+
 def test_standby_publishes_only_that_it_does_not_lead(contenders):
     """Two masters never publish the same series; a former leader stops to."""
     leader, standby, tick = contenders

@@ -25,6 +25,8 @@ MASTER_METRICS = {
     "fleet_node_heartbeat_timestamp_seconds",
     "fleet_node_expected",
     "fleet_paused",
+    "fleet_stopped",
+    "fleet_stop_unacknowledged_nodes",
     "fleet_threshold",
     "fleet_levels_upkeep_timestamp_seconds",
     "fleet_master_failover_timestamp_seconds",

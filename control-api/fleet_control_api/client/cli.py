@@ -23,6 +23,7 @@ from fleet_control_api.client.nodes import add_nodes
 from fleet_control_api.client.remote import Remote, quote
 from fleet_control_api.client.screen import render_error, show
 from fleet_control_api.client.settings import add_config, verify_audit
+from fleet_control_api.client.stopping import add_stop
 from fleet_control_api.client.tables import render_fields, render_table
 from fleet_control_api.client.verbs import add
 from fleet_control_api.client.watch import add_watch
@@ -133,6 +134,7 @@ def make_parser() -> argparse.ArgumentParser:
         summary = f"{verb} the whole fleet"
         verb_parser = add(nouns, verb, handler, summary, route=f"POST /fleet/{verb}")
         verb_parser.add_argument("--reason", help="why, for the audit log")
+    add_stop(nouns)
     add_config(nouns)
     add_access(nouns)
     _add_audit(nouns)

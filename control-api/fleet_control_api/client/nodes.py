@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from fleet_control_api.client.calendar import add_calendar
 from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_fields, render_table
 from fleet_control_api.client.verbs import add
@@ -98,6 +99,7 @@ def add_nodes(nouns: Any) -> None:
     summary = "show how far a command to a node has come"
     command = add(verbs, "command", show_command, summary, route="GET /commands/{command_id}")
     command.add_argument("command_id", metavar="ID")
+    add_calendar(verbs)
     summary = "let one machine join; the code is shown once"
     invite = add(verbs, "invite", invite_node, summary, route="POST /nodes/invite")
     invite.add_argument("--hours", type=int, default=24, help="for how long the code is good")

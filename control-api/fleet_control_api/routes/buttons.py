@@ -15,7 +15,7 @@ from flask import Blueprint, request
 
 from fleet_control_api.changes.perform import perform_once
 from fleet_control_api.permissions.roles import button, public
-from fleet_control_api.routes import config, fleet, jobs, nodes
+from fleet_control_api.routes import config, fleet, jobs, nodes, stopping
 from fleet_control_api.values.arguments import parse_button
 from fleet_control_api.values.documents import Series, Version
 
@@ -31,6 +31,7 @@ blueprint = Blueprint("buttons", __name__, url_prefix="/buttons")
 BUTTONS: dict[str, Command[Any, Any]] = {
     "fleet-pause": fleet.PAUSE,
     "fleet-resume": fleet.RESUME,
+    "fleet-emergency-stop": stopping.STOP,
     "job-submit": jobs.SUBMIT,
     "job-cancel": jobs.CANCEL,
     "config-set": config.SET,

@@ -19,7 +19,7 @@ class Why(Request):
 class FleetState(Answer):
     """Whether the fleet runs, since when and by whom."""
 
-    state: str = Field(description="running or paused.")
+    state: str = Field(description="running, paused, or stopped in an emergency.")
     changed_at: datetime
     changed_by: str
     reason: str
@@ -39,6 +39,7 @@ class Node(Answer):
 
     node: str
     state: str = Field(description="online, stale or offline.")
+    silent: str | None = Field(description="agent, exporter, or agent and exporter.")
     role: str
     mode: str | None
     throttle_factor: float | None
