@@ -53,6 +53,15 @@ def test_time_that_there_is_not_is_refused(api, change, said):
     assert api.call("viewer", "GET", PATH).json["times"] == []
 
 
+def test_too_many_times_are_refused(lasting_api):
+    """Twenty a week are enough for anybody."""
+    response = put(lasting_api, *[NIGHT] * 21)
+
+    assert (response.status_code, response.json["detail"]) == (
+        422, "times must have 0 to 20 entries",
+    )  # fmt: skip
+
+
 def test_calendar_of_nobody_is_said(lasting_api):
     """404 names the node."""
     for method, options in (("GET", {}), ("PUT", {"json": {"times": []}})):

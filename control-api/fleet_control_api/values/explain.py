@@ -60,6 +60,8 @@ def _expect(kind: str, field: dict[str, Any], value: Any) -> str:
     """Return what the value must be; {} stands for the value."""
     if kind in {"greater_than_equal", "less_than_equal"}:
         return f"must be {_bounds(kind, field)}, not {{}}"
+    if kind in {"too_long", "too_short"} and field.get("type") in {"array", "object"}:
+        return f"must have {field.get('minItems', 0)} to {field.get('maxItems', 'many')} entries"
     if kind in {"string_too_long", "too_long"}:
         return f"has {len(value)} characters; {field['maxLength']} are allowed"
     if kind in {"string_too_short", "too_short"} and field["minLength"] > 1:
