@@ -154,6 +154,10 @@ class FleetCollector(Collector):
             "key",
             standing.thresholds,
         )
+        yield from self._collect_state(standing)
+
+    def _collect_state(self, standing: Standing) -> Iterator[Metric]:
+        """Yield what the fleet as a whole and its master do."""
         yield GaugeMetricFamily(
             "fleet_paused",
             "1 while nodes take no work: the fleet is paused or stopped.",

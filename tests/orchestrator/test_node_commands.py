@@ -414,8 +414,7 @@ def stop_all(fleet):
 
 
 def stop_state(fleet):
-    rows = fleet.rows("SELECT state FROM analytics.emergency_stop WHERE node = 'alpha'")
-    return rows[0]["state"]
+    return fleet.value("SELECT state FROM analytics.emergency_stop WHERE node = 'alpha'")
 
 
 def test_emergency_stop_ends_the_worker_until_resume(fleet, agents):
