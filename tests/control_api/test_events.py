@@ -84,7 +84,7 @@ def test_late_commit_is_not_missed(api_server, owner, database):
         assert stream.read(2) == ["told first", "told second"]
 
 
-@pytest.mark.parametrize("place", ["x", "5", f"1-{uuid.uuid4()};--", "9" * 19, "1-\u00e9"])
+@pytest.mark.parametrize("place", ["x", "5", f"1-{uuid.UUID(int=1)};--", "9" * 19, "1-\u00e9"])
 def test_unusable_place_is_refused(lasting_api, place):
     """What is no id of an event is said, and no stream begins."""
     answer = lasting_api.call(
