@@ -32,7 +32,9 @@ RESUME = Button(
     variant="success",
 )
 
-STATES = words(running=("Running", "green"), paused=("Paused", "orange"))
+STATES = words(
+    running=("Running", "green"), paused=("Paused", "orange"), stopped=("Emergency stop", "red")
+)
 SEVERITIES = words(
     critical=("critical", "red"),
     error=("error", "red"),
