@@ -18,6 +18,7 @@ from fleet_control_api.audit.rate_limit import AuditRateLimit
 from fleet_control_api.callers.grafana import GrafanaAuthenticator, Keys
 from fleet_control_api.callers.identity import ANONYMOUS
 from fleet_control_api.callers.recent import RecentCallers
+from fleet_control_api.callers.scrape import ScrapeToken
 from fleet_control_api.callers.sessions import Sessions
 from fleet_control_api.changes.debounce import Debounce
 from fleet_control_api.permissions.limits import RateLimit
@@ -32,6 +33,7 @@ from fleet_control_api.routes import (
     commands,
     config,
     documents,
+    endpoints,
     events,
     exports,
     fleet,
@@ -55,7 +57,6 @@ from fleet_control_api.service.context import services as running_services
 from fleet_control_api.service.database import Database
 from fleet_control_api.service.errors import ControlApiError
 from fleet_control_api.service.metrics import Metrics
-from fleet_control_api.service.scrape import ScrapeToken
 from fleet_control_api.values import problems
 from fleet_control_api.values.body import SIZE_MAX
 
@@ -67,8 +68,8 @@ log = logging.getLogger(__name__)
 PREFIX = "/api/v1"
 RESOURCES = (
     health, auth, passwords, users, sessions, tokens, jobs, nodes, models, joining, commands,
-    calendar, fleet, stopping, config, audit, alerts, audit_check, events, exports, sd, metrics,
-    runbooks, documents, buttons,
+    calendar, endpoints, fleet, stopping, config, audit, alerts, audit_check, events, exports, sd,
+    metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

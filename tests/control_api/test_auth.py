@@ -80,9 +80,9 @@ def test_refresh_renews_and_ends_the_old_token(api, ada):
     """A refresh token works once; the new ones work on."""
     first = log_in(api).json["refresh_token"]
     renewed = api.client.post("/api/v1/auth/refresh", json={"refresh_token": first})
-    again = api.client.post("/api/v1/auth/refresh", json={"refresh_token": first})
 
     assert read_jobs(api, renewed.json["access_token"]).status_code == 200
+    again = api.client.post("/api/v1/auth/refresh", json={"refresh_token": first})
     assert (renewed.status_code, again.status_code) == (200, 401)
 
 
@@ -168,3 +168,18 @@ def test_password_hash_is_argon2id():
     assert stored != hash_password(PASSWORD)
     assert [is_password(p, stored) for p in (PASSWORD, "wrong")] == [True, False]
     assert not is_password("the password of nobody", None)
+
+
+def test_refresh_token_that_is_used_twice_ends_the_session(api, ada):
+    """Somebody has a copy: the session ends for both, and the audit log says whose it was."""
+    first = log_in(api).json["refresh_token"]
+    renewed = api.client.post("/api/v1/auth/refresh", json={"refresh_token": first}).json
+    copied = api.client.post("/api/v1/auth/refresh", json={"refresh_token": first})
+    headers = {"Authorization": f"Bearer {renewed['access_token']}"}
+    with_access = api.client.get("/api/v1/jobs", headers=headers)
+    sent = {"refresh_token": renewed["refresh_token"]}
+    with_refresh = api.client.post("/api/v1/auth/refresh", json=sent)
+
+    assert [each.status_code for each in (copied, with_access, with_refresh)] == [401] * 3
+    (told,) = [row for row in api.audit() if "second time" in row["reason"]]
+    assert (told["actor"], told["action"], told["outcome"]) == ("ada", "auth.refresh", "refused")

@@ -7,9 +7,9 @@ import uuid
 import psycopg
 import pytest
 from fleet_control_api.callers.identity import digest
+from fleet_control_api.callers.scrape import ScrapeToken
 from fleet_control_api.routes.joining import check_way, is_loopback, render_url
 from fleet_control_api.service.errors import ConflictError
-from fleet_control_api.service.scrape import ScrapeToken
 
 ENTRY = {"host": "tower", "scrape_address": "127.0.0.1:20006"}
 
@@ -269,3 +269,16 @@ def test_machine_that_joins_gets_the_scrape_token(api, scrape):
 
     assert answer["scrape_token"] == "token-1"
     api.owner.execute(f'DROP ROLE "fleet_node_{answer["node"]}"')
+
+
+def test_model_servers_are_listed(api, database):
+    """What the worker of a node said last of its model server; nodes that said nothing are none."""
+    with database.connect("alpha") as node:
+        node.execute(
+            "SELECT fleet.report_endpoint('llama_cpp', 'qwen', 'ready', 4, 8192, '{qwen}'::text[])"
+        )
+    (shown,) = api.call("viewer", "GET", "/endpoints").json["endpoints"]
+
+    assert (shown["node"], shown["kind"], shown["model"], shown["state"], shown["slots"]) == (
+        "alpha", "llama_cpp", "qwen", "ready", 4,
+    )  # fmt: skip

@@ -71,6 +71,7 @@ TABLE = {
     ("POST", "/config/<setting:key>/rollback"): {"admin"},
     ("GET", "/exports/lex"): READERS,
     ("GET", "/events"): READERS,
+    ("GET", "/endpoints"): READERS,
     ("GET", "/alerts"): READERS,
     ("POST", "/alerts/webhook"): {"webhook"},
     ("GET", "/sd/nodes"): {"sd"},

@@ -78,13 +78,27 @@ COMMENT ON FUNCTION control.open_session(text, bytea, interval) IS 'Begin a logi
 CREATE OR REPLACE FUNCTION control.renew_session(p_old_hash bytea, p_new_hash bytea)
 RETURNS TABLE (session_id uuid, login text, role control.role)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  UPDATE control.sessions s SET refresh_hash = p_new_hash, last_used_at = clock_timestamp()
-  FROM control.users u
-  WHERE s.refresh_hash = p_old_hash AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
-    AND u.login = s.login AND NOT u.is_disabled
-  RETURNING s.session_id, s.login, u.role;
+  WITH renewed AS (
+    UPDATE control.sessions s SET refresh_hash = p_new_hash, last_used_at = clock_timestamp()
+    FROM control.users u
+    WHERE s.refresh_hash = p_old_hash AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+      AND u.login = s.login AND NOT u.is_disabled
+    RETURNING s.session_id, s.login, u.role
+  ), spent AS (
+    INSERT INTO control.spent_tokens (token_hash, session_id) SELECT p_old_hash, r.session_id FROM renewed r
+  )
+  SELECT r.session_id, r.login, r.role FROM renewed r;
 $$;
 COMMENT ON FUNCTION control.renew_session(bytea, bytea) IS 'Swap a refresh token for a new one; no row when it is unknown, revoked or expired.';
+
+CREATE OR REPLACE FUNCTION control.end_copied_session(p_hash bytea) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE control.sessions s SET revoked_at = clock_timestamp() FROM control.spent_tokens t
+  WHERE t.token_hash = p_hash AND s.session_id = t.session_id AND s.revoked_at IS NULL
+  RETURNING s.login;
+$$;
+COMMENT ON FUNCTION control.end_copied_session(bytea) IS
+  'Revoke the session of a refresh token that was swapped already: two have it. Returns whose session; NULL for any other token.';
 
 CREATE OR REPLACE FUNCTION control.end_session(p_session uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -21,6 +21,7 @@ NODE_COLUMNS = (
     "node", "state", "worker_state", "role", "mode", "throttle_factor", "tokens_per_second",
     "last_heartbeat_at",
 )  # fmt: skip
+ENDPOINT_COLUMNS = ("node", "kind", "model", "state", "slots", "context_tokens", "checked_at")
 VERBS = {
     "start": "let the worker run",
     "stop": "end the worker now; it stays stopped",
@@ -36,6 +37,12 @@ def list_nodes(remote: Remote, _: argparse.Namespace) -> Answer:
     """List nodes."""
     answer = remote.read_all("/nodes", "nodes")
     return answer, render_table(answer["nodes"], NODE_COLUMNS)
+
+
+def list_endpoints(remote: Remote, _: argparse.Namespace) -> Answer:
+    """List model servers."""
+    answer = remote.read_all("/endpoints", "endpoints")
+    return answer, render_table(answer["endpoints"], ENDPOINT_COLUMNS)
 
 
 def tell_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
@@ -89,6 +96,8 @@ def add_nodes(nouns: Any) -> None:
     nodes = nouns.add_parser("nodes", help="see and steer the machines")
     verbs = nodes.add_subparsers(dest="verb", required=True, metavar="VERB")
     add(verbs, "list", list_nodes, "list the enrolled nodes", route="GET /nodes")
+    summary = "list the model server of each node"
+    add(verbs, "endpoints", list_endpoints, summary, route="GET /endpoints")
     for verb, summary in VERBS.items():
         parser = add(verbs, verb, tell_node, summary, route=f"POST /nodes/{{node}}/{verb}")
         parser.add_argument("node", metavar="NODE")

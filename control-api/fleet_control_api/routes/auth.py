@@ -12,7 +12,7 @@ from flask import Blueprint, request
 
 from fleet_control_api.audit import log as audit
 from fleet_control_api.audit.attempts import limit_changes, record_anonymous, record_attempt
-from fleet_control_api.callers.identity import ANONYMOUS, Identity, Role
+from fleet_control_api.callers.identity import ANONYMOUS, Identity, Role, digest
 from fleet_control_api.callers.passwords import is_password
 from fleet_control_api.changes.commands import Command, Done
 from fleet_control_api.changes.perform import perform
@@ -79,7 +79,7 @@ def check_credentials(sent: Credentials) -> Identity:
 @blueprint.post("/refresh")
 @public(Tokens, body=Renewal, errors=REFUSALS)
 def refresh() -> Tokens:
-    """Swap a refresh token for new tokens; the old one is worth nothing afterwards."""
+    """Swap a refresh token for new tokens; the old one ends the session if it comes again."""
     token = read_anonymous("auth.refresh", Renewal).refresh_token.get_secret_value()
     try:
         with services().database.transaction() as connection:
@@ -88,9 +88,30 @@ def refresh() -> Tokens:
             limit_changes(who, "auth.refresh", services().refreshes)
             audit.write(connection, audit.Entry(who, "auth.refresh", name, "done", "", source()))
     except UnauthenticatedError as exc:
-        record_anonymous("auth.refresh", str(exc))
+        if not end_copied_session(token):
+            record_anonymous("auth.refresh", str(exc))
         raise
     return answer
+
+
+def end_copied_session(token: str) -> bool:
+    """
+    End the session of a refresh token that was used before; True when it was one.
+
+    Two have it, and nobody can tell which of them is the thief: both have to log in again.
+    """
+    with services().database.transaction() as connection:
+        row = connection.execute(
+            "SELECT control.end_copied_session(%s) AS login", [digest(token)]
+        ).fetchall()[0]
+        if row["login"] is None:
+            return False
+        said = "a refresh token was used a second time: the session has ended"
+        who = Identity(row["login"], "login")
+        audit.write(
+            connection, audit.Entry(who, "auth.refresh", who.actor, "refused", said, source())
+        )
+    return True
 
 
 def end_session(connection: Connection, who: Identity, _: Nothing) -> Done[LoggedOut]:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from fleet_control_api.callers.grafana import GrafanaAuthenticator
     from fleet_control_api.callers.identity import Identity
     from fleet_control_api.callers.recent import RecentCallers
+    from fleet_control_api.callers.scrape import ScrapeToken
     from fleet_control_api.callers.sessions import Sessions
     from fleet_control_api.changes.commands import Done
     from fleet_control_api.changes.debounce import Debounce
     from fleet_control_api.permissions.limits import RateLimit
     from fleet_control_api.service.database import Database
     from fleet_control_api.service.metrics import Metrics
-    from fleet_control_api.service.scrape import ScrapeToken
     from fleet_control_api.service.settings import Settings
 
 STREAMS_MAX = 8  # of 32 threads: the rest answers while exports run
