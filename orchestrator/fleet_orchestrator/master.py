@@ -39,6 +39,8 @@ KEEP_LEVELS = ("keep_levels", "note_storage")
 LEVELS_SECONDS = 30.0  # how often readings are rolled up: a minute is there within one of its end
 STATEMENT_SECONDS = 10  # a frozen database must not look like a calm fleet
 LOST_LEAD = "FL002"  # the SQLSTATE of fleet.hold_lead
+NEW_JOB = "fleet_jobs"  # the channel on which the database tells of one
+LOOK_SECONDS = 0.2  # how often a master that waits looks whether it was told to end
 
 
 class LostLeadError(OrchestratorError):
@@ -171,7 +173,8 @@ def run(connect: Connect, master: Master, stop: threading.Event, pace: Pace = Pa
             with connect() as connection:
                 outage.end(connection)
                 connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
-                while not stop.wait(pace.tick):
+                connection.execute(f"LISTEN {NEW_JOB}".encode())
+                while wait_for_round(connection, stop, pace.tick):
                     master.tick(connection)
                 master.resign(connection)
         except psycopg.OperationalError as exc:
@@ -179,6 +182,15 @@ def run(connect: Connect, master: Master, stop: threading.Event, pace: Pace = Pa
             outage.begin(exc)
             master.collector.forget()
             stop.wait(pace.retry)
+
+
+def wait_for_round(connection: Connection, stop: threading.Event, seconds: float) -> bool:
+    """Wait until the next round is due, at once for a new job; False when told to stop."""
+    due = time.monotonic() + seconds
+    while not stop.is_set() and (left := due - time.monotonic()) > 0:
+        if list(connection.notifies(timeout=min(left, LOOK_SECONDS), stop_after=1)):
+            break
+    return not stop.is_set()
 
 
 def main(argv: list[str]) -> int:

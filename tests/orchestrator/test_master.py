@@ -264,6 +264,23 @@ def test_standby_takes_over_within_the_lease(fleet, beside):
             stop.set()
 
 
+def test_new_job_is_split_at_once(fleet, beside):
+    """An order wakes the master long before its next round."""
+    stop = threading.Event()
+    waiting = Pace(tick=600, retry=0.1)
+    beside(
+        run, lambda: fleet.database.connect("fleet_master"), Master(FleetCollector()), stop, waiting
+    )
+    listens = "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN fleet_jobs'"
+    wait_until(lambda: fleet.value(listens), "the master listens")
+    try:
+        fleet.rows("SELECT fleet.submit_job('complaint', 2, 'tests')")
+
+        wait_until(lambda: fleet.value("SELECT count(*) FROM fleet.tasks"), "the job is split")
+    finally:
+        stop.set()
+
+
 def test_leader_publishes_every_family_and_state(fleet, contenders):
     """States without anything in them are 0, not absent; thresholds are those in force."""
     leader, _, tick = contenders
