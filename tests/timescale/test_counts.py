@@ -123,6 +123,7 @@ class Run:
         for job in self.take(self.jobs(("pending", "running"))):
             steer = ("pause_job(%s)", "resume_job(%s)", "move_job(%s, 'first')")
             self.fleet.rows(f"SELECT fleet.{self.chance.choice(steer)}", job["job_id"])
+            self.held = [held for held in self.held if self.is_claimed(held)]
 
     def do_retry(self):
         for job in self.take(self.jobs(("running", "done", "failed"))):

@@ -52,6 +52,21 @@ def test_resumed_job_shares_from_where_the_others_are(fleet):
     assert Counter(claim_each(fleet, 8)) == {paused: 4, other: 4}
 
 
+def test_paused_job_gets_back_what_nobody_has_begun(fleet):
+    """Claimed tasks wait again, nobody having failed; the one that is being written is finished."""
+    job = fleet.submit(count=2)
+    begun, waiting = fleet.claim_one().start(), fleet.claim_one()
+
+    fleet.rows("SELECT fleet.pause_job(%s)", job)
+
+    with fleet_error("not held", sqlstate="FL001"):
+        waiting.start()
+    task = fleet.task(waiting)
+    assert (task["state"], task["error"]) == ("pending", "its job was paused")
+    assert fleet.value("SELECT count(*) FROM fleet.task_failures") == 0
+    assert begun.store().finish()
+
+
 def move(fleet, job, to, other=None):
     return fleet.value("SELECT fleet.move_job(%s, %s, %s)", job, to, other, user="fleet_control")
 

@@ -46,10 +46,16 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM fleet.hold_open_job(p_job);
   UPDATE fleet.jobs SET is_paused = true WHERE job_id = p_job AND NOT is_paused;
-  RETURN FOUND;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  -- One that its worker begins at this moment is locked: it is being written.
+  PERFORM fleet.return_task(t, NULL, 'its job was paused')
+  FROM (SELECT k.* FROM fleet.tasks k WHERE k.job_id = p_job AND k.state = 'claimed' FOR UPDATE SKIP LOCKED) AS t;
+  RETURN true;
 END $$;
 COMMENT ON FUNCTION fleet.pause_job(uuid) IS
-  'Claim none of its tasks until it is resumed; what is being written is finished. False when it was so already. Errors: no such job, already ended.';
+  'Claim none of its tasks until it is resumed; those not begun go back to pending, what is being written is finished. False when it was so already. Errors: no such job, already ended.';
 
 CREATE OR REPLACE FUNCTION fleet.resume_job(p_job uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
