@@ -58,6 +58,8 @@ CREATE OR REPLACE FUNCTION fleet.heartbeat(
 DECLARE
   v_node text := fleet.current_node();
 BEGIN
+  -- Nobody waits for the disk: the next one follows in seconds.
+  PERFORM set_config('synchronous_commit', 'off', true);
   UPDATE fleet.nodes n SET last_heartbeat_at = clock_timestamp(), agent_version = p_agent_version,
     worker_state = p_worker_state, settings_version = p_settings_version,
     -- A card that is lost for a while says nothing of its memory.
@@ -65,7 +67,7 @@ BEGIN
       WHERE g.node = v_node AND g.time BETWEEN now() - interval '1 minute' AND now() + interval '10 seconds'), n.vram_bytes)
   WHERE n.node = v_node;
 END $$;
-COMMENT ON FUNCTION fleet.heartbeat(text, text, bigint) IS 'The node agent says that it lives, what its worker does and which settings it runs; notes its largest GPU.';
+COMMENT ON FUNCTION fleet.heartbeat(text, text, bigint) IS 'The node agent says that it lives, what its worker does and which settings it runs; notes its largest GPU. A transaction of its own: it is not waited for on disk.';
 
 CREATE OR REPLACE FUNCTION fleet.set_node_class(p_node text, p_class text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
