@@ -37,7 +37,7 @@ from fleet_orchestrator.circuit import Circuit
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.generation.conversation import Writer
 from fleet_orchestrator.generation.method import Limits, parse_limits
-from fleet_orchestrator.generation.persona import make_persona
+from fleet_orchestrator.generation.persona import find_persona
 from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server import canary, continuation
@@ -263,8 +263,7 @@ class Worker:
         extra = {"task_id": task.task_id, "kind": failure.kind, "error": str(exc)}
         is_ours = failure.kind == "internal_error"
         logger.warning("Gave a task back.", extra=extra, exc_info=exc if is_ours else None)
-        persona = task.persona or make_persona(task.definition, task.seed)
-        message = scrub(failure.message, persona)
+        message = scrub(failure.message, find_persona(task.persona, task.definition, task.seed))
         try:
             self.insist(store, lambda: store.release(task, failure.kind, message))
         except LostLeaseError:

@@ -112,6 +112,10 @@ class Machine:
         )
         return before
 
+    def read_log(self):
+        """What its programs have logged."""
+        return "".join(path.read_text() for path in self._folder.glob("*.log"))
+
     def is_leading(self):
         try:
             with urllib.request.urlopen(f"http://{self._listen}/metrics", timeout=5) as answer:

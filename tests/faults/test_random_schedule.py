@@ -17,13 +17,19 @@ import pytest
 from fix_fleet import wait_until
 from fix_postgres import NODES, Server, make_database
 from machines import Machine
+from psycopg.types.json import Jsonb
 
 model_server = model_server_module.model_server
 
 TASKS = 500
 FAULTS = 14  # spread over the tasks: the next one comes when a share of them is done
 PATIENCE = 120  # seconds; bounds a hang, says nothing of our speed
-SETTINGS = {"lease_seconds": 3, "heartbeat_seconds": 0.5, "leader_lease_seconds": 1}
+SETTINGS = {
+    "lease_seconds": 3,
+    "heartbeat_seconds": 0.5,
+    "leader_lease_seconds": 1,
+    "generation_method": "one_shot",  # one call a conversation: the faults are what is tested
+}
 DONE = "SELECT count(*) AS n FROM fleet.tasks WHERE state IN ('done', 'failed')"
 HELD = "SELECT count(*) AS n FROM fleet.tasks WHERE state IN ('claimed', 'running')"
 OPEN = "SELECT count(*) AS n FROM fleet.conversations WHERE state = 'unjudged'"
@@ -119,8 +125,7 @@ def schedule(postgres, model_server):
             owner.execute("ALTER ROLE fleet_master LOGIN")
             for key, value in SETTINGS.items():
                 owner.execute(
-                    "SELECT fleet.set_config('fleet', %s, to_jsonb(%s::float8), 'tests', '')",
-                    [key, value],
+                    "SELECT fleet.set_config('fleet', %s, %s, 'tests', '')", [key, Jsonb(value)]
                 )
             owner.execute("SELECT fleet.submit_job('mixed', %s, 'tests', 4, 4)", [TASKS])
         machines = [Machine(node, server, model_server.url) for node in NODES]

@@ -16,6 +16,7 @@ from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server.watch import Report
 from fleet_orchestrator.server_health import Notes, ServerHealth
 from model_server import Answer
+from psycopg.types.json import Jsonb
 
 JUDGED = "SELECT count(*) FROM analytics.conversations"
 STATES = "SELECT state FROM analytics.tasks ORDER BY position"
@@ -321,3 +322,17 @@ def test_settings_hold_from_the_next_conversation(fleet, attempt, model_server):
 def test_method_is_a_setting(method, continuation, used):
     """A conversation is begun as the setting says, or with auto as the server can."""
     assert decide_method(method, can_continue=continuation == "continues") == used
+
+
+def test_scenario_of_another_version_is_given_back_at_once(fleet, attempt):
+    """A definition that this worker cannot read is nobody's task here: released, not held."""
+    fleet.submit("complaint")
+    put = "UPDATE fleet.scenarios SET definition = %s WHERE scenario = 'complaint'"
+    before = fleet.value("SELECT definition FROM fleet.scenarios WHERE scenario = 'complaint'")
+    fleet.rows(put, Jsonb({"people": []}))
+    try:
+        assert attempt() == "internal_error"
+    finally:
+        fleet.rows(put, Jsonb(before))
+
+    assert fleet.value("SELECT state FROM analytics.tasks") == "pending"

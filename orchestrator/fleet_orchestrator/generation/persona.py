@@ -58,3 +58,13 @@ def make_persona(definition: dict[str, Any], seed: int) -> dict[str, Any]:
     facts = {name: draw.choice(options) for name, options in definition["facts"].items()}
     values = facts | personal | customer | {"company": draw.choice(definition["companies"])}
     return {"values": values, "personal": sorted(personal)}
+
+
+def find_persona(
+    stored: dict[str, Any] | None, definition: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """Return whom a task is about; nobody where the definition is one that we cannot read."""
+    try:
+        return stored or make_persona(definition, seed)
+    except (KeyError, TypeError, ValueError, IndexError):
+        return {"values": {}, "personal": []}
