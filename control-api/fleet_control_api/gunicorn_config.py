@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fleet_control_api.audit.summaries import SummaryWriter
 
 workers = 1  # rate limits and audit summaries are kept in memory
-worker_class = "gthread"
+worker_class = "fleet_control_api.gunicorn_worker.HeadFirstWorker"
 threads = 32
 graceful_timeout = 3  # seconds; the launcher gives 5
 keepalive = 5  # seconds
