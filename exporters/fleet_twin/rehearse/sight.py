@@ -64,8 +64,8 @@ def series(query: str, seconds: float = METRIC_SECONDS) -> Sight:
 
 
 def answer(what: str, look: Callable[[Scene], Any], seconds: float = EVENT_SECONDS) -> Sight:
-    """Expect the control API to say so."""
-    return Sight("API", what, look, seconds)
+    """Expect what people are shown to say so: an answer of the control API, or a view."""
+    return Sight("answer", what, look, seconds)
 
 
 def count_changes(scene: Scene, action: str) -> float:
