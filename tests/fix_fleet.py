@@ -189,6 +189,11 @@ class Fleet:
             if row["name"] == name
         }
 
+    def beat(self, *nodes: str) -> None:
+        """Have these nodes be on, as their agents say."""
+        for node in nodes:
+            self.rows("SELECT fleet.heartbeat('1', 'running', 0)", user=node)
+
     def let_leases_end(self) -> None:
         """Move all leases into the past, but not to before the server's start."""
         past = "now() - interval '1 millisecond'"

@@ -38,6 +38,7 @@ from fleet_control_api.routes import (
     exports,
     fleet,
     health,
+    job_changes,
     jobs,
     joining,
     metrics,
@@ -67,8 +68,9 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 RESOURCES = (
-    health, auth, passwords, users, sessions, tokens, jobs, nodes, models, joining, commands,
-    calendar, endpoints, fleet, stopping, config, audit, alerts, audit_check, events, exports, sd,
+    health, auth, passwords, users, sessions, tokens, jobs, job_changes, nodes, models, joining,
+    commands, calendar, endpoints, fleet, stopping, config, audit, alerts, audit_check, events,
+    exports, sd,
     metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
@@ -131,6 +133,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.converters["setting"] = config.SettingConverter
     app.url_map.converters["named"] = NodeConverter
+    app.url_map.converters["job"] = jobs.JobConverter
     app.extensions["fleet"] = services or make_services(settings)
     for resource in RESOURCES:
         prefix = f"{PREFIX}{resource.blueprint.url_prefix or ''}"

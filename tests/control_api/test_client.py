@@ -256,3 +256,35 @@ def test_other_server_is_no_control_api(serve_bytes, capsys):
     """Something else at the address is said so."""
     assert main(["jobs", "list"], url=serve_bytes(b"<html>"), token="t") == 1
     assert "does not answer in JSON" in capsys.readouterr().err
+
+
+def test_jobs_are_steered_from_the_command_line(fleet, tmp_path):
+    """Batch, dry run, pause, move, retry, and a change of several after a look."""
+    file = tmp_path / "orders.json"
+    file.write_text(json.dumps([{"scenario": "complaint", "count": 2}] * 2))
+    jobs = json.loads(fleet("jobs", "batch", str(file), "--json")[1])["jobs"]
+    job, other = (each["job_id"] for each in jobs)
+    weights = ["--scenario", "complaint=3,lab_results=1", "--count", "9"]
+
+    assert "no machine that is on" in fleet("jobs", "submit", *weights, "--dry-run")[1]
+    assert "is paused" in fleet("jobs", "pause", job, "--reason", "noise")[1]
+    assert "goes on" in fleet("jobs", "resume", job)[1]
+    assert "has rank -1 in priority 5" in fleet("jobs", "move", other, "before", job)[1]
+    assert "is pending" in fleet("jobs", "retry", job)[1]
+    told = json.loads(fleet("jobs", "update", "cancel", "--scenario", "complaint", "--json")[1])
+    assert told["count"] == 2
+    change = ("jobs", "update", "cancel", "--scenario", "complaint", "--confirm", told["confirm"])
+    assert fleet(*change)[1].endswith("2 jobs changed.\n")
+    assert "this would change 0 jobs" in fleet(*change)[2]
+
+
+@pytest.mark.parametrize(("content", "said"), [("{", "is not valid JSON"), (None, "be read")])
+def test_unreadable_batch_is_said(fleet, tmp_path, content, said):
+    """A file that is none, or no JSON, is one sentence."""
+    file = tmp_path / "orders.json"
+    if content is not None:
+        file.write_text(content)
+
+    code, _, err = fleet("jobs", "batch", str(file))
+
+    assert (code, said in err) == (1, True)

@@ -26,7 +26,7 @@ TOKENS = {"/sd/nodes": "sd", "/alerts/webhook": "webhook"}
 VERBS = ("start", "stop", "restart", "drain")
 PASSWORD = "correct horse battery"
 ROLES = ("viewer", "operator", "admin")
-TURNS = range(2, 41)
+TURNS = range(2, 61)
 # No document can say which values and scopes each setting takes, nor which time zones there are.
 UNTOLD = {
     "include-path-regex": r"/config/\{key\}$|/rollback$|/buttons/config-|/calendar$",
@@ -125,26 +125,62 @@ def fill_in_what_no_document_can_say(api, schema):
     @schema.hook
     def map_body(context, body):
         path = context.operation.path.removeprefix("/api/v1") if context.operation else ""
+        if path == "/jobs/update" and isinstance(body, dict) and is_confirmation(body):
+            return confirm(api, body)
         names, fill = BODIES.get(path, (set(), None))
         return fill(api) if fill and is_valid(body, names) else body
 
     @schema.hook
     def map_path_parameters(context, parameters):
         path = context.operation.path.removeprefix("/api/v1") if context.operation else ""
+        if path.startswith("/jobs/{job_id}") and is_id(parameters.get("job_id")):
+            return {"job_id": make_job(api)}
         make = THINGS.get(path)
         return make(api) if make and are_valid(parameters) else parameters
 
     @schema.hook
     def map_query(context, query):
-        if context.operation and "/buttons/node-" in context.operation.path:
-            is_name = are_valid({"": query.get("node", "")})
-            return {**query, "node": enrol(api)} if is_name else query
-        if not (context.operation and context.operation.path.endswith("/job-submit")):
-            return query
-        turns = sorted([query.get("min_turns", 6), query.get("max_turns", 8)], key=str)
-        if not all(isinstance(number, int) and number in TURNS for number in turns):
-            return query
-        return {**query, "min_turns": min(turns), "max_turns": max(turns)}
+        path = context.operation.path.removeprefix("/api/v1") if context.operation else ""
+        return fill_in_query(api, path, query)
+
+
+def fill_in_query(api, path, query):
+    """A query whose parameters depend on each other, or on what there is."""
+    if path.startswith("/buttons/node-"):
+        is_name = are_valid({"": query.get("node", "")})
+        return {**query, "node": enrol(api)} if is_name else query
+    if path == "/buttons/jobs-update" and query and is_confirmation(query):
+        return confirm(api, query)
+    if path.startswith("/buttons/job-") and is_id((query or {}).get("job_id")):
+        return {**query, "job_id": make_job(api)}
+    if path != "/buttons/job-submit":
+        return query
+    turns = sorted([query.get("min_turns", 6), query.get("max_turns", 8)], key=str)
+    if not all(isinstance(number, int) and number in TURNS for number in turns):
+        return query
+    return {**query, "min_turns": min(turns), "max_turns": max(turns)}
+
+
+def is_id(value):
+    try:
+        return bool(uuid.UUID(value))
+    except (ValueError, TypeError, AttributeError):
+        return False
+
+
+def make_job(api):
+    return call_admin(api, "POST", "/jobs", scenario="complaint", count=1)["job_id"]
+
+
+def is_confirmation(values):
+    return re.fullmatch("[0-9a-f]{16}", str(values.get("confirm"))) is not None
+
+
+def confirm(api, values):
+    """What a preview confirms of such a change; values that it refuses stay as they are."""
+    asked = {name: value for name, value in values.items() if name not in {"confirm", "reason"}}
+    told = call_admin(api, "POST", "/jobs/update/preview", **asked)
+    return {**values, "confirm": told.get("confirm", values["confirm"])}
 
 
 def open_id(api):
@@ -290,6 +326,8 @@ def test_document_says_what_the_application_checks(unlimited, write_conversation
             ("/users", "/tokens", "/sessions/", "/config/", "/audit/verify", "/metrics")
         ):
             return log_in(api, "admin")
+        if path.startswith("/jobs/"):
+            return log_in(api, "operator")
         return next(clickers if path.startswith("/buttons/") else people)
 
     found = find_contradictions(

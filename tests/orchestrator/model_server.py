@@ -48,6 +48,7 @@ class ModelServer:
     plan: collections.deque[Answer] = field(default_factory=collections.deque)
     always: Answer | None = None
     poison: str = ""
+    counts_turns: bool = False  # says in each turn which one it is, so that no two are alike
     manner: str = "continues"
     requests: list[dict[str, Any]] = field(default_factory=list)
     probes: list[dict[str, Any]] = field(default_factory=list)
@@ -107,20 +108,25 @@ def beginning_of(request: dict[str, Any]) -> list[dict[str, str]]:
     return list(turns)
 
 
-def speak(request: dict[str, Any]) -> list[dict[str, str]]:
+def speak(request: dict[str, Any], *, counts_turns: bool = False) -> list[dict[str, str]]:
     """Turns that do what the schema's positions want, in words that quality accepts."""
     if turns := beginning_of(request):
-        return [turns[-1] | {"text": f"Well, {turns[-1]['does']}."}]
+        return [turns[-1] | {"text": say(turns[-1]["does"], len(turns) * counts_turns)}]
     schema = request["response_format"]["json_schema"]["schema"]
     positions = [item["properties"] for item in schema["properties"]["turns"]["prefixItems"]]
     return [
         {
             "speaker": position["speaker"]["const"],
             "does": position["does"]["const"],
-            "text": f"Well, {position['does']['const']}.",
+            "text": say(position["does"]["const"], number * counts_turns),
         }
-        for position in positions
+        for number, position in enumerate(positions, start=1)
     ]
+
+
+def say(does: str, number: int) -> str:
+    """What is done as a spoken sentence, with the number of the turn unless that is 0."""
+    return f"Well, {does}, the point number {number}." if number else f"Well, {does}."
 
 
 class Handler(QuietHandler):
@@ -169,13 +175,13 @@ class Handler(QuietHandler):
 
     def good(self, request, answer):
         if beginning_of(request):
-            self.send_turns(request, speak(request))
+            self.send_turns(request, speak(request, counts_turns=self.model_server.counts_turns))
         elif is_continuation(request):
             self.send_whole(request, ", how are you?")
         elif is_canary(request):
             self.send_whole(request, '{"text": "Hello, how are you?"}')
         else:
-            self.send_turns(request, speak(request))
+            self.send_turns(request, speak(request, counts_turns=self.model_server.counts_turns))
 
     def says(self, request, answer):
         """Speak these words in the turn after so many, in the place of good ones."""

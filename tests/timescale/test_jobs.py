@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 from fix_fleet import fleet_error
+from psycopg.types.json import Jsonb
 
 SUBMIT = "SELECT fleet.submit_job(%s, %s, 'ada', %s, %s, %s)"
 
@@ -20,10 +21,10 @@ SUBMIT = "SELECT fleet.submit_job(%s, %s, 'ada', %s, %s, %s)"
         (("complaint", -1, 6, 8, 5), ("not -1", "Submit several jobs")),
         (
             ("complaint", 5, 1, 8, 5),
-            ("min_turns <= max_turns <= 40, not 1 and 8", "Leave them out"),
+            ("min_turns <= max_turns <= 60, not 1 and 8", "Leave them out"),
         ),
         (("complaint", 5, 9, 8, 5), ("not 9 and 8", "Leave them out")),
-        (("complaint", 5, 6, 41, 5), ("not 6 and 41", "Leave them out")),
+        (("complaint", 5, 6, 61, 5), ("not 6 and 61", "Leave them out")),
         (("complaint", 5, 6, 8, 11), ("priority must be between 0 and 10, not 11", "5 is usual")),
         (("complaint", 5, 6, 8, -1), ("not -1", "5 is usual")),
     ],
@@ -37,15 +38,18 @@ def test_bad_order_names_value_and_remedy(fleet, order, parts):
 
 
 def test_same_key_gives_the_same_job(fleet):
-    """A repeated order under one key is one job; another order under it is refused."""
-    once = "SELECT * FROM fleet.submit_job_once('k', 'complaint', %s, 'ada', 6, 8, 5)"
+    """A repeated order under one key is one job, also a changed one; another is refused."""
+    once = "SELECT * FROM fleet.submit_order_once('k', %s, 'ada')"
+    order = {"scenario": "complaint", "count": 3}
 
-    (first,), (second,) = (fleet.rows(once, 3, user="fleet_control") for _ in range(2))
+    (first,) = fleet.rows(once, Jsonb(order), user="fleet_control")
+    fleet.rows("SELECT fleet.set_job_priority(%s, 9)", first["job_id"])
+    (second,) = fleet.rows(once, Jsonb(order), user="fleet_control")
 
     assert first["job_id"] == second["job_id"]
     assert (first["is_new"], second["is_new"]) == (True, False)
     with fleet_error("idempotency key k was used for another order", "Use a new key"):
-        fleet.rows(once, 4, user="fleet_control")
+        fleet.rows(once, Jsonb({**order, "count": 4}), user="fleet_control")
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 10, 33, 100])

@@ -130,10 +130,15 @@ CREATE OR REPLACE FUNCTION fleet.retry_job(p_job uuid) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_job fleet.jobs := fleet.hold_job(p_job);
+  v_lacking bigint; -- NULL: as many as have failed
   v_retried integer;
 BEGIN
   IF v_job.state = 'cancelled' THEN
     RAISE EXCEPTION 'job % was cancelled', p_job USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Order another one.';
+  END IF;
+  IF v_job.counts = 'accepted' THEN
+    SELECT greatest(0, v_job.wanted - c.accepted - c.unjudged - c.pending - c.claimed - c.running) INTO v_lacking
+    FROM fleet.job_counts c WHERE c.job_id = p_job;
   END IF;
   UPDATE fleet.tasks t SET state = 'pending', place = f.place, failures = 0, forgiven_attempt = t.attempt,
     error = 'a person has it tried again', finished_at = NULL
@@ -141,7 +146,7 @@ BEGIN
     -- Behind what has not been tried yet.
     SELECT r.task_id, row_number() OVER (ORDER BY r.place) + (SELECT greatest(max(m.place), v_job.wanted) FROM fleet.tasks m
       WHERE m.job_id = p_job) AS place
-    FROM fleet.tasks r WHERE r.job_id = p_job AND r.state = 'failed') f
+    FROM fleet.tasks r WHERE r.job_id = p_job AND r.state = 'failed' ORDER BY r.place LIMIT v_lacking) f
   WHERE t.task_id = f.task_id AND t.state = 'failed';
   GET DIAGNOSTICS v_retried = ROW_COUNT;
   IF v_retried > 0 AND v_job.state IN ('done', 'failed') THEN
@@ -155,4 +160,4 @@ BEGIN
   RETURN v_retried;
 END $$;
 COMMENT ON FUNCTION fleet.retry_job(uuid) IS
-  'Have the tasks that were given up tried again, their failures forgiven; a job that had ended runs again. Returns how many. Errors: no such job, cancelled.';
+  'Have the tasks that were given up tried again, their failures forgiven; a job that had ended runs again; one that counts accepted conversations tries no more than it lacks. Returns how many. Errors: no such job, cancelled.';

@@ -28,28 +28,45 @@ WITH recent AS MATERIALIZED (
     sum(p.variation ^ 2 / (p.seconds ^ 2 * p.finished)) AS doubt, sum(p.finished) AS finished FROM fleet.node_pace p
 ), counts AS MATERIALIZED (
   SELECT * FROM fleet.job_counts
+), kept AS MATERIALIZED (
+  -- Of what was judged; 1 where nothing was.
+  SELECT (coalesce(sum(accepted), 0) + 1)::double precision / (coalesce(sum(accepted + rejected), 0) + 1) AS ratio
+  FROM fleet.scenario_counts
 ), open AS MATERIALIZED (
-  SELECT o.job_id, o.priority, o.rank, o.wanted - coalesce(c.done + c.failed + c.cancelled, 0) AS remaining
-  FROM fleet.jobs o LEFT JOIN counts c USING (job_id) WHERE o.state IN ('pending', 'running') AND NOT o.is_paused
-    AND (SELECT f.state FROM fleet.state f) = 'running'
+  SELECT o.job_id, o.priority, o.rank, CASE o.counts
+    WHEN 'written' THEN o.wanted - coalesce(c.done + c.failed + c.cancelled, 0)
+    -- As many as the lacking ones take: what was kept of the fleet's weighs as ten of its own.
+    ELSE least(o.tasks_max - coalesce(c.done + c.failed + c.cancelled, 0), ceil(
+      greatest(0, o.wanted - coalesce(c.accepted, 0) - coalesce(c.unjudged, 0) * k.ratio)
+      * (coalesce(c.accepted + c.rejected + c.failed, 0) + 10) / (coalesce(c.accepted, 0) + 10 * k.ratio))) END::bigint AS remaining,
+    CASE WHEN coalesce(o.model, o.node_class, o.vram_bytes_min::text) IS NULL THEN 1 ELSE
+      (SELECT sum(1 / p.seconds) FROM fleet.node_pace p JOIN fleet.job_nodes f USING (node) WHERE f.job_id = o.job_id)
+      / (SELECT r.rate FROM recent r) END AS share
+  FROM fleet.jobs o LEFT JOIN counts c USING (job_id) CROSS JOIN kept k
+  WHERE o.state IN ('pending', 'running') AND NOT o.is_paused AND (SELECT f.state FROM fleet.state f) = 'running'
 ), ahead AS (
   -- Jobs before this one in the queue are written first; those that it shares with get as much as it does meanwhile.
-  SELECT j.job_id, j.remaining, sum(CASE WHEN o.priority = j.priority AND o.rank = j.rank
-    THEN least(o.remaining, j.remaining) ELSE o.remaining END) AS queued
-  FROM open j JOIN open o ON o.priority > j.priority OR (o.priority = j.priority AND o.rank <= j.rank)
-  GROUP BY j.job_id, j.remaining
+  -- Its own are written by the machines that it is for.
+  SELECT q.job_id, q.remaining, q.before, q.before + q.remaining / q.share AS queued FROM (
+    SELECT j.job_id, j.remaining, j.share, sum(CASE WHEN o.job_id = j.job_id THEN 0 WHEN o.priority = j.priority AND o.rank = j.rank
+      THEN least(o.remaining, j.remaining) ELSE o.remaining END) AS before
+    FROM open j JOIN open o ON o.priority > j.priority OR (o.priority = j.priority AND o.rank <= j.rank)
+    GROUP BY j.job_id, j.remaining, j.share) q
 )
 SELECT j.job_id, CASE WHEN j.is_paused AND j.state IN ('pending', 'running') THEN 'paused' ELSE j.state::text END AS state,
   CASE WHEN (SELECT count(*) FROM jsonb_object_keys(j.mix)) = 1
        THEN (SELECT * FROM jsonb_object_keys(j.mix)) ELSE 'mixed' END AS scenario,
-  j.wanted, coalesce(c.accepted, 0) AS done, coalesce(c.rejected, 0) AS rejected, coalesce(c.failed, 0) AS failed,
+  j.wanted, j.counts, j.budget, j.tasks_max, j.split AS tasks_made,
+  coalesce(c.accepted, 0) AS done, coalesce(c.rejected, 0) AS rejected, coalesce(c.failed, 0) AS failed,
   coalesce(c.unjudged, 0) AS unjudged,
-  least(1, coalesce(c.done + c.failed + c.cancelled, 0)::double precision / j.wanted) AS progress_ratio,
+  least(1, CASE j.counts WHEN 'written' THEN coalesce(c.done + c.failed + c.cancelled, 0)
+    ELSE coalesce(c.accepted, 0) END::double precision / j.wanted) AS progress_ratio,
+  a.remaining, a.before AS queued_before,
   CASE WHEN r.finished >= 3 AND a.remaining > 0 THEN now() + make_interval(secs => a.queued / r.rate) END AS eta_p50_at,
   CASE WHEN r.finished >= 3 AND a.remaining > 0
        THEN now() + make_interval(secs => a.queued / r.rate + 1.2816 * sqrt(
          r.variance * a.queued / r.rate ^ 3 + r.doubt * a.queued ^ 2 / r.rate ^ 4)) END AS eta_p90_at,
-  j.priority, j.rank, j.min_turns, j.max_turns, j.model, j.node_class, j.vram_bytes_min, j.requested_by, j.created_at,
+  j.priority, j.rank, j.min_turns, j.max_turns, j.mix, j.seed, j.model, j.node_class, j.vram_bytes_min, j.requested_by, j.created_at,
   j.finished_at
 FROM fleet.jobs j LEFT JOIN counts c USING (job_id) LEFT JOIN ahead a USING (job_id) CROSS JOIN recent r;
 

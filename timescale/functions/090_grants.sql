@@ -59,10 +59,8 @@ GRANT SELECT ON fleet.state, fleet.settings, fleet.nodes, fleet.jobs, fleet.task
 GRANT USAGE ON SCHEMA control TO fleet_control;
 GRANT SELECT ON control.users, control.sessions, control.tokens, control.audit, fleet.nodes, fleet.scenarios TO fleet_control;
 GRANT EXECUTE ON FUNCTION
-  fleet.submit_job(text, integer, text, integer, integer, integer, text, text, bigint), fleet.cancel_job(uuid),
-  fleet.pause_job(uuid), fleet.resume_job(uuid), fleet.set_job_priority(uuid, integer), fleet.move_job(uuid, text, uuid),
+  fleet.cancel_job(uuid), fleet.pause_job(uuid), fleet.resume_job(uuid), fleet.set_job_priority(uuid, integer), fleet.move_job(uuid, text, uuid),
   fleet.retry_job(uuid), fleet.set_node_class(text, text),
-  fleet.submit_job_once(text, text, integer, text, integer, integer, integer),
   fleet.set_fleet_state(text, text, text), fleet.set_config(text, text, double precision, text, text), fleet.set_config(text, text, text, text, text),
   fleet.set_config(text, text, jsonb, text, text, bigint), fleet.rollback_config(text, text, bigint, text, text, bigint),
   fleet.effective_config(text), fleet.config_version(timestamptz), fleet.diff_config(bigint, bigint),

@@ -29,6 +29,7 @@ class Done(Generic[Reply]):
     answer: Reply
     target: str
     reason: str
+    parts: tuple[str, ...] = ()  # what was changed besides: a row of the audit log each
 
 
 @dataclass(frozen=True)

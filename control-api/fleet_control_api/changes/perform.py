@@ -73,10 +73,9 @@ def _run(
         keyed = Keyed.read(command.action) if is_keyed else None
         with services().database.change() as connection:
             done = _execute(connection, command, arguments, keyed)
-            audit.write(
-                connection,
-                audit.Entry(who, command.action, done.target, "done", done.reason, source()),
-            )
+            for target in (done.target, *done.parts):
+                entry = audit.Entry(who, command.action, target, "done", done.reason, source())
+                audit.write(connection, entry)
     except Exception as exc:
         error = _explain(exc, command)
         target = command.target(arguments) if arguments is not None else request.path

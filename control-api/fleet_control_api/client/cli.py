@@ -19,12 +19,13 @@ from fleet_control_api.client.alerts import add_alerts
 from fleet_control_api.client.download import fetch_export
 from fleet_control_api.client.events import add_events
 from fleet_control_api.client.ids import complete_ids
+from fleet_control_api.client.jobs import add_jobs
 from fleet_control_api.client.nodes import add_nodes
-from fleet_control_api.client.remote import Remote, quote
+from fleet_control_api.client.remote import Remote
 from fleet_control_api.client.screen import render_error, show
 from fleet_control_api.client.settings import add_config, verify_audit
 from fleet_control_api.client.stopping import add_stop
-from fleet_control_api.client.tables import render_fields, render_table
+from fleet_control_api.client.tables import render_table
 from fleet_control_api.client.verbs import add
 from fleet_control_api.client.watch import add_watch
 from fleet_control_api.service.errors import ClientError
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
     from fleet_control_api.client.verbs import Answer
 
-JOB_COLUMNS = (
-    "job_id", "state", "scenario", "progress", "rejected", "failed", "created_at", "eta_p50_at",
-)  # fmt: skip
 AUDIT_COLUMNS = ("time", "actor", "action", "target", "outcome", "reason", "way", "role")
 
 Arguments = argparse.Namespace
@@ -60,34 +58,6 @@ def main(argv: Sequence[str], *, url: str, token: str) -> int:
     else:
         show(shown, sys.stdout)
     return 0
-
-
-def list_jobs(remote: Remote, arguments: Arguments) -> Answer:
-    """List jobs, newest first."""
-    answer = remote.read_all("/jobs", "jobs", {"state": arguments.state}, arguments.limit)
-    rows = [{**job, "progress": f"{job['done']}/{job['wanted']}"} for job in answer["jobs"]]
-    return answer, render_table(rows, JOB_COLUMNS)
-
-
-def submit_job(remote: Remote, arguments: Arguments) -> Answer:
-    """Order conversations."""
-    names = ("scenario", "count", "min_turns", "max_turns", "priority")
-    order = {name: getattr(arguments, name) for name in names}
-    job = remote.call("POST", "/jobs", body={k: v for k, v in order.items() if v is not None})
-    return job, f"Job {job['job_id']}: {job['wanted']} conversations of {job['scenario']} ordered."
-
-
-def show_job(remote: Remote, arguments: Arguments) -> Answer:
-    """Show one job."""
-    job = remote.call("GET", f"/jobs/{quote(arguments.job_id)}")
-    return job, render_fields(job)
-
-
-def cancel_job(remote: Remote, arguments: Arguments) -> Answer:
-    """End a job."""
-    body = {"reason": arguments.reason} if arguments.reason is not None else {}
-    job = remote.call("POST", f"/jobs/{quote(arguments.job_id)}/cancel", body=body)
-    return job, f"Job {job['job_id']} is cancelled; {job['done']} accepted conversations stay."
 
 
 def pause_fleet(remote: Remote, arguments: Arguments) -> Answer:
@@ -128,7 +98,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all nouns and verbs."""
     parser = argparse.ArgumentParser(prog="fleet", description="Steer the fleet.")
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="NOUN")
-    _add_jobs(nouns)
+    add_jobs(nouns)
     add_nodes(nouns)
     for verb, handler in (("pause", pause_fleet), ("resume", resume_fleet)):
         summary = f"{verb} the whole fleet"
@@ -149,26 +119,6 @@ def make_parser() -> argparse.ArgumentParser:
     lex.add_argument("--job", help="only conversations of this job")
     lex.add_argument("--scenario", help="only conversations of this scenario")
     return parser
-
-
-def _add_jobs(nouns: Any) -> None:
-    jobs = nouns.add_parser("jobs", help="order conversations, see and end orders")
-    verbs = jobs.add_subparsers(dest="verb", required=True, metavar="VERB")
-    listing = add(verbs, "list", list_jobs, "list jobs, newest first", route="GET /jobs")
-    listing.add_argument("--state", help="only jobs in this state")
-    listing.add_argument("--limit", type=int, default=50, help="at most so many")
-    submit = add(verbs, "submit", submit_job, "order conversations", route="POST /jobs")
-    submit.add_argument("--scenario", required=True, help="a scenario, or mixed")
-    submit.add_argument("--count", type=int, required=True, help="how many conversations")
-    submit.add_argument("--min-turns", type=int, help="fewest turns of a conversation")
-    submit.add_argument("--max-turns", type=int, help="most turns of a conversation")
-    submit.add_argument("--priority", type=int, help="0 to 10; higher goes first")
-    shown = add(verbs, "show", show_job, "show one job", route="GET /jobs/{job_id}")
-    shown.add_argument("job_id", metavar="ID")
-    summary = "end a job; its open tasks are cancelled"
-    cancel = add(verbs, "cancel", cancel_job, summary, route="POST /jobs/{job_id}/cancel")
-    cancel.add_argument("job_id", metavar="ID")
-    cancel.add_argument("--reason", help="why, for the audit log")
 
 
 def _add_audit(nouns: Any) -> None:

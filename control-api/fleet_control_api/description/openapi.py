@@ -144,9 +144,10 @@ def add_known(schemas: Json, known: Known) -> None:
     if known.scenarios is not None:
         schemas["Scenario"]["enum"] = list(known.scenarios)
         schemas["ScenarioOrMixed"]["enum"] = ["mixed", *known.scenarios]
-    for name, values in (("SettingKey", known.keys), ("SettingScope", known.scopes)):
-        if values is not None:
-            schemas[name]["enum"] = list(values)
+        name, weights = schemas["ScenarioOrWeights"]["anyOf"]
+        name["enum"] = ["mixed", *known.scenarios]
+        weights["properties"] = dict.fromkeys(known.scenarios, weights["additionalProperties"])
+        weights["additionalProperties"] = False
     if known.count_max is not None:
         schemas["ConversationCount"]["maximum"] = known.count_max
 

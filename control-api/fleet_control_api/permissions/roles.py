@@ -86,6 +86,13 @@ def reads(  # noqa: PLR0913 - all that a route may declare
     return _guard(Route(access, answer, path=path, query=query, headers=headers, errors=errors))
 
 
+def asks(
+    answer: type[BaseModel] | str, body: type[Request], role: Role = Role.VIEWER
+) -> Callable[[View], View]:
+    """The role may ask it: it changes nothing, and what it takes has no room in an address."""
+    return _guard(Route(Access(role), answer, body=body))
+
+
 def changes(
     command: Command[Arguments, Reply],
     *,

@@ -9,6 +9,8 @@ from fleet_control_api.service.errors import InvalidError
 from fleet_control_api.values.fields import ASCII_LINE, INTEGER_MAX, LINE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 FAULTS_MAX = 5  # told in one answer
 SHOWN_MAX = 60  # characters of a value
+KEY = "[key]"  # the last step of a place that is a name in an object
 
 
 def explain(error: ValidationError, model: type[Request]) -> InvalidError:
@@ -36,15 +39,12 @@ def shorten(value: Any) -> str:
 
 def _explain_fault(fault: ErrorDetails, model: type[Request]) -> tuple[str, str]:
     """Return the sentence and the remedy of one fault."""
-    name, kind, value = ".".join(map(str, fault["loc"])), fault["type"], fault["input"]
-    if len(fault["loc"]) > 1:
-        # Inside of a value that has values: what programs send, and people seldom.
-        return f"{shorten(name)} cannot be used: {fault['msg']}", ""
-    fields = describe_fields(model)
+    place, kind, value = fault["loc"], fault["type"], fault["input"]
+    name = name_place(place)
     if kind == "extra_forbidden":
-        listed = ", ".join(sorted(fields)) or "none"
+        listed = ", ".join(sorted(find_schema(model, place[:-1]).get("properties", ()))) or "none"
         return f"unknown value {shorten(name)}", f"Known here: {listed}."
-    field = fields[name]
+    field = find_schema(model, place)
     remedy = field.get("description", "")
     if kind == "missing":
         return f"{name} is missing", remedy
@@ -54,6 +54,14 @@ def _explain_fault(fault: ErrorDetails, model: type[Request]) -> tuple[str, str]
     if "enum" in field:
         return f"{name} must not be {shown}", f"Known: {', '.join(field['enum'])}."
     return f"{name} {_expect(kind, field, value)}".replace("{}", shown), remedy
+
+
+def name_place(steps: Sequence[int | str]) -> str:
+    """Return where a value stands, such as orders[3].count."""
+    if steps[-1] == KEY:
+        return f"a name in {name_place(steps[:-2])}"
+    texts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return "".join(texts).removeprefix(".")
 
 
 def _expect(kind: str, field: dict[str, Any], value: Any) -> str:
@@ -77,7 +85,10 @@ def _name_type(field: dict[str, Any]) -> str:
     """Return what kind of value a field takes, for people."""
     if field.get("format") == "uuid":
         return "a UUID"
-    names = {"integer": "a whole number", "boolean": "true or false", "array": "a list"}
+    names = {
+        "integer": "a whole number", "number": "a number", "boolean": "true or false",
+        "object": "an object", "array": "a list",
+    }  # fmt: skip
     return names.get(field.get("type", ""), "a text that is not empty")
 
 
@@ -88,12 +99,23 @@ def _bounds(kind: str, field: dict[str, Any]) -> str:
     return f"at least {low}" if kind == "greater_than_equal" else f"at most {high}"
 
 
+def find_schema(model: type[Request], steps: Sequence[int | str]) -> dict[str, Any]:
+    """Return the JSON Schema of the value there, by the names that callers send, without null."""
+    if steps and steps[-1] == KEY:
+        steps = [*steps[:-2], KEY]
+    schema = document = describe(model)
+    for step in steps:
+        among = schema.get("properties", {})
+        inside = "items" if isinstance(step, int) else "additionalProperties"
+        inside = "propertyNames" if step == KEY else inside
+        schema = flatten(among.get(step) or schema.get(inside) or {}, document.get("$defs", {}))
+    return schema
+
+
 @cache
-def describe_fields(model: type[Request]) -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema of each field, by the name that callers send, without null."""
-    document = model.model_json_schema()
-    named = document.get("$defs", {})
-    return {name: flatten(field, named) for name, field in document.get("properties", {}).items()}
+def describe(model: type[Request]) -> dict[str, Any]:
+    """Return the JSON Schema of a model."""
+    return model.model_json_schema()
 
 
 def flatten(field: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
