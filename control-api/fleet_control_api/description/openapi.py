@@ -144,10 +144,13 @@ def add_known(schemas: Json, known: Known) -> None:
     if known.scenarios is not None:
         schemas["Scenario"]["enum"] = list(known.scenarios)
         schemas["ScenarioOrMixed"]["enum"] = ["mixed", *known.scenarios]
-        name, weights = schemas["ScenarioOrWeights"]["anyOf"]
-        name["enum"] = ["mixed", *known.scenarios]
+        one, weights = schemas["ScenarioOrWeights"]["anyOf"]
+        one["enum"] = ["mixed", *known.scenarios]
         weights["properties"] = dict.fromkeys(known.scenarios, weights["additionalProperties"])
         weights["additionalProperties"] = False
+    for name, values in (("SettingKey", known.keys), ("SettingScope", known.scopes)):
+        if values is not None:
+            schemas[name]["enum"] = list(values)
     if known.count_max is not None:
         schemas["ConversationCount"]["maximum"] = known.count_max
 
