@@ -152,7 +152,7 @@ def test_metrics_count_by_route_not_by_path(lasting_api):
     lasting_api.call("viewer", "GET", "/invented/by/somebody")
     text = lasting_api.call("metrics", "GET", "/metrics").text
 
-    assert 'route="/api/v1/jobs/<job_id>",status="404"} 1.0' in text
+    assert 'route="/api/v1/jobs/<job:job_id>",status="404"} 1.0' in text
     assert "invented" not in text
 
 
