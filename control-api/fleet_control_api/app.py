@@ -70,8 +70,7 @@ PREFIX = "/api/v1"
 RESOURCES = (
     health, auth, passwords, users, sessions, tokens, jobs, job_changes, nodes, models, joining,
     commands, calendar, endpoints, fleet, stopping, config, audit, alerts, audit_check, events,
-    exports, sd,
-    metrics, runbooks, documents, buttons,
+    exports, sd, metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
