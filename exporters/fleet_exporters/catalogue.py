@@ -177,6 +177,9 @@ _NODE = (
     MetricSpec("fleet_ingest_lag_seconds", "gauge", (), COUNT,
                "Age of the oldest reading not yet in the database, else how long the last one took "
                "(COPY commit)."),
+    MetricSpec("fleet_ingest_held_back", "gauge", (), COUNT,
+               "1 while readings are not stored, since this machine may not speak for its node "
+               "(node agent)."),
     MetricSpec("fleet_spool_rows", "gauge", (), COUNT,
                "Rows waiting for the database; 0 when empty (spool)."),
     MetricSpec("fleet_spool_oldest_seconds", "gauge", (), COUNT,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from fleet_exporters.collectors import make_families
 from fleet_exporters.decision.rules import RulesFile
 from fleet_exporters.diagnosis import report, sensors, signals
-from fleet_exporters.diagnosis.finding import Diagnosis, Finding
+from fleet_exporters.diagnosis.finding import WARNING, Diagnosis, Finding
 from fleet_exporters.diagnosis.probe import examine
 from fleet_exporters.settings import parse_monitor_url
 from fleet_exporters.signals.executables import parse_list
@@ -74,8 +74,10 @@ def diagnose(
     probes = sensors.make_probes(families)
     found = examine([*probes, *signals.make_probes(sources)])
     verdict = signals.read_verdict(runtime_dir, datetime.now(UTC))
+    held_back = RulesFile(runtime_dir).read().held_back if runtime_dir else ""
+    stored = [Finding("readings", WARNING, f"are not stored: {held_back}")] if held_back else []
     return Diagnosis(
         sensors=tuple(found[: len(probes)]),
         signals=(*found[len(probes) :], verdict),
-        home=tuple(home),
+        home=(*home, *stored),
     )

@@ -53,19 +53,45 @@ class World:
 class _ToDatabase:
     """The sink that puts a tick's rows into the spool and wakes the thread that empties it."""
 
-    def __init__(self, node: str, spool: Spool, ingest: Ingest, wake: threading.Event) -> None:
+    def __init__(
+        self,
+        node: str,
+        spool: Spool,
+        ingest: Ingest,
+        wake: threading.Event,
+        read_held_back: Callable[[], str],
+    ) -> None:
         self._node = node
+        self._read_held_back = read_held_back
+        self._held_back = ""
         self._spool = spool
         self._ingest = ingest
         self._wake = wake
 
     def publish(self, tick: Tick) -> None:
-        """Queue the rows; log what a full spool loses, once a tick."""
+        """
+        Queue the rows; log what a full spool loses, once a tick.
+
+        What is read while another machine speaks for the node is nobody's: it is not queued.
+        """
+        if self._is_held_back():
+            self._wake.set()  # lets its connection go
+            return
         dropped = self._spool.put(make_batch(tick, self._node))
         if dropped:
             logger.warning("spool is full; oldest rows are dropped", extra={"rows": dropped})
         self._ingest.watch()
         self._wake.set()
+
+    def _is_held_back(self) -> bool:
+        reason = self._read_held_back()
+        if reason != self._held_back:
+            self._held_back = reason
+            logger.warning(
+                "readings are not stored" if reason else "readings are stored again",
+                extra={"reason": reason},
+            )
+        return bool(reason)
 
 
 def make_spool(folder: Path | None) -> Spool:
@@ -93,8 +119,15 @@ class Program:
             world.now,
             measure=world.clock.measure,
             node=settings.node,
+            is_held_back=lambda: bool(world.rules.read().held_back),
         )
-        to_database = _ToDatabase(settings.node, self._spool, self._ingest, self._wake)
+        to_database = _ToDatabase(
+            settings.node,
+            self._spool,
+            self._ingest,
+            self._wake,
+            lambda: world.rules.read().held_back,
+        )
         sinks = {
             "page": self.exposition.publish,
             STATE: StateFile(settings.runtime_dir).publish,

@@ -24,7 +24,7 @@ from fleet_timescale.connection import connect as connect_database
 from fleet_timescale.events import Outage
 
 from fleet_orchestrator import runtime
-from fleet_orchestrator.agent import commands, identity
+from fleet_orchestrator.agent import commands, identity, standing
 from fleet_orchestrator.agent.child import Child
 from fleet_orchestrator.agent.commands import Obedience
 from fleet_orchestrator.agent.keeper import Keeper
@@ -49,6 +49,7 @@ logger = logging.getLogger(__name__)
 SETTINGS = "fleet_settings"
 CHANNELS = ("fleet_work", "fleet_judge", SETTINGS, commands.CHANNEL)
 RETRY_SECONDS = 2.0
+REMOVED = 77  # exit code of an agent that is not to be started again by itself
 LOOK_SECONDS = 0.5  # how soon the end of a command is told
 JITTER = 0.8  # a beat comes after this share of its time or later: a fleet must not poll in step
 
@@ -99,7 +100,9 @@ def hold(connection: Connection, agent: Agent) -> None:
     holder = identity.hold(connection, agent.machine)
     if holder is not None:
         agent.obedience.suspend()
-        raise DuplicateError(identity.describe_duplicate(agent.node, agent.machine, holder))
+        reason = identity.describe_duplicate(agent.node, agent.machine, holder)
+        standing.hold_back(agent.folder, reason)
+        raise DuplicateError(reason)
     row = connection.execute("SELECT * FROM fleet.may_run()").fetchall()[0]
     if row["is_stopped"]:
         agent.obedience.halt()
@@ -120,7 +123,7 @@ def beat(connection: Connection, agent: Agent) -> float:
         "process_ids": ours,
         "scrape_hashes": row["scrape_hashes"],
     }
-    runtime.write(agent.folder / "settings.json", content)
+    runtime.write(agent.folder / standing.FILE, content)
     # After that: the version that is told is the one that the node runs.
     connection.execute(
         "SELECT fleet.heartbeat(%s, %s, %s)", [__version__, keeper.state, row["version"]]
@@ -176,28 +179,40 @@ def run(  # noqa: PLR0913 - its node, and what a test or a simulated machine rep
     retry_seconds: float = RETRY_SECONDS,
     *,
     find_own: Callable[[], set[int]] | None = None,
-) -> None:
+) -> bool:
     """
     Run the agent until told to stop; the database may come and go.
 
-    `find_own` names the processes of ours beside the worker; by default those of this machine.
+    Returns whether it ended because its node was removed from the fleet. `find_own` names the
+    processes of ours beside the worker; by default those of this machine.
     """
     outage = Outage(f"The node agent on {settings.node}", "it could not say that the node lives")
+    refusals = 0  # in a row
     with beside(settings.node, settings.runtime_folder, settings.peer_address) as peers:
         agent = make_agent(settings, child, find_own, peers)
         with agent.keeper.keeping(stop):
-            while not stop.is_set():
+            while not stop.is_set() and refusals < standing.REFUSALS_MAX:
                 try:
                     with connect() as connection:
                         outage.end(connection)
+                        hold(connection, agent)
+                        refusals = 0
                         listen(connection, agent, stop)
-                except psycopg.OperationalError as exc:
-                    logger.warning("The database is away.", extra={"error": str(exc)})
+                except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as exc:
+                    is_refused = standing.is_refusal(exc)
+                    refusals = refusals + 1 if is_refused else 0
+                    what = "refuses this node" if is_refused else "is away"
+                    logger.warning("The database %s.", what, extra={"error": str(exc)})
                     outage.begin(exc)
                     stop.wait(retry_seconds)
                 except DuplicateError as exc:
                     logger.error("%s", exc)  # noqa: TRY400 - the sentence says it all
                     stop.wait(retry_seconds)
+            if refusals == standing.REFUSALS_MAX:
+                reason = standing.describe_removal(settings.node)
+                logger.error("%s", reason)
+                standing.hold_back(settings.runtime_folder, reason)
+    return refusals == standing.REFUSALS_MAX
 
 
 def end_on_signal(stop: threading.Event) -> None:
@@ -219,5 +234,5 @@ def main(argv: list[str]) -> int:
         return 1
     stop = threading.Event()
     end_on_signal(stop)
-    run(settings, lambda: connect_database(settings.dsn, "fleet node"), Child(), stop)
-    return 0
+    is_removed = run(settings, lambda: connect_database(settings.dsn, "fleet node"), Child(), stop)
+    return REMOVED if is_removed else 0

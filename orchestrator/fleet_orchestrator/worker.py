@@ -91,6 +91,8 @@ class Worker:
     server: ServerHealth | None = None
     #: how many threads may run `generate`
     places: int = 1
+    #: set once nothing is written any more: what is left to judge is there
+    has_written: threading.Event = field(default_factory=threading.Event)
     #: set once what an earlier worker held was given back
     has_begun: threading.Event = field(default_factory=threading.Event)
     counting: threading.Lock = field(default_factory=threading.Lock)
@@ -311,12 +313,14 @@ class Worker:
 
     def judge_all(self) -> None:
         """
-        Judge finished conversations until nothing more is to be begun.
+        Judge finished conversations; also while generation is paused or throttled.
 
-        Also while generation is paused or throttled.
+        A worker that is drained looks once more after its last conversation was stored.
         """
+        is_last = False
         with closing(self.store()) as store:
-            while not self.full.is_set():
+            while not (is_last or self.stop.is_set()):
+                is_last = self.has_written.is_set()
                 try:
                     if self.server:
                         self.server.notes.store(store)
@@ -324,7 +328,7 @@ class Worker:
                     for unjudged in batch:
                         self.judge_one(store, unjudged)
                     self.publish_counters(store)
-                    if not batch:
+                    if not (batch or is_last):
                         self.pause(self.judge_wake, POLL_SECONDS)
                 except psycopg.OperationalError as exc:
                     logger.warning("The database is away.", extra={"error": str(exc)})
@@ -401,6 +405,8 @@ class Worker:
             self.full.wait(SIGNAL_SECONDS)
         for place in places:
             place.join()
+        self.has_written.set()
+        self.judge_wake.set()
 
     def end(self) -> None:
         """Stop all threads; the running task is given back."""

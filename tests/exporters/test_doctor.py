@@ -358,3 +358,13 @@ def test_doctor_needs_nothing_but_the_machine(capsys):
         {"name": "home disk", "state": "ok", "reason": "plenty", "by_hand": None}
     ]
     assert code == (0 if shown["healthy"] else 1)
+
+
+def test_held_back_readings_are_found(tmp_path):
+    """As the node agent says it, with what to do."""
+    content = {"version": 1, "settings": {}, "process_ids": [], "held_back": "it is a copy"}
+    (tmp_path / "settings.json").write_text(json.dumps(content))
+
+    diagnosis = doctor.diagnose({}, [], tmp_path, [])
+
+    assert diagnosis.home == (Finding("readings", WARNING, "are not stored: it is a copy"),)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from functools import partial
 
 from fleet_exporters.catalogue import NODE_METRICS
+from fleet_exporters.program import _ToDatabase
 from fleet_exporters.sample import Sample, Tick, Verdict
 from fleet_exporters.sinks.database.rows import TABLES, make_batch
 from fleet_exporters.sinks.database.spool import Spool
@@ -45,3 +47,35 @@ def test_clock_is_measured_on_the_connection_that_stores(database):
 
     assert len(asked) == 1
     assert asked[0].closed
+
+
+def test_nothing_is_stored_while_the_node_is_another_machine_s(database, owner):
+    """What waits goes on waiting, and the connection is let go; afterwards all is stored."""
+    spool, reasons = Spool(), ["one home is a copy of the other"]
+    spool.put(make_batch(Tick(NOW, tuple(whole_machine()), Verdict("idle", 1.0, "x")), "alpha"))
+    ingest = Ingest(partial(database.connect, "alpha"), spool, is_held_back=lambda: bool(reasons))
+
+    assert ingest.step() is None
+    assert owner.execute("SELECT FROM analytics.hardware").fetchall() == []
+    assert Sample("fleet_ingest_held_back", {}, 1) in ingest.read_status()
+
+    reasons.clear()
+    assert ingest.step() == 0
+    ingest.close()
+    assert len(owner.execute("SELECT FROM analytics.hardware").fetchall()) == 1
+    assert Sample("fleet_ingest_held_back", {}, 0) in ingest.read_status()
+
+
+def test_readings_taken_meanwhile_are_not_kept(database):
+    """They would come into the node's past once the machine may speak for it again."""
+    spool, reasons = Spool(), ["one home is a copy of the other"]
+    ingest = Ingest(partial(database.connect, "alpha"), spool)
+    sink = _ToDatabase("alpha", spool, ingest, threading.Event(), lambda: "".join(reasons))
+    tick = Tick(NOW, tuple(whole_machine()), Verdict("idle", 1.0, "x"))
+
+    sink.publish(tick)
+    assert spool.rows == 0
+
+    reasons.clear()
+    sink.publish(tick)
+    assert spool.rows > 0

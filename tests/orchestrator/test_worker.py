@@ -185,10 +185,10 @@ def test_second_worker_of_a_node_is_kept_out(tmp_path):
 
 
 def test_drained_worker_finishes_what_it_writes(fleet, worker, beside, model_server):
-    """Told to drain in the middle of a conversation: that one is finished, no other is begun."""
+    """In the middle of a conversation: that one is finished and judged, no other is begun."""
     fleet.submit(count=3)
     model_server.plan.append(Answer("late", 2))
-    threads = [beside(worker.judge_all), beside(worker.generate)]
+    threads = [beside(worker.judge_all), beside(worker.write_everywhere)]
     wait_until(lambda: fleet.value("SELECT count(*) FROM fleet.turns") == 2, "two turns are there")
 
     worker.drain()
@@ -196,6 +196,7 @@ def test_drained_worker_finishes_what_it_writes(fleet, worker, beside, model_ser
 
     wait_until(lambda: not any(thread.is_alive() for thread in threads), "the threads end")
     assert [row["state"] for row in fleet.rows(STATES)] == ["done", "pending", "pending"]
+    assert fleet.value(JUDGED) == 1
 
 
 def test_words_of_the_agent(worker):

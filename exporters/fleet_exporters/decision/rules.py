@@ -48,6 +48,8 @@ class Rules:
     battery_factor: float = 0.0
     process_ids: tuple[int, ...] = ()
     scrape_hashes: tuple[str, ...] = ()
+    #: why readings are not stored; empty while they are
+    held_back: str = ""
 
 
 DEFAULTS = Rules()
@@ -76,6 +78,7 @@ def parse_rules(text: str) -> Rules:
                                               DEFAULTS.battery_factor)),
             process_ids=tuple(int(pid) for pid in content["process_ids"]),
             scrape_hashes=tuple(str(known) for known in content.get("scrape_hashes", ())),
+            held_back=str(content.get("held_back", "")),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise RulesError(f"{FILE} is not as expected: {exc!r}; restart the node agent") from exc

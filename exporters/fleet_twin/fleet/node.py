@@ -82,7 +82,7 @@ class Node:
         self._site = site
         self._connect = make_connect(site.pool, self.name, self.link, site.notices)
         self._folder = site.runtime / self.name
-        self._stop = threading.Event()
+        self._stop, self._agent_stop = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
         self._program: Program | None = None
         self._tokens = 0
@@ -97,14 +97,15 @@ class Node:
         """Start exporter and agent, which starts the worker."""
         for folder in (self._folder, self._site.spool / self.name):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self._stop = threading.Event()
+        # Of its own: an agent whose node was removed ends alone.
+        self._stop, self._agent_stop = threading.Event(), threading.Event()
         self._program = self._make_exporter()
         run_agent = partial(
             agent.run,
             self._make_settings(),
             self._connect,
             Threads(self._make_worker),
-            self._stop,
+            self._agent_stop,
             find_own=lambda: {os.getpid()},
         )
         self._threads = [
@@ -117,6 +118,7 @@ class Node:
     def stop(self) -> None:
         """Tell all programs to end; `join` waits for it."""
         self._stop.set()
+        self._agent_stop.set()
 
     def join(self) -> None:
         """Wait until they have ended."""

@@ -153,9 +153,8 @@ def decide(
         is_wanted = name != "worker" or process is None
         return ServiceStatus(DOWN, url, None, problem or (START if is_wanted else STOPPED))
     if pid is None:
-        return ServiceStatus(
-            FAILED, url, None, f"{process.description}; see `./fleet logs {process.name}`"
-        )
+        said = f"{process.description}; see `./fleet logs {process.name}`"
+        return ServiceStatus(FAILED, url, None, problem if health.REMOVED in problem else said)
     if problem:
         return ServiceStatus(FAILED, url, pid, problem)
     return ServiceStatus(UP, url, pid, reason)

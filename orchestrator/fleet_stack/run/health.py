@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15  # three missed heartbeats
 IDENTITY = "fleet_orchestrator.agent.identity"
+STANDING = "fleet_orchestrator.agent.standing"
+REMOVED = "was removed from the fleet; `./fleet nodes invite` there says how it joins again"
 CHECK_PATHS = {
     "prometheus": "/-/ready",
     "alertmanager": "/-/ready",
@@ -119,6 +121,8 @@ def check_standing(own: Own, started_at: float) -> tuple[str, str]:
                 [started_at, HEARTBEAT_SECONDS],
             ).fetchone()
     except psycopg.Error as exc:
+        if importlib.import_module(STANDING).is_refusal(exc):
+            return REMOVED, ""
         return f"cannot be asked: the database refuses ({postgres.first_line(exc)})", ""
     if row is None or row["machine"] is None:
         return "sends no heartbeat", ""

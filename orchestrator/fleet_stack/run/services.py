@@ -35,6 +35,7 @@ KEPT = (
 )
 PEER_LISTEN = "127.0.0.1:0"  # any free port: agents tell each other through the database
 MODEL_NICENESS = "5"
+REMOVED = 77  # exit code of an agent whose node was removed; see fleet_orchestrator.node
 RETENTION = "30d"  # of Prometheus; the database keeps hours for ever
 
 
@@ -150,7 +151,7 @@ def exporter(stack: Stack) -> Service:
 
 def node(stack: Stack) -> Service:
     """The agent, whose child is the worker."""
-    return _fleet(
+    service = _fleet(
         stack,
         "node",
         "node",
@@ -166,6 +167,7 @@ def node(stack: Stack) -> Service:
         },
         is_group=True,
     )
+    return replace(service, final_exit_code=REMOVED)
 
 
 def twin(stack: Stack) -> Service:

@@ -57,7 +57,7 @@ environment={environment}
 user={user}
 priority={priority}
 autostart=true
-autorestart=true
+autorestart={restart}
 startsecs=1
 startretries={retries}
 stopsignal={stop_signal}
@@ -82,6 +82,7 @@ class Service:
     stop_signal: str = "TERM"
     stop_seconds: int = 8
     is_group: bool = False  # stop its children with it, rather than let it stop them
+    final_exit_code: int | None = None  # with which it is over until the next `up`
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,16 @@ def render(services: Iterable[Service], places: Places, user: str) -> str:
             stop_signal=service.stop_signal,
             stop_seconds=service.stop_seconds,
             is_group=str(service.is_group).lower(),
+            restart=decide_restart(service),
             **common,
         )
     return text
+
+
+def decide_restart(service: Service) -> str:
+    """Return when supervisord starts a program again: always, or unless it ends for good."""
+    code = service.final_exit_code
+    return "true" if code is None else f"unexpected\nexitcodes={code}"
 
 
 def escape(value: str) -> str:

@@ -13,6 +13,7 @@ from fleet_stack.commands.status import (
     render,
 )
 from fleet_stack.home.stack import ABSENT, EXTERNAL, MANAGED, NAMES, Part
+from fleet_stack.run import health
 from fleet_stack.run.supervisor import Process
 
 URL = "http://127.0.0.1:1"
@@ -93,3 +94,12 @@ def test_reason_of_an_absent_part_stands_where_others_have_their_address():
     lines = {line.split()[0]: line for line in render(rows).splitlines()}
 
     assert lines["grafana"].index("no network") == lines["mail"].index(URL)
+
+
+def test_agent_of_a_removed_node_has_ended_for_a_reason():
+    """It is not looked for in a log."""
+    processes = {"node": process("EXITED", None, "node")}
+
+    status = decide("node", PART, processes, health.REMOVED, None)
+
+    assert status == ServiceStatus("failed", URL, None, health.REMOVED)

@@ -95,8 +95,16 @@ def test_copy_of_a_home_is_told(own, beat):
     assert told == "is refused: tower runs as node alpha already"
 
 
+def test_removed_node_is_told(own, owner):
+    """Also of its worker, with the way back."""
+    owner.execute("UPDATE fleet.nodes SET removed_at = now() WHERE node = 'alpha'")
+
+    assert health.check_agent(own, 0) == health.REMOVED
+    assert health.REMOVED in health.check_worker(own, 0)
+
+
 def test_login_that_was_taken_back_is_told():
-    """The reason of the database is passed on."""
+    """Or a server that is away: the reason is passed on."""
     assert "the database refuses" in health.check_agent(health.Own("", "here"), 0)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import configparser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fleet_orchestrator import node
 from fleet_stack.home.errors import StartError
+from fleet_stack.run.services import REMOVED
 from fleet_stack.run.supervisor import Places, Service, escape, render
 from supervisor.datatypes import dict_of_key_value_pairs
 from supervisor.options import ServerOptions
@@ -103,3 +106,13 @@ def test_agent_stops_with_its_worker():
     assert text["program:node"]["stopasgroup"] == "true"
     assert text["program:postgres"]["stopasgroup"] == "false"
     assert (text["program:postgres"]["priority"], text["program:node"]["priority"]) == ("1", "2")
+
+
+def test_agent_that_has_ended_for_good_is_not_started_again():
+    """Any other end, also a quiet one, is followed by another start."""
+    section = parse(render([replace(NODE, final_exit_code=REMOVED)], PLACES, "root"))[
+        "program:node"
+    ]
+
+    assert (section["autorestart"], section["exitcodes"]) == ("unexpected", "77")
+    assert REMOVED == node.REMOVED

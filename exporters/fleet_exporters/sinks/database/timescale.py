@@ -121,15 +121,18 @@ class Ingest:
         measure: Callable[[Connection], None] = lambda _: None,
         *,
         node: str = "this machine",
+        is_held_back: Callable[[], bool] = lambda: False,
     ) -> None:
         """
         Call `measure` with each connection that is about to store rows.
 
-        `node` stands in the event that tells of an absence of the database.
+        `node` stands in the event that tells of an absence of the database. While `is_held_back`
+        says so, nothing is stored, and the database is left alone.
         """
         self._connect = connect
         self._measure = measure
         self._outage = Outage(f"The exporter on {node}", "its readings waited and were stored then")
+        self._is_held_back = is_held_back
         self._spool = spool
         self._clock = clock
         self._deadline = Deadline(ANSWER_SECONDS, monotonic)
@@ -141,6 +144,9 @@ class Ingest:
     def step(self) -> float | None:
         """Store one batch; return seconds to wait after a failure, 0 for more, None when empty."""
         self._spool.settle()
+        if self._is_held_back():
+            self.close()
+            return None
         number, batches = self._spool.peek(self._limit)
         if not batches:
             return None
@@ -204,6 +210,7 @@ class Ingest:
         waiting = self._age(oldest) if oldest else 0.0
         lag = waiting or self._delay
         samples = [
+            Sample("fleet_ingest_held_back", {}, self._is_held_back()),
             Sample("fleet_spool_rows", {}, self._spool.rows),
             Sample("fleet_spool_oldest_seconds", {}, waiting),
             *(
