@@ -1,5 +1,5 @@
 """
-What a failed attempt at a conversation is called, and what people are told of it. Pure.
+What a failed attempt is called, what people are told of it, how long its server wants rest. Pure.
 
 Nobody is blamed here: the database decides whether a failure counts against its task once this
 node has shown whether it can write at all.
@@ -15,6 +15,7 @@ from fleet_orchestrator.model_server.canary import CanaryError
 from fleet_orchestrator.model_server.endpoint import EndpointError
 from fleet_orchestrator.store import DatabaseAwayError
 
+RETRY_AFTER_SECONDS_MAX = 300.0
 MESSAGE_CHARACTERS_MAX = 500  # a server may answer with a page
 
 
@@ -36,3 +37,9 @@ def decide_failure(exc: Exception) -> Failure:
     if isinstance(exc, BadAnswerError | CanaryError):
         return Failure("bad_answer", str(exc))
     return Failure("internal_error", type(exc).__name__)
+
+
+def decide_delay(exc: Exception) -> float:
+    """Return for how many seconds a server wants no call, as it said in its error."""
+    seconds = exc.retry_after_seconds if isinstance(exc, EndpointError) else None
+    return min(RETRY_AFTER_SECONDS_MAX, seconds or 0.0)

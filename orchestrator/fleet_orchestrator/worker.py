@@ -32,7 +32,7 @@ from fleet_timescale.events import Outage
 
 from fleet_orchestrator import runtime
 from fleet_orchestrator.agent.child import DRAIN
-from fleet_orchestrator.blame import decide_failure
+from fleet_orchestrator.blame import decide_delay, decide_failure
 from fleet_orchestrator.circuit import Circuit
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.generation.conversation import Writer
@@ -66,7 +66,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fleet_orchestrator.worker")  # also when run as __main__
 POLL_SECONDS = 5.0  # a wake-up usually comes earlier
 CANARY_SECONDS = 300.0  # a server that was asked for nothing so long shows whether it still works
-RETRY_AFTER_SECONDS_MAX = 300.0
 SIGNAL_SECONDS = 0.5  # how often the program looks whether it was told to end
 JUDGE_BATCH = 10
 CIRCUIT_METRIC = "fleet_llm_circuit_open"
@@ -454,12 +453,6 @@ def live_with_agent(worker: Worker, patience_seconds: float = PATIENCE_SECONDS) 
     worker.listen_to_agent(sys.stdin)
     time.sleep(patience_seconds)
     os._exit(1)
-
-
-def decide_delay(exc: Exception) -> float:
-    """Return for how many seconds a server wants no call, as it said in its error."""
-    seconds = exc.retry_after_seconds if isinstance(exc, EndpointError) else None
-    return min(RETRY_AFTER_SECONDS_MAX, seconds or 0.0)
 
 
 def make_worker(settings: NodeSettings, to_database: Connect, endpoint: Endpoint) -> Worker:
