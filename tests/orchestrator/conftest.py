@@ -21,11 +21,13 @@ from fleet_orchestrator.worker import Worker, read_limits
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import agents as agents_module
 import fix_fleet
 import model_server as model_server_module
 
 fleet, module_database = fix_fleet.fleet, fix_fleet.module_database
 model_server = model_server_module.model_server
+agents = agents_module.agents
 
 SCENARIOS = sorted(path.stem for path in (catalogue.FOLDER / "scenarios").glob("*.json"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,75 +12,16 @@ import uuid
 import psycopg
 import pytest
 from fix_fleet import wait_until
-from fix_ports import free_port
-from fleet_orchestrator.agent import commands, standing, wanted
-from fleet_orchestrator.agent.child import Child
+from fleet_orchestrator.agent import commands, wanted
 from fleet_orchestrator.agent.commands import Command
 from fleet_orchestrator.agent.wanted import Wanted
-from fleet_orchestrator.node import run
-from fleet_orchestrator.settings import NodeSettings
 from model_server import Answer
 
 STARTED = "SELECT count(*) FROM analytics.events WHERE kind = 'program_started'"
 STOPPED = "SELECT count(*) FROM analytics.events WHERE kind = 'program_stopped'"
 ENDS = "SELECT message FROM analytics.events WHERE kind ~ 'command_(done|failed)' ORDER BY time"
-# A worker that lives until it is told to drain, or its agent is gone.
-OBEDIENT = ("sh", "-c", 'while read -r word; do [ "$word" != drain ] || exit 0; done')
 # One that takes its time, and says so in the file that is its argument.
 BUSY = ("sh", "-c", 'while read -r word; do echo "$word" >>"$0"; done')
-
-
-class Agents:
-    """One agent after the other in the same home, each in a thread."""
-
-    def __init__(self, fleet, folder, beside):
-        self.fleet, self.folder, self.beside = fleet, folder, beside
-        self.settings = NodeSettings(
-            "", folder, "http://127.0.0.1:9/v1", "tiny", "alpha", folder / "events.json"
-        )
-        self.stop = threading.Event()
-
-    def start(self, *command, connect=None):
-        """Start an agent; it has a worker once it has spoken with the database."""
-        self.child, self.stop = Child(command=command or OBEDIENT), threading.Event()
-        connect = connect or (lambda: self.fleet.database.connect("alpha"))
-        self.thread = self.beside(run, self.settings, connect, self.child, self.stop, 0.1)
-
-    def start_with_worker(self, *command):
-        self.start(*command)
-        wait_until(lambda: self.child.is_running, "the worker runs")
-
-    def end(self):
-        self.stop.set()
-        self.thread.join(10)
-
-    def ask(self, verb, seconds=60):
-        return self.fleet.value(
-            "SELECT fleet.request_command('alpha', %s, 'ada', '', %s)",
-            verb, seconds, user="fleet_control",
-        )  # fmt: skip
-
-    def state(self, command):
-        query = "SELECT state FROM analytics.commands WHERE command_id = %s"
-        return self.fleet.value(query, command)
-
-    def wait_for(self, command, *states):
-        wait_until(lambda: self.state(command) in states, f"the command is {states}")
-
-    def obey(self, verb):
-        command = self.ask(verb)
-        self.wait_for(command, "done")
-        return command
-
-    def worker_state(self):
-        return self.fleet.value("SELECT worker_state FROM analytics.nodes WHERE node = 'alpha'")
-
-
-@pytest.fixture
-def agents(fleet, tmp_path, beside):
-    made = Agents(fleet, tmp_path, beside)
-    yield made
-    made.stop.set()
 
 
 def test_stopped_worker_stays_stopped(fleet, agents):
@@ -233,76 +173,6 @@ class LosesConnection:
             self.lost.set()
             raise psycopg.OperationalError("lost")
         return self.connection.execute(query, *params)
-
-
-def read_held_back(folder):
-    """Why the exporter in this folder stores no readings; None before the agent has said it."""
-    if not (folder / "settings.json").exists():
-        return None
-    return json.loads((folder / "settings.json").read_text()).get("held_back", "")
-
-
-def test_copied_home_does_not_work(fleet, agents, tmp_path, beside):
-    """The agent of a copy starts no worker and is told of; the first goes on undisturbed."""
-    agents.start_with_worker()
-    (tmp_path / "copy").mkdir()
-    copy = Agents(fleet, tmp_path / "copy", beside)
-
-    copy.start()
-
-    told = "SELECT count(*) FROM analytics.events WHERE kind = 'node_duplicated'"
-    wait_until(lambda: fleet.value(told) == 1, "the copy is told of")
-    assert copy.child.process is None
-    assert agents.child.is_running
-    assert "one home is a copy of the other" in read_held_back(copy.folder)
-    wait_until(lambda: read_held_back(agents.folder) == "", "the first stores its readings")
-    copy.end()
-
-
-def test_agent_that_lost_its_node_ends_its_worker(fleet, agents):
-    """A machine that slept while a copy of it took over stops writing when it wakes."""
-    agents.start_with_worker()
-
-    fleet.rows(
-        "UPDATE fleet.nodes SET machine = 'copy', machine_host = 'copy',"
-        " machine_seen_at = now() + interval '5 seconds' WHERE node = 'alpha'"
-    )
-
-    wait_until(lambda: not agents.child.is_running, "the worker is ended")
-    fleet.rows("UPDATE fleet.nodes SET machine_seen_at = now() - interval '1 hour'")
-    wait_until(lambda: agents.child.is_running, "the worker runs again once the copy is silent")
-    wait_until(lambda: read_held_back(agents.folder) == "", "readings are stored again")
-
-
-def test_agent_of_a_removed_node_ends(fleet, agents, caplog):
-    """Its worker too; it says once how to join again, and asks the database no more."""
-    agents.start_with_worker()
-
-    fleet.rows("UPDATE fleet.nodes SET removed_at = now() WHERE node = 'alpha'")
-
-    wait_until(lambda: not agents.thread.is_alive(), "the agent ends")
-    assert not agents.child.is_running
-    assert "was removed from the fleet" in read_held_back(agents.folder)
-    said = [r.getMessage() for r in caplog.records if "fleet nodes invite" in r.getMessage()]
-    assert len(said) == 1
-
-
-def test_login_that_was_taken_back_is_a_refusal(fleet):
-    """A database that does not answer is none."""
-    fleet.rows("CREATE ROLE gone NOLOGIN")
-    try:
-        with pytest.raises(psycopg.OperationalError) as taken_back:
-            psycopg.connect(fleet.database.dsn(), user="gone")
-    finally:
-        fleet.rows("DROP ROLE gone")
-    with pytest.raises(psycopg.OperationalError) as away:
-        psycopg.connect(f"host=127.0.0.1 port={free_port()}")
-
-    assert standing.is_refusal(taken_back.value)
-    assert standing.is_refusal(
-        psycopg.OperationalError('FATAL:  password authentication failed for user "gone"')
-    )
-    assert not standing.is_refusal(away.value)
 
 
 def command(verb, state="requested"):
