@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from psycopg.types.json import Jsonb
 
 TOLD = "SELECT kind, severity, message FROM analytics.events ORDER BY time, kind"
 
@@ -14,10 +15,10 @@ def told(fleet):
 def test_order_is_told_once(fleet):
     """Also one under a key, which gets its id after it was made."""
     plain = fleet.submit("complaint", 3)
-    keyed = fleet.value(
-        "SELECT job_id FROM fleet.submit_job_once('k', 'complaint', 2, 'tests', 6, 8, 5)"
-    )
-    fleet.rows("SELECT fleet.submit_job_once('k', 'complaint', 2, 'tests', 6, 8, 5)")
+    once = "SELECT job_id FROM fleet.submit_order_once('k', %s, 'tests')"
+    order = Jsonb({"scenario": "complaint", "count": 2})
+    keyed = fleet.value(once, order)
+    fleet.rows(once, order)
 
     assert told(fleet) == [
         ("job_submitted", f"Job {plain} (3 of complaint) was ordered by tests."),
