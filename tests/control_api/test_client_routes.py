@@ -7,7 +7,7 @@ import re
 
 from fleet_control_api.client import make_parser
 
-# By programs, or in a browser.
+# By programs, in a browser, or on the way of another verb.
 NOT_FOR_PEOPLE = {
     "GET /healthz": "asked by `./fleet status`",
     "GET /metrics": "scraped by Prometheus",
@@ -15,6 +15,8 @@ NOT_FOR_PEOPLE = {
     "POST /alerts/webhook": "called by Alertmanager",
     "GET /openapi.json": "for programs",
     "GET /docs": "a page",
+    "POST /jobs/estimate": "`jobs submit --dry-run`",
+    "POST /jobs/update/preview": "`jobs update` shows it first",
     "POST /nodes/join": "`./fleet node join` on the machine itself",
     "POST /auth/login": "`./fleet` has a token of its own",
     "POST /auth/refresh": "likewise",

@@ -84,7 +84,9 @@ def test_worker_that_slept_through_its_lease_is_refused(fleet, make_machine, mod
     refused = ("no longer ours", "was taken back already")
     wait_until(lambda: any(words in alpha.read_log() for words in refused), "it is refused")
     assert fleet.rows(RESULTS) == [{"node": "beta", "state": "accepted"}]
-    assert fleet.rows(TASK) == [{"state": "done", "attempt": 2, "lease_until": None}]
+    (task,) = fleet.rows(TASK)
+    assert (task["state"], task["lease_until"]) == ("done", None)
+    assert task["attempt"] >= 2  # on a busy machine the other may lose a lease too
     assert fleet.rows("SELECT * FROM fleet.turns ORDER BY position") == before
 
 

@@ -48,6 +48,8 @@ def _explain_fault(fault: ErrorDetails, model: type[Request]) -> tuple[str, str]
     remedy = field.get("description", "")
     if kind == "missing":
         return f"{name} is missing", remedy
+    if kind == "value_error" and len(place) > 1:  # in the words of the check itself
+        return f"{name} cannot be used: {fault['ctx']['error']}", remedy
     shown = "what was sent" if field.get("format") == "password" else shorten(value)
     if "const" in field:
         return f"{name} must be {field['const']!r}, not {shown}", remedy
