@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fleet_orchestrator import runtime
 from fleet_orchestrator.model_memory import ModelMemory
 from fleet_orchestrator.model_server.watch import STATES, ServerWatch, watch_server
 from fleet_orchestrator.own_processes import parse_local_port
+from fleet_orchestrator.owner import is_gaming
 
 if TYPE_CHECKING:
     import threading
@@ -81,7 +81,7 @@ class ServerHealth:
     def step(self, model: str, *, has_calls: bool, is_circuit_open: bool) -> bool:
         """Look once; return whether there is something new to tell."""
         if self.memory is not None:
-            self.memory.follow(model, is_gaming=self._is_gaming(), has_calls=has_calls)
+            self.memory.follow(model, is_gaming=is_gaming(self.runtime_folder), has_calls=has_calls)
         now = self.clock()
         if now - self._looked_at < HEALTH_SECONDS:
             return False
@@ -101,12 +101,6 @@ class ServerHealth:
             for state in STATES
             if report is not None
         ]
-
-    def _is_gaming(self) -> bool:
-        """Whether the owner plays, as far as the exporter has told last."""
-        path = self.runtime_folder / "state.json"
-        state = runtime.read(path, datetime.now(UTC), stale=None) or {}
-        return state.get("mode") == "gaming"
 
     def run(
         self,

@@ -22,7 +22,6 @@ import time
 import uuid
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -42,7 +41,7 @@ from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server import canary, continuation
 from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError, Known, connect
-from fleet_orchestrator.owner import Owner
+from fleet_orchestrator.owner import Owner, read_throttle_factor
 from fleet_orchestrator.pace import Share, decide_places, decide_rest, decide_share
 from fleet_orchestrator.quality.judge import judge
 from fleet_orchestrator.quality.scrub import scrub
@@ -70,7 +69,6 @@ SIGNAL_SECONDS = 0.5  # how often the program looks whether it was told to end
 JUDGE_BATCH = 10
 CIRCUIT_METRIC = "fleet_llm_circuit_open"
 PATIENCE_SECONDS = 10.0  # how long the threads may take to end once the agent is gone
-BLIND_FACTOR = 0.6  # that of a warm device, which is what an unread one counts as
 
 
 @dataclass
@@ -185,9 +183,8 @@ class Worker:
         self.places = decide_places(self.server.report if self.server else None, at_once_max)
         if self.server and self.server.is_out:
             return Share(0, 0.0)
-        if self.circuit.is_open:
-            return decide_share(1, self.throttle_factor())
-        return decide_share(self.places, self.throttle_factor())
+        places = 1 if self.circuit.is_open else self.places
+        return decide_share(places, read_throttle_factor(self.runtime_folder))
 
     def is_canary_due(self, store: Store) -> bool:
         """Return whether the server was asked for nothing for long, although it may be asked."""
@@ -366,20 +363,6 @@ class Worker:
             known = {"model": endpoint.model, "does": endpoint.known.continuation}
             content = {"counters": counters, "begun_answer": known}
             runtime.write(self.runtime_folder / "counters.json", content)
-
-    def throttle_factor(self) -> float:
-        """
-        Return what the exporter says of activity and heat; 1 where there is no exporter.
-
-        When it has fallen silent nobody watches the heat: we go on slowly, never faster than it
-        last allowed.
-        """
-        path, now = self.runtime_folder / "state.json", datetime.now(UTC)
-        state = runtime.read(path, now)
-        last = state or runtime.read(path, now, stale=None) or {}
-        factor = last.get("throttle_factor")
-        allowed = float(factor) if isinstance(factor, int | float) else 1.0
-        return allowed if state or not last else min(allowed, BLIND_FACTOR)
 
     def pause(self, event: threading.Event, seconds: float) -> None:
         """Wait for a wake-up, with jitter so that a fleet does not poll in step."""

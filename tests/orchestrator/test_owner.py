@@ -10,7 +10,7 @@ from fix_fleet import wait_until
 from fleet_orchestrator import owner, runtime
 from fleet_orchestrator.circuit import Circuit
 from fleet_orchestrator.model_server import endpoint
-from fleet_orchestrator.owner import LOOK_SECONDS, Owner
+from fleet_orchestrator.owner import LOOK_SECONDS, Owner, read_throttle_factor
 from model_server import Answer
 
 GAMING = {"mode": "gaming", "throttle_factor": 0.0}
@@ -45,6 +45,24 @@ def test_silent_exporter_cuts_nothing(tmp_path):
     (tmp_path / "state.json").write_text(text)
 
     assert (nobody, Owner(tmp_path).has_cut()) == (False, False)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', '{"throttle_factor": "much"}'])
+def test_unusable_state_file_does_not_throttle(tmp_path, content):
+    """Without a fresh word of the exporter the worker works."""
+    (tmp_path / "state.json").write_text(content)
+
+    assert read_throttle_factor(tmp_path) == 1.0
+
+
+@pytest.mark.parametrize(("last", "factor"), [(1, 0.6), (0.5, 0.5), (0, 0)])
+def test_silent_exporter_makes_the_worker_careful(tmp_path, last, factor):
+    """Nobody watches the heat: the last factor stands, and is at most that of a warm device."""
+    old = (datetime.now(UTC) - timedelta(seconds=31)).isoformat()
+    content = {"version": 1, "time": old, "throttle_factor": last}
+    (tmp_path / "state.json").write_text(json.dumps(content))
+
+    assert read_throttle_factor(tmp_path) == factor
 
 
 def test_file_is_read_a_few_times_a_second(tmp_path):

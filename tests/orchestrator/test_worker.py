@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -102,14 +101,6 @@ def test_throttled_worker_claims_nothing(fleet, worker, run, write_elsewhere):
     wait_until(lambda: fleet.value(JUDGED) == 2, "the worker goes on")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', '{"throttle_factor": "much"}'])
-def test_unusable_state_file_does_not_throttle(worker, content):
-    """Without a fresh word of the exporter the worker works."""
-    (worker.runtime_folder / "state.json").write_text(content)
-
-    assert worker.throttle_factor() == 1.0
-
-
 def test_predecessors_tasks_are_returned_at_the_start(fleet, run):
     """What a dead worker of this node held is written by the new one, without waiting."""
     fleet.submit(min_turns=6, max_turns=6)
@@ -204,16 +195,6 @@ def test_words_of_the_agent(worker):
     worker.listen_to_agent(iter(["wake\n"]))
     assert worker.wake.is_set()
     assert worker.stop.is_set()
-
-
-@pytest.mark.parametrize(("last", "factor"), [(1, 0.6), (0.5, 0.5), (0, 0)])
-def test_silent_exporter_makes_the_worker_careful(worker, last, factor):
-    """Nobody watches the heat: the last factor stands, and is at most that of a warm device."""
-    old = (datetime.now(UTC) - timedelta(seconds=31)).isoformat()
-    content = {"version": 1, "time": old, "throttle_factor": last}
-    (worker.runtime_folder / "state.json").write_text(json.dumps(content))
-
-    assert worker.throttle_factor() == factor
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from fleet_orchestrator import runtime
+from fleet_orchestrator.owner import read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,7 +76,7 @@ class Restraint:
         links: Callable[[], Mapping[str, Link]] = read_links,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path = folder / "state.json"
+        self._folder = folder
         self._links = links
         self._clock = clock
         self._before: tuple[float, Mapping[str, Link]] | None = None
@@ -92,5 +91,4 @@ class Restraint:
 
     def reason(self) -> str | None:
         """Return why not, if so."""
-        state = runtime.read(self._path, datetime.now(UTC))
-        return decide_held_back(state, is_busy=self._is_busy)
+        return decide_held_back(read_state(self._folder), is_busy=self._is_busy)
