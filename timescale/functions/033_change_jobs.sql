@@ -22,8 +22,8 @@ BEGIN
       j.remaining, j.queued_before, j.tasks_max, j.eta_p50_at, j.eta_p90_at
     INTO nodes, remaining, queued_before, tasks_max, eta_p50_at, eta_p90_at
     FROM analytics.jobs j WHERE j.job_id = v_job;
-    RAISE EXCEPTION 'estimated' USING ERRCODE = 'FL002';
-  EXCEPTION WHEN SQLSTATE 'FL002' THEN
+    RAISE EXCEPTION 'estimated' USING ERRCODE = 'FL003';
+  EXCEPTION WHEN SQLSTATE 'FL003' THEN
     RETURN NEXT;
   END;
 END $$;
