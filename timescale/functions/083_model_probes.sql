@@ -1,4 +1,4 @@
--- What became of models that people wanted for nodes, and who may do what with them.
+-- What became of models that people wanted for nodes.
 CREATE VIEW analytics.model_probes AS
 SELECT p.probe_id, p.node, p.model, p.state, p.author, p.reason, p.requested_at, p.finished_at, p.result FROM fleet.model_probes p;
 COMMENT ON VIEW analytics.model_probes IS 'Models that people wanted for a node; each is tried at its server before it is set.';
