@@ -37,13 +37,13 @@ from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.generation.conversation import Writer
 from fleet_orchestrator.generation.method import Limits, parse_limits
 from fleet_orchestrator.generation.persona import find_persona
+from fleet_orchestrator.judging import judge_batch
 from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server import canary, continuation
 from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError, Known, connect
 from fleet_orchestrator.owner import Owner, read_throttle_factor
 from fleet_orchestrator.pace import Share, decide_places, decide_rest, decide_share
-from fleet_orchestrator.quality.judge import judge
 from fleet_orchestrator.quality.scrub import scrub
 from fleet_orchestrator.server_health import ServerHealth, look_after
 from fleet_orchestrator.settings import NodeSettings
@@ -53,7 +53,6 @@ from fleet_orchestrator.store import (
     LostLeaseError,
     Store,
     Task,
-    Unjudged,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +65,6 @@ logger = logging.getLogger("fleet_orchestrator.worker")  # also when run as __ma
 POLL_SECONDS = 5.0  # a wake-up usually comes earlier
 CANARY_SECONDS = 300.0  # a server that was asked for nothing so long shows whether it still works
 SIGNAL_SECONDS = 0.5  # how often the program looks whether it was told to end
-JUDGE_BATCH = 10
 CIRCUIT_METRIC = "fleet_llm_circuit_open"
 PATIENCE_SECONDS = 10.0  # how long the threads may take to end once the agent is gone
 
@@ -320,11 +318,9 @@ class Worker:
                 try:
                     if self.server:
                         self.server.notes.store(store)
-                    batch = store.claim_judgements(JUDGE_BATCH)
-                    for unjudged in batch:
-                        self.judge_one(store, unjudged)
+                    has_judged = judge_batch(store)
                     self.publish_counters(store)
-                    if not (batch or is_last):
+                    if not (has_judged or is_last):
                         self.pause(self.judge_wake, POLL_SECONDS)
                 except psycopg.OperationalError as exc:
                     logger.warning("The database is away.", extra={"error": str(exc)})
@@ -332,22 +328,6 @@ class Worker:
                 except Exception:  # as above
                     logger.exception("Failed to look for conversations.")
                     self.pause(self.judge_wake, POLL_SECONDS)
-
-    def judge_one(self, store: Store, unjudged: Unjudged) -> None:
-        """Store the verdict on one conversation."""
-        extra = {"conversation_id": unjudged.conversation_id}
-        try:
-            verdict = judge(unjudged)
-            state = store.store_verdict(unjudged.conversation_id, verdict)
-        except LostLeaseError:
-            logger.warning("Another worker judged this conversation.", extra=extra)
-        except psycopg.OperationalError:
-            raise
-        except Exception:  # the next conversation is judged all the same
-            logger.exception("Failed to judge a conversation.", extra=extra)
-        else:
-            reason = verdict.finding and verdict.finding.reason
-            logger.info("Judged a conversation.", extra=extra | {"state": state, "reason": reason})
 
     def publish_counters(self, store: Store) -> None:
         """

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import database
 from contenders import find_port
 from fleet_orchestrator.generation import catalogue
+from fleet_orchestrator.judging import judge_batch
 from fleet_orchestrator.model_server.endpoint import Endpoint, connect
 from fleet_orchestrator.store import Store
 from fleet_orchestrator.worker import Worker, read_limits
@@ -165,8 +166,7 @@ def write_one(owner: Connection, worker: Worker, store: Store, job: uuid.UUID, w
         state = one(owner, "SELECT state FROM analytics.tasks WHERE task_id = %s", task.task_id)
         if state != "pending":
             break
-    for unjudged in store.claim_judgements(10):
-        worker.judge_one(store, unjudged)
+    judge_batch(store)
     (end,) = owner.execute(
         "SELECT t.scenario, coalesce(r.reason, c.state, t.state) AS came, c.tries"
         " FROM analytics.tasks t LEFT JOIN analytics.conversations c USING (task_id)"

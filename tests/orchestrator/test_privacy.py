@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator.generation.persona import make_persona
+from fleet_orchestrator.judging import judge_batch
 from model_server import Answer
 
 COLUMNS = """
@@ -33,18 +33,7 @@ def search(fleet, strings):
     return found
 
 
-@pytest.fixture
-def judge_all(worker, store):
-    """Judge everything that waits, with the judge that the worker uses."""
-
-    def run():
-        for unjudged in store.claim_judgements(100):
-            worker.judge_one(store, unjudged)
-
-    return run
-
-
-def test_nothing_personal_is_in_analytics(fleet, attempt, judge_all, model_server):
+def test_nothing_personal_is_in_analytics(fleet, attempt, store, model_server):
     """
     Accepted and rejected turns, evidence, errors of servers and models, and events.
 
@@ -67,7 +56,7 @@ def test_nothing_personal_is_in_analytics(fleet, attempt, judge_all, model_serve
     attempt()
     fleet.decide(can_write=True)
     attempt()
-    judge_all()
+    judge_batch(store)
 
     personas = [row["persona"] for row in fleet.rows("SELECT persona FROM fleet.tasks")]
     strings = {string for persona in personas for string in personal_strings(persona)}
@@ -81,11 +70,11 @@ def test_nothing_personal_is_in_analytics(fleet, attempt, judge_all, model_serve
     assert search(fleet, strings) == []
 
 
-def test_search_would_find_a_leak(fleet, attempt, judge_all):
+def test_search_would_find_a_leak(fleet, attempt, store):
     """The search above sees a value that quality has missed."""
     fleet.submit("complaint")
     attempt()
-    judge_all()
+    judge_batch(store)
     fleet.rows("UPDATE fleet.turns SET text_scrubbed = text")
     (task,) = fleet.rows("SELECT persona FROM fleet.tasks")
 

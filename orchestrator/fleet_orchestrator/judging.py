@@ -1,0 +1,42 @@
+"""Judge conversations that wait for a verdict, and store what came of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from fleet_orchestrator.quality.judge import judge
+from fleet_orchestrator.store import LostLeaseError
+
+if TYPE_CHECKING:
+    from fleet_orchestrator.store import Store, Unjudged
+
+logger = logging.getLogger("fleet_orchestrator.worker")  # one name for what the worker does
+BATCH = 10
+
+
+def judge_batch(store: Store) -> bool:
+    """Judge some of those that wait; return whether there were any. Raises OperationalError."""
+    batch = store.claim_judgements(BATCH)
+    for unjudged in batch:
+        _judge_one(store, unjudged)
+    return bool(batch)
+
+
+def _judge_one(store: Store, unjudged: Unjudged) -> None:
+    """Store the verdict on one conversation. Raises OperationalError."""
+    extra = {"conversation_id": unjudged.conversation_id}
+    try:
+        verdict = judge(unjudged)
+        state = store.store_verdict(unjudged.conversation_id, verdict)
+    except LostLeaseError:
+        logger.warning("Another worker judged this conversation.", extra=extra)
+    except psycopg.OperationalError:
+        raise
+    except Exception:  # the next conversation is judged all the same
+        logger.exception("Failed to judge a conversation.", extra=extra)
+    else:
+        reason = verdict.finding and verdict.finding.reason
+        logger.info("Judged a conversation.", extra=extra | {"state": state, "reason": reason})
