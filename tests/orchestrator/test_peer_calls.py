@@ -52,7 +52,8 @@ async def connected(port):
         yield reader, writer, protocol.parse_greeting(await reader.readline())
     finally:
         writer.transport.abort()
-        await asyncio.sleep(0)
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 def present(nonce):
@@ -134,7 +135,7 @@ def test_proof_that_was_overheard_is_worth_nothing():
 
 
 async def be_silent(reader, writer):
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()  # which nobody sets
 
 
 async def talk_for_ever(reader, writer):
