@@ -7,6 +7,7 @@ A standby publishes only that it does not lead.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,11 @@ TASKS = """
 SELECT sum(pending)::bigint AS pending, sum(claimed)::bigint AS claimed,
   sum(running)::bigint AS running, sum(done)::bigint AS done, sum(failed)::bigint AS failed,
   sum(cancelled)::bigint AS cancelled FROM fleet.job_counts"""
+JOBS = "SELECT state::text, count(*) AS n FROM fleet.jobs GROUP BY 1"
+NODES = (
+    "SELECT node, state, is_expected, extract(epoch FROM last_heartbeat_at)::float AS at "
+    "FROM analytics.nodes"
+)
 FAILED_OVER = (
     "SELECT coalesce(extract(epoch FROM failed_over_at), 0)::float AS at FROM analytics.master"
 )
@@ -56,25 +62,13 @@ class Standing:
 def read_standing(connection: Connection) -> Standing:
     """Read all numbers in one transaction."""
     with connection.transaction():
+        nodes = connection.execute(NODES).fetchall()
         return Standing(
-            jobs=_counts(
-                connection, "SELECT state::text, count(*) AS n FROM fleet.jobs GROUP BY 1"
-            ),
+            jobs={row["state"]: row["n"] for row in connection.execute(JOBS)},
             tasks={state: n or 0 for state, n in connection.execute(TASKS).fetchall()[0].items()},
-            nodes=_counts(
-                connection, "SELECT state, count(*) AS n FROM analytics.nodes GROUP BY 1"
-            ),
-            heartbeats={
-                row["node"]: row["at"]
-                for row in connection.execute(
-                    "SELECT node, extract(epoch FROM last_heartbeat_at)::float AS at "
-                    "FROM analytics.nodes WHERE last_heartbeat_at IS NOT NULL"
-                )
-            },
-            expected={
-                row["node"]: row["is_expected"]
-                for row in connection.execute("SELECT node, is_expected FROM analytics.nodes")
-            },
+            nodes=Counter(row["state"] for row in nodes),
+            heartbeats={row["node"]: row["at"] for row in nodes if row["at"] is not None},
+            expected={row["node"]: row["is_expected"] for row in nodes},
             state=connection.execute("SELECT state FROM fleet.state").fetchall()[0]["state"],
             unacknowledged=connection.execute(UNACKNOWLEDGED).fetchall()[0]["n"],
             thresholds={
@@ -183,10 +177,6 @@ class FleetCollector(Collector):
             "When a standby master took over from one that had fallen silent; 0: never.",
             standing.failed_over_at,
         )
-
-
-def _counts(connection: Connection, sql: str) -> dict[str, int]:
-    return {row["state"]: row["n"] for row in connection.execute(sql.encode())}
 
 
 def _fill(states: tuple[str, ...], counts: dict[str, int]) -> dict[str, int]:
