@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from dataclasses import dataclass, field, replace
 
 import httpx2
 import openai
 import pytest
+from fix_fleet import wait_until
 from fleet_orchestrator.blame import decide_failure
 from fleet_orchestrator.generation.line_by_line import LineByLine
 from fleet_orchestrator.generation.one_shot import OneShot
@@ -305,13 +305,6 @@ def test_conversation_keeps_its_slot(twin):
     assert {one.slot, other.slot} == {0, 1}
 
 
-def wait_until(holds):
-    end = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def beside():
     """Ask in a thread of its own, which ends with the test."""
@@ -332,7 +325,7 @@ def test_calls_beyond_the_slots_wait(slow_twin, beside):
     """One slot, two calls: the second is answered after the first."""
     slow_twin.change(tokens_per_second=0.0)
     threads = [beside(slow_twin.post) for _ in range(2)]
-    wait_until(lambda: slow_twin.server.read_load("alpha").busy_slots == 1)
+    wait_until(lambda: slow_twin.server.read_load("alpha").busy_slots == 1, "a slot is busy")
 
     slow_twin.change(tokens_per_second=1000.0)
     for thread in threads:
@@ -349,12 +342,12 @@ def test_call_that_is_hung_up_frees_its_slot(slow_twin, beside):
     is_wanted.set()
     request = ask_for_turn(make_order(), [])
     beside(lambda: endpoint.ask(request, call, is_wanted.is_set))
-    wait_until(lambda: slow_twin.server.read_load("alpha").is_generating)
+    wait_until(lambda: slow_twin.server.read_load("alpha").busy_slots, "the slot is busy")
 
     is_wanted.clear()
 
-    wait_until(lambda: not slow_twin.server.read_load("alpha").is_generating)
-    wait_until(lambda: call.outcome == "aborted")
+    wait_until(lambda: not slow_twin.server.read_load("alpha").busy_slots, "the slot is free")
+    wait_until(lambda: call.outcome == "aborted", "the call is aborted")
     endpoint.client.close()
 
 
