@@ -33,12 +33,7 @@ class Behaviour:
 class Load:
     """What a model server asks of its machine; the tokens are all since its start."""
 
-    busy_slots: int = 0
+    busy_slots: int = 0  # that read a prompt or write an answer, or are stuck in doing so
     has_model: bool = True  # in memory
     prompt_tokens: int = 0
     completion_tokens: int = 0
-
-    @property
-    def is_generating(self) -> bool:
-        """True while any slot reads a prompt or writes an answer, or is stuck in doing so."""
-        return self.busy_slots > 0
