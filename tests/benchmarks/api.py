@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import database
 import process
 import requests
-from contenders import find_port
+from contenders import find_port, wait_for
 from fleet_control_api.callers.identity import digest
 from fleet_control_api.callers.passwords import hash_password
 from fleet_timescale.connection import connect
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-START_SECONDS = 60.0
 TOKENS = 100  # that write in turn: each may do so 600 times a minute
 CONNECTIONS = 16
 REQUESTS = 300  # one after the other
@@ -87,7 +86,7 @@ def run_hello(name: str, folder: Path) -> Iterator[Contender]:
     command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
     command += ["--bind", f"127.0.0.1:{port}", f"hello:{name}"]
     with run_server(command, folder, {}) as pid:
-        wait(f"http://127.0.0.1:{port}/")
+        wait_for(f"http://127.0.0.1:{port}/")
         yield Contender(name, pid, Ask(port, (render("GET", "/"),)))
 
 
@@ -115,7 +114,7 @@ def run_ours(folder: Path, postgres: int) -> Iterator[tuple[Contender, Contender
         owner.execute("SELECT control.put_user('ada', %s, 'viewer')", [hash_password(PASSWORD)])
     url = f"http://127.0.0.1:{port}/api/v1"
     with run_server([sys.executable, "-m", "fleet_control_api.cli"], folder, environ) as pid:
-        wait(f"{url}/healthz")
+        wait_for(f"{url}/healthz")
         login = {"login": "ada", "password": PASSWORD}
         access = requests.post(f"{url}/auth/login", json=login, timeout=30).json()["access_token"]
         reads = (render("GET", "/api/v1/fleet", access),)
@@ -126,18 +125,6 @@ def run_ours(folder: Path, postgres: int) -> Iterator[tuple[Contender, Contender
             Contender("POST", pid, Ask(port, writes)),
             access,
         )
-
-
-def wait(url: str) -> None:
-    """Return when the address answers."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            if requests.get(url, timeout=10).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.1)
-    raise RuntimeError(f"{url} did not answer within {START_SECONDS:g} s")
 
 
 def measure(contender: Contender, seconds: float) -> Row:

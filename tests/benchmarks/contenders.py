@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +77,18 @@ class Contender:
 def count_machine_series(names: list[str]) -> int:
     """Return how many series tell of the machine itself."""
     return sum(not name.startswith(NOT_OF_THE_MACHINE) for name in names)
+
+
+def wait_for(url: str) -> None:
+    """Return when a server that was started answers, as one that has loaded its model."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:  # also the error that an answer such as 503 is
+            time.sleep(POLL_SECONDS)
+    raise RuntimeError(f"{url} did not answer within {START_SECONDS:g} s")
 
 
 def find_port() -> int:

@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import database
-from contenders import find_port
+from contenders import find_port, wait_for
 from fleet_orchestrator.generation import catalogue
 from fleet_orchestrator.judging import judge_batch
 from fleet_orchestrator.model_server.endpoint import Endpoint, connect
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
 
 NODE = "bench"
-SERVER_SECONDS = 60.0  # until a model server has loaded its model
 HEADER = (
     "| way | tokens a conversation | seconds a conversation | accepted | turns refused"
     " | tokens per accepted one | seconds per accepted one |"
@@ -116,17 +113,6 @@ def run_model_server() -> Iterator[tuple[str, str]]:
             yield f"http://127.0.0.1:{port}/v1", model.name
         finally:
             server.terminate()
-
-
-def wait_for(url: str) -> None:
-    deadline = time.monotonic() + SERVER_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    sys.exit(f"{url} does not answer within {SERVER_SECONDS:g} s")
 
 
 def order(owner: Connection, way: Way, arguments: argparse.Namespace) -> uuid.UUID:
