@@ -17,11 +17,25 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fleet.tell_command(fleet.commands) IS 'The event of a command that has come into its state.';
 
-CREATE OR REPLACE FUNCTION fleet.request_command(
-  p_node text, p_verb text, p_by text, p_reason text DEFAULT '', p_deadline_seconds double precision DEFAULT 300
+CREATE OR REPLACE FUNCTION fleet.send_command(
+  p_node text, p_verb text, p_by text, p_reason text, p_deadline_seconds double precision
 ) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_command fleet.commands;
+BEGIN
+  INSERT INTO fleet.commands (node, verb, requested_by, reason, deadline_at)
+  VALUES (p_node, p_verb, p_by, coalesce(p_reason, ''), clock_timestamp() + make_interval(secs => p_deadline_seconds))
+  RETURNING * INTO v_command;
+  PERFORM fleet.tell_command(v_command);
+  PERFORM pg_notify('fleet_commands', p_node);
+  RETURN v_command.command_id;
+END $$;
+COMMENT ON FUNCTION fleet.send_command(text, text, text, text, double precision) IS
+  'Store and tell a command and wake the agent of its node; returns its id. For the functions that check who may be told what.';
+
+CREATE OR REPLACE FUNCTION fleet.request_command(
+  p_node text, p_verb text, p_by text, p_reason text DEFAULT '', p_deadline_seconds double precision DEFAULT 300
+) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF p_verb NOT IN ('start', 'stop', 'restart', 'drain') THEN
     RAISE EXCEPTION 'unknown command %', quote_literal(p_verb) USING ERRCODE = 'check_violation',
@@ -40,12 +54,7 @@ BEGIN
     RAISE EXCEPTION 'the fleet is stopped since an emergency stop' USING ERRCODE = 'object_not_in_prerequisite_state',
       HINT = 'Resume the fleet first: no worker runs before.';
   END IF;
-  INSERT INTO fleet.commands (node, verb, requested_by, reason, deadline_at)
-  VALUES (p_node, p_verb, p_by, coalesce(p_reason, ''), clock_timestamp() + make_interval(secs => p_deadline_seconds))
-  RETURNING * INTO v_command;
-  PERFORM fleet.tell_command(v_command);
-  PERFORM pg_notify('fleet_commands', p_node);
-  RETURN v_command.command_id;
+  RETURN fleet.send_command(p_node, p_verb, p_by, p_reason, p_deadline_seconds);
 END $$;
 COMMENT ON FUNCTION fleet.request_command(text, text, text, text, double precision) IS
   'Ask a node for start, stop, restart or drain within a time; wakes its agent and returns the id of the command.';

@@ -46,8 +46,6 @@ CREATE OR REPLACE FUNCTION fleet.emergency_stop(p_by text, p_reason text) RETURN
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_changed boolean;
-  v_command fleet.commands;
-  v_node text;
 BEGIN
   PERFORM fleet.await_claims();
   UPDATE fleet.state SET state = 'stopped', changed_at = now(), stopped_at = clock_timestamp(), changed_by = p_by, reason = p_reason
@@ -60,18 +58,11 @@ BEGIN
     FROM fleet.commands c WHERE c.verb <> 'emergency_stop' AND c.state IN ('requested', 'acknowledged');
   END IF;
   -- Pressed again: those that have not obeyed yet are told again.
-  FOR v_node IN
+  PERFORM fleet.send_command(told.node, 'emergency_stop', p_by, p_reason, 300) FROM (
     SELECT n.node FROM fleet.nodes n WHERE n.removed_at IS NULL AND NOT EXISTS (
       SELECT FROM fleet.commands c JOIN fleet.state s ON c.requested_at >= s.stopped_at
       WHERE c.node = n.node AND c.verb = 'emergency_stop' AND c.state IN ('requested', 'acknowledged', 'done'))
-    ORDER BY n.node
-  LOOP
-    INSERT INTO fleet.commands (node, verb, requested_by, reason, deadline_at)
-    VALUES (v_node, 'emergency_stop', p_by, coalesce(p_reason, ''), clock_timestamp() + interval '5 minutes')
-    RETURNING * INTO v_command;
-    PERFORM fleet.tell_command(v_command);
-    PERFORM pg_notify('fleet_commands', v_node);
-  END LOOP;
+    ORDER BY n.node) told;
   PERFORM pg_notify('fleet_work', 'stopped');
   RETURN v_changed;
 END $$;
