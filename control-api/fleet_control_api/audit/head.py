@@ -35,7 +35,7 @@ class HeadTeller:
         if self._clock() < self._due_at:
             return
         self._due_at = self._clock() + SECONDS
-        with self._services.database.transaction() as connection:
+        with self._services.database.statements() as connection:
             row = connection.execute("SELECT * FROM control.read_audit_head()").fetchall()[0]
         digits = row["hash"].hex()
         self._services.metrics.audit_rows.set(row["audit_rows"])

@@ -58,7 +58,7 @@ def check_credentials(sent: Credentials) -> Identity:
     """
     name = sent.login.lower()
     limit_logins(name)
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         user = connection.execute(
             "SELECT password_hash, role::text AS role FROM control.users "
             "WHERE login = %s AND NOT is_disabled",

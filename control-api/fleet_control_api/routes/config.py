@@ -144,7 +144,7 @@ def show_config() -> Config:
 @reads(ScenarioShares)
 def show_scenarios() -> ScenarioShares:
     """Compare what mixed jobs ask for with what the last day accepted."""
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         rows = connection.execute(
             "SELECT scenario, weight, asked_ratio, effective_ratio_1d, accepted_1d "
             "FROM analytics.scenarios ORDER BY scenario"

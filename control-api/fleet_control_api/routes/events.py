@@ -68,14 +68,14 @@ def _read_pieces(running: Services, header: str | None, place: Place | None) -> 
 
 def _find_start(running: Services, place: Place | None) -> Place:
     """Return where to begin: now, also for a place that this database has not reached."""
-    with running.database.transaction() as connection:
+    with running.database.statements() as connection:
         row = connection.execute("SELECT control.event_horizon() AS told_in").fetchall()[0]
     now = Place(row["told_in"] - 1, LAST)
     return now if place is None or place.told_in > now.told_in else place
 
 
 def _read_events(running: Services, place: Place) -> list[tuple[Place, Event]]:
-    with running.database.transaction() as connection:
+    with running.database.statements() as connection:
         rows = connection.execute(
             "SELECT * FROM control.read_events(%s, %s, %s)",
             [place.told_in, place.event_id, AT_ONCE],
@@ -85,7 +85,7 @@ def _read_events(running: Services, place: Place) -> list[tuple[Place, Event]]:
 
 def _check_login(running: Services, header: str | None) -> None:
     """Raise UnauthenticatedError once the login or token of the stream is no longer good."""
-    with running.database.transaction() as connection:
+    with running.database.statements() as connection:
         identify_bearer(connection, running.sessions, header)
 
 

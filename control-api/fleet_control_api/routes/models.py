@@ -49,7 +49,7 @@ TRY = Command(
 def show_probe(node: str) -> ModelProbe:
     """Show how far the model wanted last for a node is: requested, set, refused or expired."""
     wanted = parse(NodeId, {"node": node}).node
-    with services().database.transaction() as connection:
+    with services().database.statements() as connection:
         return load_probe(connection, wanted)
 
 
