@@ -24,9 +24,9 @@ from fleet_timescale.connection import connect as connect_database
 from fleet_timescale.events import Outage
 from prometheus_client import CollectorRegistry, start_http_server
 
+from fleet_orchestrator.ending import end_on_signal
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.fleet_metrics import FleetCollector, read_standing
-from fleet_orchestrator.node import end_on_signal
 from fleet_orchestrator.rounds import STANDING_BY, STEPS, Round, describe_round
 from fleet_orchestrator.settings import MasterSettings
 

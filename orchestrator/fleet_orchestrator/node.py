@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import signal
 import threading
 import time
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from fleet_orchestrator.agent.child import Child
 from fleet_orchestrator.agent.commands import Obedience
 from fleet_orchestrator.agent.keeper import Keeper
 from fleet_orchestrator.agent.model_probe import ModelProbes
+from fleet_orchestrator.ending import end_on_signal
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.events.spool import EventSpool
 from fleet_orchestrator.lock import take_lock
@@ -213,13 +213,6 @@ def run(  # noqa: PLR0913 - its node, and what a test or a simulated machine rep
                 logger.error("%s", reason)
                 standing.hold_back(settings.runtime_folder, reason)
     return refusals == standing.REFUSALS_MAX
-
-
-def end_on_signal(stop: threading.Event) -> None:
-    """Make SIGTERM and SIGINT set the event."""
-    handler: Callable[..., None] = lambda *_: stop.set()  # noqa: E731 - two signals, one line
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handler)
 
 
 def main(argv: list[str]) -> int:
