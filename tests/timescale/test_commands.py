@@ -104,7 +104,7 @@ def test_master_expires_what_no_node_begins(fleet, request_command, acknowledge)
     """Also while the node is away; a command that a living node has begun with goes on."""
     late, begun, early = request_command(), request_command(), request_command()
     acknowledge(begun)
-    fleet.rows("SELECT fleet.heartbeat('1', 'running', 0)", user="alpha")
+    fleet.beat("alpha")
     let_pass(fleet, late)
     let_pass(fleet, begun)
 

@@ -9,10 +9,6 @@ def about(seconds):
     return pytest.approx(seconds, abs=1)
 
 
-def beat(fleet, node="alpha", state="running"):
-    fleet.rows("SELECT fleet.heartbeat('1.0', %s, 0)", state, user=node)
-
-
 def write(fleet, ends, node="alpha", seconds=10):
     """Have a node write tasks that ended so many seconds ago, each in so many seconds."""
     for ago in ends:
@@ -42,7 +38,7 @@ def test_eta_follows_the_pace_and_the_queue(fleet):
     """At one conversation each 10 s, 6 that are left end in a minute; the job behind waits."""
     ahead = fleet.submit(count=10, priority=9)
     behind = fleet.submit(count=6)
-    beat(fleet)
+    fleet.beat("alpha")
     write(fleet, (30, 20, 10, 0))
 
     assert read_eta(fleet) == {ahead: about(60), behind: about(120)}
@@ -53,7 +49,7 @@ def test_eta_follows_the_pace_and_the_queue(fleet):
 def test_eta_of_jobs_that_share(fleet):
     """The smaller one ends when both have been given its size, the larger with the last."""
     small, large = fleet.submit(count=6), fleet.submit(count=16)
-    beat(fleet)
+    fleet.beat("alpha")
     write(fleet, range(70, -1, -10))
 
     assert read_eta(fleet) == {small: about(40), large: about(140)}
@@ -62,7 +58,7 @@ def test_eta_of_jobs_that_share(fleet):
 def test_no_eta_without_a_pace(fleet):
     """Before a few conversations are written nobody knows when it ends."""
     fleet.submit(count=5)
-    beat(fleet)
+    fleet.beat("alpha")
     write(fleet, (10, 0))
 
     assert read_one(fleet) is None
@@ -72,7 +68,7 @@ def test_machines_that_write_add_up(fleet):
     """Two machines of 10 s each finish one in 5 s."""
     fleet.submit(count=14)
     for node in ("alpha", "beta"):
-        beat(fleet, node)
+        fleet.beat(node)
         write(fleet, (20, 10, 0), node)
 
     assert read_one(fleet) == about(8 * 5)
@@ -92,7 +88,7 @@ def test_machine_that_goes_takes_its_pace_along(fleet, goes):
     """When half of the machines go off, what is left takes twice as long, at once."""
     fleet.submit(count=14)
     for node in ("alpha", "beta"):
-        beat(fleet, node)
+        fleet.beat(node)
         write(fleet, (20, 10, 0), node)
 
     fleet.rows(goes)
@@ -103,7 +99,7 @@ def test_machine_that_goes_takes_its_pace_along(fleet, goes):
 def test_time_without_work_is_no_slowness(fleet):
     """A queue that was empty, or a game, for half an hour does not lower the pace."""
     fleet.submit(count=12)
-    beat(fleet)
+    fleet.beat("alpha")
     write(fleet, (1820, 1810, 1800, 20, 10, 0))
 
     assert read_one(fleet) == about(6 * 10)
@@ -112,7 +108,7 @@ def test_time_without_work_is_no_slowness(fleet):
 def test_rests_between_tasks_are_slowness(fleet):
     """A machine that rests as long as it writes, for heat, is half as fast."""
     fleet.submit(count=12)
-    beat(fleet)
+    fleet.beat("alpha")
     write(fleet, (100, 80, 60, 40, 20, 0))
 
     assert read_one(fleet) == about(6 * 110 / 6)
@@ -121,7 +117,7 @@ def test_rests_between_tasks_are_slowness(fleet):
 def test_conversations_at_once_count_once_in_time(fleet):
     """Three at once in 30 s are one each 10 s."""
     fleet.submit(count=9)
-    beat(fleet)
+    fleet.beat("alpha")
     write(fleet, (0, 0, 0), seconds=30)
 
     assert read_one(fleet) == about(6 * 10)
@@ -130,7 +126,7 @@ def test_conversations_at_once_count_once_in_time(fleet):
 def test_p90_widens_with_variation_and_with_little_knowledge(fleet):
     """p90 is p50 where all take the same; later where they vary, and more so after few."""
     fleet.submit(count=100)
-    beat(fleet)
+    fleet.beat("alpha")
     write(fleet, (30, 20, 10, 0))
     assert read_one(fleet, "eta_p90_at") == about(read_one(fleet))
 
@@ -148,7 +144,7 @@ def test_p90_widens_with_variation_and_with_little_knowledge(fleet):
 def test_paused_fleet_has_no_eta(fleet):
     """Nobody knows when people go on."""
     fleet.submit(count=10)
-    beat(fleet)
+    fleet.beat("alpha")
     write(fleet, (20, 10, 0))
     fleet.rows("SELECT fleet.set_fleet_state('paused', 'ada', '')")
 

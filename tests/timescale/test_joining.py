@@ -72,7 +72,7 @@ def test_copy_cannot_take_the_place_of_a_living_node(fleet, invite, join):
     """The id of a node that is alive is refused, and the code stays good for another home."""
     code = invite()
     alpha = fleet.value("SELECT node_id FROM fleet.nodes WHERE node = 'alpha'")
-    fleet.rows("SELECT fleet.heartbeat('1', 'running', 0)", user="alpha")
+    fleet.beat("alpha")
 
     with fleet_error("is that of node alpha, which is alive", "new home", sqlstate="55000"):
         join(code, alpha)

@@ -152,7 +152,7 @@ def test_calendar_of_nobody_is_refused(fleet):
 
 def test_machine_off_by_its_calendar_is_told_without_alarm(fleet):
     """Its silence is information, not a warning."""
-    fleet.rows("SELECT fleet.heartbeat('1.0', 'running', 0)", user="alpha")
+    fleet.beat("alpha")
     fleet.rows("SELECT fleet.watch_nodes()")
     set_calendar(
         fleet,

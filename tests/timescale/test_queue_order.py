@@ -203,8 +203,7 @@ def test_job_is_for_machines_that_have_what_it_needs(fleet, needs, node, is_serv
             " VALUES (now(), 'alpha', %s, %s)",
             gpu, memory, user="alpha",
         )  # fmt: skip
-    for name in ("alpha", "beta"):
-        fleet.rows("SELECT fleet.heartbeat('1.0', 'running', 0)", user=name)
+    fleet.beat("alpha", "beta")
     fleet.rows("SELECT fleet.set_continuation('qwen', 'continues')", user="alpha")
 
     fleet.submit(**needs)
