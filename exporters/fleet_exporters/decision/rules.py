@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fleet_exporters.errors import ExporterError
+from fleet_exporters.reading.changed_file import ChangedFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,19 +99,16 @@ class RulesFile:
     """Checks at each tick whether the file has changed; an unreadable file changes nothing."""
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / FILE
-        self._seen: tuple[int, int] | None = None
+        self._file = ChangedFile(directory / FILE)
         #: what the last reading gave; for other threads
         self.last = DEFAULTS
 
     def read(self) -> Rules:
         """Return the rules in force."""
         try:
-            status = self._path.stat()
-            seen = (status.st_mtime_ns, status.st_ino)
-            if seen != self._seen:
-                self._seen = seen
-                self.last = parse_rules(self._path.read_text(encoding="utf-8"))
+            text = self._file.read()
+            if text is not None:
+                self.last = parse_rules(text)
         except FileNotFoundError:
             pass  # no agent has run on this node yet
         except (OSError, RulesError) as exc:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet_exporters.catalogue import SPEC_BY_SERIES, WORKER_METRICS
 from fleet_exporters.errors import CountersError
+from fleet_exporters.reading.changed_file import ChangedFile
 from fleet_exporters.reading.sampler import clean
 from fleet_exporters.sample import Sample
 
@@ -74,20 +75,16 @@ class Counters:
     """Checks at each tick whether the file has changed, and publishes its content."""
 
     def __init__(self, directory: Path, publish: Callable[[list[Sample]], None]) -> None:
-        self._path = directory / FILE
+        self._file = ChangedFile(directory / FILE)
         self._publish = publish
-        self._seen: tuple[int, int] | None = None
 
     def refresh(self) -> bool:
         """Publish the counters if the file has changed; True if they were published."""
         try:
-            status = self._path.stat()
-            # A replaced file has another inode, even within one clock step of the file system.
-            seen = (status.st_mtime_ns, status.st_ino)
-            if seen == self._seen:
+            text = self._file.read()
+            if text is None:
                 return False
-            self._seen = seen
-            self._publish(parse_counters(self._path.read_text(encoding="utf-8")))
+            self._publish(parse_counters(text))
         except FileNotFoundError:
             return False  # no worker has run on this node yet
         except (OSError, CountersError) as exc:

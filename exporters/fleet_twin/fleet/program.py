@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet_exporters.reading.changed_file import ChangedFile
 from fleet_orchestrator.events.spool import EventSpool
 from fleet_orchestrator.model_server.endpoint import connect as connect_model
 from fleet_timescale import settings
@@ -78,18 +79,15 @@ class FaultsFile:
     """Reads the faults when their file has changed; a damaged one changes nothing."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._seen: tuple[int, int] | None = None
+        self._file = ChangedFile(folder / faults.FILE)
         self._held: faults.Faults = {}
 
     def read(self) -> faults.Faults:
         """Return the faults in force."""
         try:
-            status = (self._folder / faults.FILE).stat()
-            seen = (status.st_mtime_ns, status.st_ino)
-            if seen != self._seen:
-                self._seen = seen
-                self._held = faults.read(self._folder)
+            text = self._file.read()
+            if text is not None:
+                self._held = faults.parse(text)
                 told = {node: sorted(names) for node, names in self._held.items()}
                 logger.info("faults have changed", extra={"faults": told})
         except FileNotFoundError:
