@@ -44,7 +44,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     world = World(sampler, Decider(watch.read, rules.read), connect_node, clock, rules)
     program = Program(settings, world)
     address = settings.host, settings.port
-    server = Server(address, {b"": program.exposition}, settings.tick_seconds)
+    server = Server(address, {b"": program.exposition}.get, settings.tick_seconds)
     # A daemon: a client that hangs must not keep the program from ending.
     threading.Thread(target=server.serve, name="http", daemon=True).start()
     logger.info("exporter runs", extra={"node": settings.node, "port": server.server_port})

@@ -50,7 +50,7 @@ class Served:
     def __init__(self):
         self.now = 100.0
         self.page = Exposition(lambda: self.now)
-        self.server = Server(("127.0.0.1", 0), {b"": self.page}, TICK_SECONDS, lambda: self.now)
+        self.server = Server(("127.0.0.1", 0), {b"": self.page}.get, TICK_SECONDS, lambda: self.now)
 
     def get(self, path, **headers):
         """Return status, headers and body of one request."""
@@ -91,7 +91,7 @@ def test_page_is_read_as_it_was_meant():
 
 def test_server_ends_though_nobody_comes():
     """It waits for connections without waking up, and ends at once when it is told to."""
-    server = Server(("127.0.0.1", 0), {b"": Exposition()}, TICK_SECONDS)
+    server = Server(("127.0.0.1", 0), {b"": Exposition()}.get, TICK_SECONDS)
     thread = threading.Thread(target=server.serve)
     thread.start()
 
@@ -207,4 +207,4 @@ def test_port_in_use_is_one_sentence():
         port = taken.getsockname()[1]
 
         with pytest.raises(ExporterError, match=f"{port} cannot be used: Address already in use"):
-            Server(("127.0.0.1", port), {b"": Exposition()}, TICK_SECONDS)
+            Server(("127.0.0.1", port), {b"": Exposition()}.get, TICK_SECONDS)

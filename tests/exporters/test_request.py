@@ -31,7 +31,7 @@ class OnePage:
 @pytest.fixture
 def ask():
     """Send bytes on one connection, and get all that comes until the server closes it."""
-    server = Server(("127.0.0.1", 0), {b"": OnePage()}, 5.0, clock=lambda: 0.0)
+    server = Server(("127.0.0.1", 0), {b"": OnePage()}.get, 5.0, clock=lambda: 0.0)
 
     def send(*pieces):
         with socket.create_connection(("127.0.0.1", server.server_port), 5) as client:
@@ -129,7 +129,9 @@ def test_half_a_request_is_no_request(ask):
 
 def test_silent_connection_is_closed(caplog):
     """A client that neither asks nor hangs up keeps no thread for ever; that is no failure."""
-    server = Server(("127.0.0.1", 0), {b"": OnePage()}, 5.0, clock=lambda: 0.0, idle_seconds=0.05)
+    server = Server(
+        ("127.0.0.1", 0), {b"": OnePage()}.get, 5.0, clock=lambda: 0.0, idle_seconds=0.05
+    )
 
     with serving(server), socket.create_connection(("127.0.0.1", server.server_port), 5) as client:
         assert client.recv(1) == b""

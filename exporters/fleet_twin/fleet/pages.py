@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fleet_exporters.sinks.page.server import Server
@@ -18,18 +19,16 @@ if TYPE_CHECKING:
 FROZEN_SECONDS = 10.0  # a scraper has given up long before
 
 
-class Pages(Server):
-    """Finds the page of a node; hangs up where it is gone, says nothing while it is frozen."""
+def make_server(address: tuple[str, int], nodes: Mapping[str, Node]) -> Server:
+    """Return what serves the pages; it hangs up on who asks a node that is gone or frozen."""
+    return Server(address, partial(find_exposition, nodes), TICK_SECONDS)
 
-    def __init__(self, address: tuple[str, int], nodes: Mapping[str, Node]) -> None:
-        super().__init__(address, {}, TICK_SECONDS)
-        self._nodes = nodes
 
-    def find_exposition(self, folder: bytes) -> Exposition | None:
-        """Return what a node serves. Raises ConnectionError where nobody answers."""
-        node = self._nodes.get(folder.decode(errors="replace").lstrip("/"))
-        if node is None:
-            return None
-        if node.link.is_cut or not node.link.wait(FROZEN_SECONDS):
-            raise ConnectionResetError(f"{node.name} does not answer")
-        return node.exposition
+def find_exposition(nodes: Mapping[str, Node], folder: bytes) -> Exposition | None:
+    """Return what a node serves. Raises ConnectionError where nobody answers."""
+    node = nodes.get(folder.decode(errors="replace").lstrip("/"))
+    if node is None:
+        return None
+    if node.link.is_cut or not node.link.wait(FROZEN_SECONDS):
+        raise ConnectionResetError(f"{node.name} does not answer")
+    return node.exposition

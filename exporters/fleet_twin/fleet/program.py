@@ -22,7 +22,7 @@ from fleet_twin import faults
 from fleet_twin.fleet.connections import Pool
 from fleet_twin.fleet.node import Node, Site
 from fleet_twin.fleet.notices import Notices
-from fleet_twin.fleet.pages import Pages
+from fleet_twin.fleet.pages import make_server
 from fleet_twin.fleet.programs import MACHINE, tell_programs
 from fleet_twin.machine.kinds import list_places
 from fleet_twin.machine.simulation import make_machine
@@ -119,7 +119,7 @@ def running(told: TwinSettings) -> Iterator[dict[str, Node]]:
         nodes |= {name: Node(machine, site) for name, machine in machines.items()}
         held = FaultsFile(told.faults)
         advance_all(nodes, held.read(), models)
-        pages = Pages(told.pages, nodes)
+        pages = make_server(told.pages, nodes)
         connect = partial(connect_database, told.dsn, "fleet twin")
         listen = partial(notices.listen, connect, stop)
         spool = EventSpool(told.spool / "events.json", MACHINE, told.supervisor_log)

@@ -27,7 +27,7 @@ from fleet_exporters.errors import ExporterError
 from fleet_exporters.sinks.page.request import HEAD_END, HEAD_MAX, Request, parse, render_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from fleet_exporters.sinks.page.prometheus import Exposition, Page
 
@@ -130,14 +130,18 @@ class Server(ThreadingTCPServer):
     def __init__(
         self,
         address: tuple[str, int],
-        expositions: Mapping[bytes, Exposition],
+        find_exposition: Callable[[bytes], Exposition | None],
         tick_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        """Serve each exposition at /metrics below its path."""
+        """
+        Serve at /metrics below a path what `find_exposition` knows of it, a machine's own at b"".
+
+        It raises ConnectionError where nobody is to answer.
+        """
         self.address_family = AF_INET6 if ":" in address[0] else AF_INET
-        self._expositions = expositions
+        self.find_exposition = find_exposition
         self._stale_after = STALE_TICKS * tick_seconds
         self._clock = clock
         self._is_ended = False
@@ -176,10 +180,6 @@ class Server(ThreadingTCPServer):
             logger.exception(  # noqa: LOG004 - the server calls this while it handles one
                 "request failed", extra={"client": client_address}
             )
-
-    def find_exposition(self, folder: bytes) -> Exposition | None:
-        """Return what is served below a path; the machine's own is at the empty one."""
-        return self._expositions.get(folder)
 
     def fresh_page(self, exposition: Exposition) -> Page | None:
         """Return the page, or None while readings are missing or too old to be shown as now."""
