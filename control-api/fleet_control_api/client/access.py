@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_fields, render_table
-from fleet_control_api.client.verbs import add
+from fleet_control_api.client.verbs import add, add_noun, pick_given
 
 if TYPE_CHECKING:
     import argparse
@@ -48,8 +48,7 @@ def edit_user(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Change role, disable or enable; the version is that of the moment unless it is given."""
     path = f"/users/{quote(arguments.login)}"
     version = arguments.version or remote.call("GET", path)["version"]
-    wanted = {"role": arguments.role, "is_disabled": arguments.is_disabled}
-    body = {"version": version, **{k: v for k, v in wanted.items() if v is not None}}
+    body = {"version": version, **pick_given(arguments, "role", "is_disabled")}
     answer = remote.call("POST", path, body=body)
     return answer, render_fields(answer)
 
@@ -110,10 +109,8 @@ def end_session(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def add_access(nouns: Any) -> None:
     """Add the three nouns with their verbs to the command line."""
-    users = nouns.add_parser("users", help="see and manage who may log in")
-    _add_users(users.add_subparsers(dest="verb", required=True, metavar="VERB"))
-    tokens = nouns.add_parser("tokens", help="see, make and revoke API tokens")
-    verbs = tokens.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_users(add_noun(nouns, "users", "see and manage who may log in"))
+    verbs = add_noun(nouns, "tokens", "see, make and revoke API tokens")
     add(verbs, "list", list_tokens, "list API tokens, by name", route="GET /tokens")
     summary = "make an API token; it is shown once"
     make = add(verbs, "make", make_token, summary, route="POST /tokens")
@@ -123,8 +120,7 @@ def add_access(nouns: Any) -> None:
     summary = "make an API token worth nothing"
     revoke = add(verbs, "revoke", revoke_token, summary, route="DELETE /tokens/{token_id}")
     revoke.add_argument("token_id", metavar="ID")
-    sessions = nouns.add_parser("sessions", help="see and end logins")
-    verbs = sessions.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = add_noun(nouns, "sessions", "see and end logins")
     listing = add(verbs, "list", list_sessions, "list logins, newest first", route="GET /sessions")
     listing.add_argument("--state", choices=("live", "expired", "ended"), help="only these")
     summary = "end a login at once"

@@ -8,7 +8,7 @@ from rich.markdown import Markdown
 
 from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_table
-from fleet_control_api.client.verbs import add
+from fleet_control_api.client.verbs import add, add_noun
 
 if TYPE_CHECKING:
     import argparse
@@ -34,8 +34,7 @@ def show_runbook(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def add_alerts(nouns: Any) -> None:
     """Add the noun with its verbs to the command line."""
-    alerts = nouns.add_parser("alerts", help="see what fired, and what to do about it")
-    verbs = alerts.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = add_noun(nouns, "alerts", "see what fired, and what to do about it")
     listing = add(verbs, "list", list_alerts, "list alerts, newest first", route="GET /alerts")
     listing.add_argument("--state", choices=("firing", "resolved"), help="only these")
     listing.add_argument("--limit", type=int, default=50, help="at most so many")

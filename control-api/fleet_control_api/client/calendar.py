@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fleet_control_api.client.remote import quote
-from fleet_control_api.client.verbs import add
+from fleet_control_api.client.verbs import add, pick_given
 from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
@@ -25,9 +25,8 @@ def show_calendar(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def set_calendar(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Replace the times at which a node is off."""
-    body: dict[str, Any] = {"times": [parse_time(text, arguments.zone) for text in arguments.off]}
-    if arguments.reason is not None:
-        body["reason"] = arguments.reason
+    times = [parse_time(text, arguments.zone) for text in arguments.off]
+    body = {"times": times, **pick_given(arguments, "reason")}
     calendar = remote.call("PUT", f"/nodes/{quote(arguments.node)}/calendar", body=body)
     return calendar, render(calendar)
 

@@ -26,7 +26,7 @@ from fleet_control_api.client.screen import render_error, show
 from fleet_control_api.client.settings import add_config, verify_audit
 from fleet_control_api.client.stopping import add_stop
 from fleet_control_api.client.tables import render_table
-from fleet_control_api.client.verbs import add
+from fleet_control_api.client.verbs import add, add_noun, pick_given
 from fleet_control_api.client.watch import add_watch
 from fleet_control_api.service.errors import ClientError
 
@@ -71,8 +71,7 @@ def resume_fleet(remote: Remote, arguments: Arguments) -> Answer:
 
 
 def _set_state(remote: Remote, arguments: Arguments, verb: str, said: str) -> Answer:
-    body = {"reason": arguments.reason} if arguments.reason is not None else {}
-    answer = remote.call("POST", f"/fleet/{verb}", body=body)
+    answer = remote.call("POST", f"/fleet/{verb}", body=pick_given(arguments, "reason"))
     already = "" if answer["changed"] else " (it was already)"
     return answer, f"The fleet is {said}{already}."
 
@@ -122,8 +121,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_audit(nouns: Any) -> None:
-    audit = nouns.add_parser("audit", help="see who changed what")
-    verbs = audit.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = add_noun(nouns, "audit", "see who changed what")
     summary = "list attempts to change something, newest first"
     listing = add(verbs, "list", list_audit, summary, route="GET /audit")
     listing.add_argument("--limit", type=int, default=50, help="at most so many")

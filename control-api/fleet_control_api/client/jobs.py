@@ -13,7 +13,7 @@ from rich.console import Group
 
 from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_fields, render_table
-from fleet_control_api.client.verbs import add
+from fleet_control_api.client.verbs import add, add_noun, pick_given
 from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def render_jobs(jobs: list[dict[str, Any]]) -> RenderableType:
 
 def submit_job(remote: Remote, arguments: Arguments) -> Answer:
     """Order conversations, or only ask what an order would be told."""
-    order = choose(arguments, ORDER)
+    order = pick_given(arguments, *ORDER)
     if arguments.dry_run:
         estimate = remote.call("POST", "/jobs/estimate", body=order)
         return estimate, render_fields(estimate)
@@ -82,28 +82,22 @@ def show_job(remote: Remote, arguments: Arguments) -> Answer:
 
 def change_job(verb: str, said: str, remote: Remote, arguments: Arguments) -> Answer:
     """Change one job; `said` has the names of its fields in braces."""
-    body = choose(arguments, ("reason", "to", "other_job_id"))
+    body = pick_given(arguments, "reason", "to", "other_job_id")
     job = remote.call("POST", f"/jobs/{quote(arguments.job_id)}/{verb}", body=body)
     return job, f"Job {job['job_id']} {said.format_map(job)}"
 
 
 def update_jobs(remote: Remote, arguments: Arguments) -> Answer:
     """Say which jobs a change would change; with what that confirms, change them."""
-    body = choose(arguments, FILTER)
+    body = pick_given(arguments, *FILTER)
     if arguments.confirm is None:
         answer = remote.call("POST", "/jobs/update/preview", body=body)
         said = f"{answer['count']} jobs, not changed yet; --confirm {answer['confirm']} does it."
     else:
-        body |= choose(arguments, ("confirm", "reason"))
+        body |= pick_given(arguments, "confirm", "reason")
         answer = remote.call("POST", "/jobs/update", body=body)
         said = f"{answer['count']} jobs changed."
     return answer, Group(render_jobs(answer["jobs"]), said)
-
-
-def choose(arguments: Arguments, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the values that were given, by their names."""
-    values = {name: getattr(arguments, name, None) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def parse_scenario(text: str) -> str | dict[str, float]:
@@ -120,8 +114,7 @@ def parse_scenario(text: str) -> str | dict[str, float]:
 
 def add_jobs(nouns: Any) -> None:
     """Add the noun with its verbs to the command line."""
-    jobs = nouns.add_parser("jobs", help="order conversations, see and steer orders")
-    verbs = jobs.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = add_noun(nouns, "jobs", "order conversations, see and steer orders")
     listing = add(verbs, "list", list_jobs, "list jobs, newest first", route="GET /jobs")
     listing.add_argument("--state", help="only jobs in this state")
     listing.add_argument("--limit", type=int, default=50, help="at most so many")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fleet_control_api.client.calendar import add_calendar
 from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_fields, render_table
-from fleet_control_api.client.verbs import add
+from fleet_control_api.client.verbs import add, add_noun, pick_given
 from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
@@ -47,9 +47,8 @@ def list_endpoints(remote: Remote, _: argparse.Namespace) -> Answer:
 
 def tell_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Tell a node what to do, and wait a little for its end. Raises ClientError when it fails."""
-    body = {"reason": arguments.reason} if arguments.reason is not None else {}
     path = f"/nodes/{quote(arguments.node)}/{arguments.verb}"
-    command = remote.call("POST", path, body=body)
+    command = remote.call("POST", path, body=pick_given(arguments, "reason"))
     deadline = time.monotonic() + arguments.wait
     while command["state"] not in ENDS and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
@@ -86,15 +85,14 @@ def invite_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def remove_node(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Send a node away."""
-    body = {"reason": arguments.reason} if arguments.reason is not None else {}
+    body = pick_given(arguments, "reason")
     answer = remote.call("DELETE", f"/nodes/{quote(arguments.node)}", body=body)
     return answer, f"{answer['node']} is no node any more: its login and its target are gone."
 
 
 def add_nodes(nouns: Any) -> None:
     """Add the noun with its verbs to the command line."""
-    nodes = nouns.add_parser("nodes", help="see and steer the machines")
-    verbs = nodes.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = add_noun(nouns, "nodes", "see and steer the machines")
     add(verbs, "list", list_nodes, "list the enrolled nodes", route="GET /nodes")
     summary = "list the model server of each node"
     add(verbs, "endpoints", list_endpoints, summary, route="GET /endpoints")

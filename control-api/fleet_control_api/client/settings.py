@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_fields, render_table
-from fleet_control_api.client.verbs import add
+from fleet_control_api.client.verbs import add, add_noun, pick_given
 from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
@@ -60,21 +60,17 @@ def unset_setting(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 
 def _change(remote: Remote, arguments: argparse.Namespace, value: dict[str, str | None]) -> Answer:
-    body = {**_given(arguments, "scope", "reason", "version"), **value}
+    body = {**pick_given(arguments, "scope", "reason", "version"), **value}
     answer = remote.call("PUT", f"/config/{quote(arguments.key)}", body=body)
     return answer, _describe(answer)
 
 
 def roll_back(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Go back to an older value."""
-    body = _given(arguments, "scope", "reason", "version", "to")
+    body = pick_given(arguments, "scope", "reason", "version", "to")
     path = f"/config/{quote(arguments.key)}/rollback"
     answer = remote.call("POST", path, body=body)
     return answer, _describe(answer)
-
-
-def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
-    return {name: value for name in names if (value := getattr(arguments, name)) is not None}
 
 
 def _describe(change: dict[str, Any]) -> str:
@@ -106,7 +102,7 @@ def show_diff(remote: Remote, arguments: argparse.Namespace) -> Answer:
 def try_model(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Have a node try a model; wait for what comes of it. Raises ClientError when it is refused."""
     path = _path_of_model(arguments.node)
-    body = {"model": arguments.model, **_given(arguments, "reason", "version")}
+    body = {"model": arguments.model, **pick_given(arguments, "reason", "version")}
     probe = remote.call("POST", path, body=body)
     deadline = time.monotonic() + arguments.wait
     while probe["state"] == "requested" and time.monotonic() < deadline:
@@ -156,8 +152,7 @@ def verify_audit(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def add_config(nouns: Any) -> None:
     """Add `config` with its verbs to the command line."""
-    config = nouns.add_parser("config", help="see and change settings")
-    verbs = config.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = add_noun(nouns, "config", "see and change settings")
     summary = "list the settings in force, and their origin"
     listing = add(verbs, "list", list_settings, summary, route="GET /config")
     listing.add_argument("--scope", default="fleet", help="fleet, role:NAME or node:NAME")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet_control_api.client.tables import render_table
 from fleet_control_api.client.values import clean
-from fleet_control_api.client.verbs import add
+from fleet_control_api.client.verbs import add, pick_given
 from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ OPEN_STATES = {"requested", "acknowledged"}
 
 def stop_all(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Stop all, and wait until all nodes have stopped. Raises ClientError where some have not."""
-    body = {"confirm": arguments.confirm or ask_word()}
-    if arguments.reason is not None:
-        body["reason"] = arguments.reason
+    body = {"confirm": arguments.confirm or ask_word(), **pick_given(arguments, "reason")}
     stop = remote.call("POST", PATH, body=body)
     told: dict[str, str] = {}
     deadline = time.monotonic() + arguments.wait

@@ -15,6 +15,12 @@ Answer = tuple[Any, RenderableType]  # as the API gave it, and as people read it
 Handler = Callable[[Remote, argparse.Namespace], Answer | None]
 
 
+def add_noun(nouns: Any, name: str, summary: str) -> Any:
+    """Add a noun to the command line and return what its verbs are added to."""
+    noun = nouns.add_parser(name, help=summary)
+    return noun.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+
 def add(
     verbs: Any, name: str, handler: Handler, summary: str, *, route: str
 ) -> argparse.ArgumentParser:
@@ -30,3 +36,9 @@ def add(
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     parser.set_defaults(handler=handler, route=route)
     return parser
+
+
+def pick_given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the values that were given, by their names."""
+    values = {name: getattr(arguments, name, None) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
