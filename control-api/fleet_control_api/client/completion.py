@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fleet_control_api.client.sources import SOURCES
 from fleet_control_api.client.values import clean
 from fleet_control_api.service.errors import ClientError
 
@@ -17,34 +17,6 @@ if TYPE_CHECKING:
 PATIENCE = (0.5, 1.5)  # seconds to connect and to answer: who presses Tab waits for no API
 
 Candidate = tuple[str, str]  # the word, and what it is
-
-
-@dataclass(frozen=True)
-class Source:
-    """A list of the API whose rows have names that an argument takes."""
-
-    path: str
-    key: str
-    name: str
-    about: str  # the column that tells them apart
-    prefix: str = ""
-    more: tuple[str, ...] = ()
-
-
-# By the attribute that an argument sets.
-SOURCES = {
-    "node": Source("/nodes", "nodes", "node", "state"),
-    "job_id": Source("/jobs", "jobs", "job_id", "state"),
-    "other_job_id": Source("/jobs", "jobs", "job_id", "state"),
-    "job": Source("/jobs", "jobs", "job_id", "state"),
-    "key": Source("/config", "settings", "key", "description"),
-    "scope": Source("/nodes", "nodes", "node", "state", "node:", ("fleet", "role:")),
-    "scenario": Source("/config/scenarios", "scenarios", "scenario", "weight", "", ("mixed",)),
-    "login": Source("/users", "users", "login", "role"),
-    "token_id": Source("/tokens", "tokens", "token_id", "name"),
-    "session_id": Source("/sessions", "sessions", "session_id", "login"),
-    "alert": Source("/alerts", "alerts", "alertname", "summary"),
-}
 
 
 def complete(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from fleet_control_api.client.sources import SOURCES
 from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
@@ -14,23 +15,17 @@ if TYPE_CHECKING:
     from fleet_control_api.client.remote import Remote
 
 BEGINNING = re.compile(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{0,26}")  # no whole UUID
-# The argument, its list in the API, and what one of them is called.
-LISTS = {
-    "job_id": ("/jobs", "jobs", "job"),
-    "other_job_id": ("/jobs", "jobs", "job"),
-    "job": ("/jobs", "jobs", "job"),
-    "token_id": ("/tokens", "tokens", "token"),
-    "session_id": ("/sessions", "sessions", "session"),
-}
+ID = "_id"  # what the names of columns with ids end in
 
 
 def complete_ids(remote: Remote, arguments: argparse.Namespace) -> None:
     """Put whole ids in place of their beginnings. Raises ClientError for none or several."""
-    for name, (path, key, what) in LISTS.items():
-        given = getattr(arguments, name, None)
-        if isinstance(given, str) and BEGINNING.fullmatch(given):
-            ids = [row[f"{what}_id"] for row in remote.read_all(path, key)[key]]
-            setattr(arguments, name, decide_id(given, ids, what))
+    for argument, source in SOURCES.items():
+        given = getattr(arguments, argument, None)
+        is_id = source.name.endswith(ID)
+        if is_id and isinstance(given, str) and BEGINNING.fullmatch(given):
+            ids = [row[source.name] for row in remote.read_all(source.path, source.key)[source.key]]
+            setattr(arguments, argument, decide_id(given, ids, source.name.removesuffix(ID)))
 
 
 def decide_id(given: str, ids: Sequence[str], what: str) -> str:
