@@ -12,10 +12,11 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fleet_control_api.client.access import add_access
 from fleet_control_api.client.alerts import add_alerts
+from fleet_control_api.client.audit import add_audit
 from fleet_control_api.client.download import fetch_export
 from fleet_control_api.client.events import add_events
 from fleet_control_api.client.ids import complete_ids
@@ -23,10 +24,9 @@ from fleet_control_api.client.jobs import add_jobs
 from fleet_control_api.client.nodes import add_nodes
 from fleet_control_api.client.remote import Remote
 from fleet_control_api.client.screen import render_error, show
-from fleet_control_api.client.settings import add_config, verify_audit
+from fleet_control_api.client.settings import add_config
 from fleet_control_api.client.stopping import add_stop
-from fleet_control_api.client.tables import render_table
-from fleet_control_api.client.verbs import add, add_noun, pick_given
+from fleet_control_api.client.verbs import add, pick_given
 from fleet_control_api.client.watch import add_watch
 from fleet_control_api.service.errors import ClientError
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fleet_control_api.client.verbs import Answer
-
-AUDIT_COLUMNS = ("time", "actor", "action", "target", "outcome", "reason", "way", "role")
 
 Arguments = argparse.Namespace
 
@@ -76,12 +74,6 @@ def _set_state(remote: Remote, arguments: Arguments, verb: str, said: str) -> An
     return answer, f"The fleet is {said}{already}."
 
 
-def list_audit(remote: Remote, arguments: Arguments) -> Answer:
-    """List who tried to change what."""
-    answer = remote.read_all("/audit", "audit", most=arguments.limit)
-    return answer, render_table(answer["audit"], AUDIT_COLUMNS)
-
-
 def export_lex(remote: Remote, arguments: Arguments) -> Answer:
     """Write accepted conversations into a zip of Lex files."""
     query = {"job": arguments.job, "scenario": arguments.scenario}
@@ -106,7 +98,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_stop(nouns)
     add_config(nouns)
     add_access(nouns)
-    _add_audit(nouns)
+    add_audit(nouns)
     add_alerts(nouns)
     add_events(nouns)
     add_watch(nouns)
@@ -118,13 +110,3 @@ def make_parser() -> argparse.ArgumentParser:
     lex.add_argument("--job", help="only conversations of this job")
     lex.add_argument("--scenario", help="only conversations of this scenario")
     return parser
-
-
-def _add_audit(nouns: Any) -> None:
-    verbs = add_noun(nouns, "audit", "see who changed what")
-    summary = "list attempts to change something, newest first"
-    listing = add(verbs, "list", list_audit, summary, route="GET /audit")
-    listing.add_argument("--limit", type=int, default=50, help="at most so many")
-    summary = "check that no row was changed, added or removed"
-    verify = add(verbs, "verify", verify_audit, summary, route="GET /audit/verify")
-    verify.add_argument("--head", help="of an earlier time, from the log of the control API")

@@ -1,4 +1,4 @@
-"""`fleet config` and `fleet audit verify` on the command line."""
+"""`fleet config <verb>`: see and change settings, scenarios and the models of nodes."""
 
 from __future__ import annotations
 
@@ -136,18 +136,6 @@ def show_scenarios(remote: Remote, _: argparse.Namespace) -> Answer:
     """Compare asked and effective shares of scenarios."""
     answer = remote.call("GET", "/config/scenarios")
     return answer, render_table(answer["scenarios"], SHARE_COLUMNS)
-
-
-def verify_audit(remote: Remote, arguments: argparse.Namespace) -> Answer:
-    """Check the audit log. Raises ClientError when it is not whole."""
-    answer = remote.call("GET", "/audit/verify", query={"head": arguments.head})
-    if answer["fault"] is not None:
-        raise ClientError(
-            f"the audit log was tampered with ({answer['fault']}): {answer['explanation']}"
-        )
-    rows = answer["audit_rows"]
-    counted = "1 row" if rows == 1 else f"{rows} rows"
-    return answer, f"The audit log is whole: {counted}. Its head is {answer['head']}"
 
 
 def add_config(nouns: Any) -> None:
