@@ -14,6 +14,7 @@ from fleet_exporters.errors import NoDevice, SensorError
 from fleet_exporters.reading.family import take
 from fleet_exporters.sample import Sample
 from fleet_exporters.signals import graphics
+from fleet_twin.nvml import Codes
 
 SOURCE = "".join(map(inspect.getsource, (nvidia, nvml, graphics)))
 
@@ -295,3 +296,12 @@ def test_real_library_has_what_we_ask_for():
 
     assert len(asked) > 20
     assert [name for name in sorted(asked) if not hasattr(pynvml, name)] == []
+
+
+def test_simulated_numbers_are_the_real_ones():
+    """What the twin's cards and our fake answer with is what NVIDIA's own module counts."""
+    pynvml = pytest.importorskip("pynvml")
+    ours = {name: value for name, value in vars(Codes).items() if isinstance(value, int)}
+
+    assert len(ours) > 10
+    assert ours == {name: getattr(pynvml, name) for name in ours}
