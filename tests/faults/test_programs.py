@@ -15,7 +15,7 @@ from machines import Machine
 from model_server import Answer
 
 fleet, module_database = fix_fleet.fleet, fix_fleet.module_database
-model_server = model_server_module.model_server
+model_server, environ = model_server_module.model_server, model_server_module.environ
 
 SETTINGS = {"lease_seconds": 2, "heartbeat_seconds": 0.5, "leader_lease_seconds": 1}
 TURNS = "SELECT count(*) FROM fleet.turns"
@@ -127,17 +127,8 @@ sys.exit(main([]))
 
 
 @pytest.mark.parametrize("shift", [86400, -3600], ids=["a day ahead", "an hour behind"])
-def test_wrong_clock_of_a_worker_moves_no_lease(fleet, model_server, tmp_path, shift):
+def test_wrong_clock_of_a_worker_moves_no_lease(fleet, model_server, environ, shift):
     """Its lease is renewed by the database's clock: no early end, no lease for ever."""
-    (tmp_path / "dsn").write_text(fleet.database.dsn("alpha"))
-    environ = {
-        "PATH": os.environ["PATH"],
-        "FLEET_NODE": "alpha",
-        "FLEET_DATABASE_URL_FILE": str(tmp_path / "dsn"),
-        "FLEET_RUNTIME_DIR": str(tmp_path),
-        "FLEET_LLM_URL": model_server.url,
-        "FLEET_LLM_MODEL": "tiny",
-    }
     fleet.set("lease_seconds", 1)
     model_server.plan.append(Answer("late", 2))
     order(fleet)

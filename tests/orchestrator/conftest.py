@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 import uuid
@@ -26,7 +25,7 @@ import fix_fleet
 import model_server as model_server_module
 
 fleet, module_database = fix_fleet.fleet, fix_fleet.module_database
-model_server = model_server_module.model_server
+model_server, environ = model_server_module.model_server, model_server_module.environ
 agents = agents_module.agents
 
 SCENARIOS = sorted(path.stem for path in (catalogue.FOLDER / "scenarios").glob("*.json"))
@@ -68,20 +67,6 @@ def worker(fleet, model_server, tmp_path):
     yield made
     made.end()
     made.endpoint.client.close()
-
-
-@pytest.fixture
-def environ(fleet, tmp_path, model_server):
-    """What the launcher tells a worker."""
-    (tmp_path / "dsn").write_text(fleet.database.dsn("alpha"))
-    return {
-        "PATH": os.environ["PATH"],
-        "FLEET_NODE": "alpha",
-        "FLEET_DATABASE_URL_FILE": str(tmp_path / "dsn"),
-        "FLEET_RUNTIME_DIR": str(tmp_path),
-        "FLEET_LLM_URL": model_server.url,
-        "FLEET_LLM_MODEL": "tiny",
-    }
 
 
 @pytest.fixture

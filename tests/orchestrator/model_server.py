@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import json
+import os
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -382,3 +383,17 @@ def model_server():
     """A model server of its own for a test."""
     with serve() as state:
         yield state
+
+
+@pytest.fixture
+def environ(fleet, tmp_path, model_server):
+    """What the launcher tells a worker that asks this server."""
+    (tmp_path / "dsn").write_text(fleet.database.dsn("alpha"))
+    return {
+        "PATH": os.environ["PATH"],
+        "FLEET_NODE": "alpha",
+        "FLEET_DATABASE_URL_FILE": str(tmp_path / "dsn"),
+        "FLEET_RUNTIME_DIR": str(tmp_path),
+        "FLEET_LLM_URL": model_server.url,
+        "FLEET_LLM_MODEL": "tiny",
+    }

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from fix_fleet import wait_until
 from fleet_orchestrator.fleet_metrics import FleetCollector
+from fleet_orchestrator.judging import judge_batch
 from fleet_orchestrator.master import Master
 from fleet_orchestrator.quality.checks import Finding
 from fleet_orchestrator.quality.judge import judge
@@ -63,8 +64,7 @@ def test_conversation_of_many_turns_is_written(fleet, attempt, store, model_serv
 
     assert attempt() is None
 
-    for unjudged in store.claim_judgements(1):
-        store.store_verdict(unjudged.conversation_id, judge(unjudged))
+    judge_batch(store)
     rows = fleet.rows("SELECT c.turns, c.state, r.reason, r.evidence FROM analytics.conversations c"
                       " LEFT JOIN analytics.rejections r USING (conversation_id)")  # fmt: skip
     assert [(row["turns"], row["state"], row["reason"]) for row in rows] == [
