@@ -1,7 +1,4 @@
 -- Nodes: enrolment, identity of the caller, heartbeats, counters.
-COMMENT ON COLUMN fleet.nodes.scrape_address IS
-  'host:port at which Prometheus finds the exporter, or host:port/path where one port serves many nodes.';
-
 CREATE OR REPLACE FUNCTION fleet.enroll_node(
   p_node_id uuid, p_host text, p_roles text[], p_scrape_address text, p_password_verifier text
 ) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -178,8 +178,8 @@ def _enrol_twin(
         _enrol(connection, secrets, node_id, place.node, page)
     names = [place.node for place in places]
     connection.execute(
-        "SELECT fleet.remove_node(n.node, 'fleet up', 'the twin has it no more') "
-        "FROM fleet.nodes n WHERE n.removed_at IS NULL AND n.node <> ALL(%s)",
+        "SELECT fleet.remove_node(n.node) FROM fleet.nodes n "
+        "WHERE n.removed_at IS NULL AND n.node <> ALL(%s)",
         [names],
     )
     return TWIN
