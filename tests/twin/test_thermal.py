@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 
 import pytest
-from fleet_twin.machine.thermal import Chip, Heat, decide_clock, decide_fan, settle, step
+from fleet_twin.machine.thermal import (
+    Chip,
+    Heat,
+    decide_clock,
+    decide_fan,
+    find_rest,
+    settle,
+    step,
+)
 
 BARE = Chip(10, 110, 0.5, 40, 95, has_fan=False)
 COOLED = Chip(10, 110, 0.5, 40, 95)
@@ -67,6 +75,14 @@ def test_clock_and_power_fall_above_the_limit():
     assert hot.clock_ratio < 1
     assert hot.watts < 200
     assert hot.is_throttled
+
+
+@pytest.mark.parametrize("chip", [BARE, COOLED, LIMITED])
+def test_a_chip_rests_where_it_is_known_to(chip):
+    """Worked out at once or lived through, fan and clock come to the same."""
+    lived = after(chip, Heat(20), 1.0, 2000, parts=2000)
+
+    assert find_rest(chip, 1.0, 20.0) == pytest.approx(lived.celsius, abs=0.01)
 
 
 def test_the_clock_has_a_floor():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fleet_twin.machine.kinds import GIB
 from fleet_twin.machine.owner import Doing, Owner, decide_phase, plan_day
-from fleet_twin.machine.thermal import Chip, decide_clock, decide_fan, settle
+from fleet_twin.machine.thermal import Chip, decide_clock, decide_watts, find_rest
 from fleet_twin.machine.weather import decide_room
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ WRITES: dict[Doing, float] = {"away": 3e4, "work": 2e5, "game": 4e5}  # bytes a 
 IDLE_MEMORY_BYTES = 3 * GIB
 MEMORY_BYTES: dict[Doing, int] = {"away": 0, "work": 3 * GIB, "game": 7 * GIB}  # beside that
 GAME_VRAM_BYTES, DESKTOP_VRAM_BYTES = 5 * GIB, GIB // 2
-SETTLE_ROUNDS = 3
 MODES: dict[Doing, str] = {"away": "idle", "work": "work", "game": "gaming"}
 
 
@@ -215,9 +214,5 @@ def _make(now: _Now, past: _Past, draw: random.Random) -> Stretch:
 
 def _heat(chip: Chip, load: float, celsius: float, room: float) -> Chips:
     """Return a chip under a load that stays, from the temperature that it had."""
-    watts, reached = 0.0, celsius
-    for _ in range(SETTLE_ROUNDS):  # fan and clock follow the heat that they act on
-        clock = decide_clock(chip, reached)
-        watts = chip.idle_watts + (chip.full_watts - chip.idle_watts) * load * clock
-        reached = settle(chip, watts, room, decide_fan(reached) if chip.has_fan else 0.0)
-    return Chips(load, celsius, reached, chip.seconds, watts)
+    reached = find_rest(chip, load, room)
+    return Chips(load, celsius, reached, chip.seconds, decide_watts(chip, load, reached))

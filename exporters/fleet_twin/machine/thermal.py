@@ -15,6 +15,7 @@ FAN_OFF_CELSIUS, FAN_FULL_CELSIUS = 45.0, 85.0
 FAN_GAIN = 0.45  # share of the resistance that a fan at full speed takes away
 CLOCK_FALL_PER_KELVIN = 0.08  # above the limit
 CLOCK_MIN = 0.3
+REST_HALVINGS = 20  # of some hundred degrees: to less than a thousandth of one
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,27 @@ def settle(chip: Chip, watts: float, ambient_celsius: float, fan_ratio: float) -
     return ambient_celsius + watts * resistance
 
 
+def decide_watts(chip: Chip, load: float, celsius: float) -> float:
+    """Return what a chip draws at a load from 0 to 1 while it is so hot."""
+    clock = decide_clock(chip, celsius)
+    return chip.idle_watts + (chip.full_watts - chip.idle_watts) * load * clock
+
+
+def find_rest(chip: Chip, load: float, ambient_celsius: float) -> float:
+    """Return the temperature that a chip stays at under a load, fan and clock following."""
+    low, high = ambient_celsius, settle(chip, chip.full_watts, ambient_celsius, 0.0)
+    for _ in range(REST_HALVINGS):
+        middle = (low + high) / 2
+        fan = decide_fan(middle) if chip.has_fan else 0.0
+        is_rising = settle(chip, decide_watts(chip, load, middle), ambient_celsius, fan) > middle
+        low, high = (middle, high) if is_rising else (low, middle)
+    return low
+
+
 def step(chip: Chip, heat: Heat, load: float, ambient_celsius: float, seconds: float) -> Heat:
     """Return the state after so many seconds at a load from 0 to 1."""
     fan = decide_fan(heat.celsius) if chip.has_fan else 0.0
-    clock = decide_clock(chip, heat.celsius)
-    watts = chip.idle_watts + (chip.full_watts - chip.idle_watts) * load * clock
+    watts = decide_watts(chip, load, heat.celsius)
     target = settle(chip, watts, ambient_celsius, fan)
     celsius = target + (heat.celsius - target) * math.exp(-seconds / chip.seconds)
     return Heat(celsius, watts, fan, decide_clock(chip, celsius))
