@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from fleet_control_api.values.fields import clean
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from fleet_control_api.service.database import Database
 
 log = logging.getLogger(__name__)
-
-LENGTH_MAX = 500  # characters of a target or a reason
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def write(connection: Connection, entry: Entry) -> None:
             entry.identity.role_word,
             entry.identity.way,
             entry.action,
-            _clean(entry.target),
+            clean(entry.target),
             entry.outcome,
-            _clean(entry.reason),
+            clean(entry.reason),
             entry.source,
         ],
     )
@@ -78,14 +78,9 @@ def _log_unwritten(entry: Entry, error: psycopg.Error) -> None:
         extra={
             "actor": entry.identity.actor,
             "action": entry.action,
-            "target": _clean(entry.target),
+            "target": clean(entry.target),
             "outcome": entry.outcome,
-            "reason": _clean(entry.reason),
+            "reason": clean(entry.reason),
             "error": str(error),
         },
     )
-
-
-def _clean(text: str) -> str:
-    """Return the text without what PostgreSQL or a terminal cannot take."""
-    return "".join(c if c.isprintable() else " " for c in text)[:LENGTH_MAX]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
 
-from fleet_control_api.values.fields import TEXT_MAX, Answer, Request
+from fleet_control_api.values.fields import Answer, Request, clean
 from fleet_control_api.values.paging import Listing, Page
 
 
@@ -42,12 +42,7 @@ class AlertPage(Listing):
     alerts: list[FiredAlert]
 
 
-def _clean(text: str) -> str:
-    """Return a text of somebody's rule without what PostgreSQL or a terminal cannot take."""
-    return "".join(c if c.isprintable() else " " for c in text)[:TEXT_MAX]
-
-
-RuleText = Annotated[str, AfterValidator(_clean)]
+RuleText = Annotated[str, AfterValidator(clean)]
 
 
 class Sent(Request):

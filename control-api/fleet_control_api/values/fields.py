@@ -49,6 +49,11 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
+def clean(text: str) -> str:
+    """Return a text without what PostgreSQL or a terminal cannot take, and of a bounded length."""
+    return "".join(c if c.isprintable() else " " for c in text)[:TEXT_MAX]
+
+
 def _parse_whole(value: Any, info: ValidationInfo) -> Any:
     """Return 5 for 5.0, which is a whole number in JSON, and for the text 5 of a query string."""
     if isinstance(value, float) and value.is_integer():
