@@ -81,10 +81,13 @@ HEADERS = {
 }
 
 
-class NodeConverter(BaseConverter):
-    """A node in a path; what stands in its place for other purposes is none."""
+def match_all_but(*words: str) -> type[BaseConverter]:
+    """Return the converter of a name in an address, beside which these words are addresses."""
 
-    regex = "(?!(?:join|invite)$)[^/]+"
+    class Name(BaseConverter):
+        regex = f"(?!(?:{'|'.join(words)})$)[^/]+"
+
+    return Name
 
 
 class Json(DefaultJSONProvider):
@@ -130,9 +133,11 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     app.json = Json(app)
     # Paths arrive through Grafana as anybody typed them: they match exactly or not at all.
     app.url_map.merge_slashes = False
-    app.url_map.converters["setting"] = config.SettingConverter
-    app.url_map.converters["named"] = NodeConverter
-    app.url_map.converters["job"] = jobs.JobConverter
+    app.url_map.converters |= {
+        "setting": match_all_but("diff", "scenarios"),
+        "named": match_all_but("join", "invite"),
+        "job": match_all_but("batch", "estimate", "update"),
+    }
     app.extensions["fleet"] = services or make_services(settings)
     for resource in RESOURCES:
         prefix = f"{PREFIX}{resource.blueprint.url_prefix or ''}"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, request
 from psycopg.types.json import Jsonb
-from werkzeug.routing import BaseConverter
 
 from fleet_control_api.callers.identity import Identity, Role
 from fleet_control_api.changes.commands import Command, Done
@@ -57,12 +56,6 @@ HISTORY = Ordered(
     is_newest_first=True,
 )
 NEWEST = "SELECT coalesce(max(version), 0) AS version FROM analytics.config_history"
-
-
-class SettingConverter(BaseConverter):
-    """A key in an address: whatever is not one of the addresses beside the keys."""
-
-    regex = r"(?!(?:diff|scenarios)$)[^/]+"
 
 
 def set_value(connection: Connection, who: Identity, change: ConfigChange) -> Done[Change]:

@@ -9,7 +9,6 @@ from uuid import UUID
 import psycopg
 from flask import Blueprint, request
 from psycopg.types.json import Jsonb
-from werkzeug.routing import BaseConverter
 
 from fleet_control_api.callers.identity import Identity, Role
 from fleet_control_api.changes.commands import Command, Done
@@ -50,12 +49,6 @@ ROWS = Ordered(
 ONCE = "SELECT * FROM fleet.submit_order_once(%s, %s, %s)"
 SUBMIT_ORDER = "SELECT true AS is_new, fleet.submit_order(%s, %s) AS job_id"
 ESTIMATE_ORDER = "SELECT * FROM fleet.estimate_order(%s)"
-
-
-class JobConverter(BaseConverter):
-    """An id in an address: whatever is not one of the addresses beside the ids."""
-
-    regex = r"(?!(?:batch|estimate|update)$)[^/]+"
 
 
 def submit_job(connection: Connection, who: Identity, order: Order) -> Done[Job]:
