@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, current_app
 
 from fleet_control_api.description.openapi import Known, render_document
 from fleet_control_api.description.page import render_page
@@ -13,9 +13,12 @@ from fleet_control_api.permissions.roles import public
 from fleet_control_api.routes.config import list_keys, list_scopes
 from fleet_control_api.routes.jobs import list_scenarios
 from fleet_control_api.routes.runbooks import list_alerts
-from fleet_control_api.routes.style import read_style
+from fleet_control_api.routes.style import answer_page, read_style
 from fleet_control_api.service.context import services
 from fleet_control_api.values.documents import OpenApi
+
+if TYPE_CHECKING:
+    from flask import Response
 
 blueprint = Blueprint("documents", __name__)
 
@@ -33,11 +36,7 @@ def show_openapi() -> OpenApi:
 @public("text/html")
 def show_docs() -> Response:
     """List every route on one page."""
-    style, policy = read_style()
-    page = render_page(_render(), style)
-    response = Response(page, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = policy
-    return response
+    return answer_page(render_page(_render(), read_style()))
 
 
 def _render() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psycopg
-from flask import Blueprint, Response, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 
 from fleet_control_api.audit import log as audit
 from fleet_control_api.callers.sessions import PAGE, PAGE_LIFE
@@ -20,7 +20,7 @@ from fleet_control_api.routes.auth import check_credentials, limit_logins
 from fleet_control_api.routes.passwords import accept_invitation
 from fleet_control_api.routes.runbooks import list_alerts
 from fleet_control_api.routes.standing import TONES, read_standing
-from fleet_control_api.routes.style import read_style
+from fleet_control_api.routes.style import answer_page, read_style
 from fleet_control_api.service.context import services, source
 from fleet_control_api.service.database import translate
 from fleet_control_api.service.errors import ApiError, RefusedError, UnauthenticatedError
@@ -31,6 +31,7 @@ from fleet_control_api.values.fields import PASSWORD_MIN
 if TYPE_CHECKING:
     from typing import Any
 
+    from flask import Response
     from flask.typing import ResponseReturnValue
 
     from fleet_control_api.callers.identity import Identity
@@ -71,7 +72,7 @@ def log_in() -> ResponseReturnValue:
             said = audit.Entry(who, "auth.login", who.actor, "done", "page", source())
             audit.write(connection, said)
     except (ApiError, psycopg.Error) as exc:
-        return _answer_fault(exc)
+        return _render_home(*_explain(exc))
     response = redirect("/", 303)
     _set_cookie(response, cookie, int(PAGE_LIFE.total_seconds()))
     return response
@@ -91,7 +92,7 @@ def log_out() -> ResponseReturnValue:
     except UnauthenticatedError:
         pass  # it has ended already
     except (ApiError, psycopg.Error) as exc:
-        return _answer_fault(exc)
+        return _render_home(*_explain(exc))
     response = redirect("/", 303)
     _set_cookie(response, "", 0)
     return response
@@ -113,8 +114,7 @@ def set_password() -> ResponseReturnValue:
         limit_logins("")
         changed = accept_invitation(_read_form(Acceptance))
     except (ApiError, psycopg.Error) as exc:
-        error = _explain(exc)
-        return _render_password(f"{error}. {error.remedy}", error.status)
+        return _render_password(*_explain(exc))
     return _render_home(f"The password of {changed.login} is set: log in with it.")
 
 
@@ -153,11 +153,7 @@ def _render_password(note: str, status: int) -> Response:
 
 
 def _render(template: str, status: int, **values: Any) -> Response:
-    style, policy = read_style()
-    text = render_template(template, style=style, **values)
-    response = Response(text, status, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = policy
-    return response
+    return answer_page(render_template(template, style=read_style(), **values), status)
 
 
 def _find_caller(connection: Any) -> Identity | None:
@@ -199,16 +195,9 @@ def _read_form(model: type[Values]) -> Values:
     return parse_query(model, request.form.items(multi=True))
 
 
-def _answer_fault(error: ApiError | psycopg.Error) -> Response:
-    meant = _explain(error)
-    return _render_home(f"{meant}. {meant.remedy}".replace("..", "."), meant.status)
-
-
-def _explain(error: ApiError | psycopg.Error) -> ApiError:
-    """Return what went wrong, in words. Raises what is a fault of ours."""
-    if isinstance(error, ApiError):
-        return error
-    meant = translate(error)
+def _explain(error: ApiError | psycopg.Error) -> tuple[str, int]:
+    """Return what went wrong, in words, and the status. Raises what is a fault of ours."""
+    meant = error if isinstance(error, ApiError) else translate(error)
     if meant is None:
         raise error
-    return meant
+    return f"{meant}. {meant.remedy}".replace("..", "."), meant.status
