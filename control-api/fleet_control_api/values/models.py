@@ -9,16 +9,15 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from fleet_control_api.values.config import Version
-from fleet_control_api.values.fields import Answer, Request, Text
-from fleet_control_api.values.nodes import NodeName
+from fleet_control_api.values.fields import Answer, Text
+from fleet_control_api.values.nodes import NodeId
 
 ModelName = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,198}[!-~])?$")]
 
 
-class ModelWish(Request):
+class ModelWish(NodeId):
     """The model that a node is to write with."""
 
-    node: NodeName = Field(description="The name of the node.")
     model: ModelName = Field(description="The model as the node's server names it.")
     reason: Text | None = Field(None, description="Why, for history and audit log.")
     version: Version | None = Field(
