@@ -48,12 +48,8 @@ class Sessions:
     def open(self, connection: Connection, login: str, role: Role) -> Tokens:
         """Begin a session and return its tokens."""
         refresh = secrets.token_urlsafe(32)
-        row = connection.execute(
-            "SELECT control.open_session(%s, %s, %s) AS session_id",
-            [login, digest(refresh), SESSION_LIFE],
-        ).fetchone()
-        assert row is not None  # noqa: S101 - a function call always has a row
-        return self._answer(row["session_id"], login, role, refresh)
+        session_id = _begin(connection, login, refresh, SESSION_LIFE)
+        return self._answer(session_id, login, role, refresh)
 
     def renew(self, connection: Connection, refresh: str) -> tuple[str, Tokens]:
         """
@@ -71,13 +67,9 @@ class Sessions:
 
     def open_page(self, connection: Connection, login: str) -> str:
         """Begin a session of a browser and return its cookie."""
-        row = connection.execute(
-            "SELECT control.open_session(%s, %s, %s) AS session_id",
-            # Nobody ever has the refresh token of it.
-            [login, digest(secrets.token_urlsafe(32)), PAGE_LIFE],
-        ).fetchone()
-        assert row is not None  # noqa: S101 - a function call always has a row
-        return self._sign(row["session_id"], login, PAGE, PAGE_LIFE)
+        # Nobody ever has the refresh token of it.
+        session_id = _begin(connection, login, secrets.token_urlsafe(32), PAGE_LIFE)
+        return self._sign(session_id, login, PAGE, PAGE_LIFE)
 
     def identify(self, connection: Connection, token: str, audience: str = NAME) -> Identity:
         """
@@ -123,6 +115,14 @@ class Sessions:
             "exp": issued + life,
         }
         return jwt.encode(claims, self.key, algorithm="HS256")
+
+
+def _begin(connection: Connection, login: str, refresh: str, life: timedelta) -> UUID:
+    """Open a session in the database and return its id."""
+    session_id: UUID = connection.execute(
+        "SELECT control.open_session(%s, %s, %s) AS session_id", [login, digest(refresh), life]
+    ).fetchall()[0]["session_id"]
+    return session_id
 
 
 @lru_cache(1000)
