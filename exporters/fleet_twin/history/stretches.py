@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from fleet_twin.machine.kinds import GIB
+from fleet_twin.machine.demand import DEMANDS, DESKTOP_VRAM_BYTES, decide_idle_memory
 from fleet_twin.machine.owner import Doing, Owner, decide_phase, plan_day
 from fleet_twin.machine.thermal import Chip, decide_clock, decide_watts, find_rest
 from fleet_twin.machine.weather import decide_room
@@ -27,14 +27,9 @@ STRETCH = timedelta(minutes=30)
 NIGHT_HOURS = (22, 8)  # of the owner: then an idle machine mostly writes, else sometimes
 WRITES_SHARE_BY_NIGHT, WRITES_SHARE_BY_DAY = 0.9, 0.35
 SLEEP_HOURS = (0, 7)  # of a laptop
-CPU_LOADS: dict[Doing, float] = {"away": 0.03, "work": 0.2, "game": 0.42}
-CARD_LOADS: dict[Doing, float] = {"away": 0.0, "work": 0.04, "game": 0.9}
 THROTTLE_FACTORS: dict[Doing, float] = {"away": 1.0, "work": 0.5, "game": 0.0}
 TRAFFIC: dict[Doing, float] = {"away": 2e3, "work": 9e4, "game": 1.6e5}  # bytes a second, sent
 WRITES: dict[Doing, float] = {"away": 3e4, "work": 2e5, "game": 4e5}  # bytes a second, to disk
-IDLE_MEMORY_BYTES = 3 * GIB
-MEMORY_BYTES: dict[Doing, int] = {"away": 0, "work": 3 * GIB, "game": 7 * GIB}  # beside that
-GAME_VRAM_BYTES, DESKTOP_VRAM_BYTES = 5 * GIB, GIB // 2
 MODES: dict[Doing, str] = {"away": "idle", "work": "work", "game": "gaming"}
 
 
@@ -176,17 +171,18 @@ def _round(at: datetime) -> datetime:
 def _make(now: _Now, past: _Past, draw: random.Random) -> Stretch:
     kind, doing, seconds = now.place.kind, now.doing, (now.end - now.begin).total_seconds()
     on_card = now.is_writing and bool(kind.cards)
-    load = CPU_LOADS[doing] * draw.uniform(0.7, 1.4)
+    demand = DEMANDS[doing]
+    load = demand.cpu_load * draw.uniform(0.7, 1.4)
     load += draw.uniform(0.82, 0.92) if now.is_writing and not on_card else 0.07 * on_card
     cpu = _heat(kind.chip, min(0.97, load), past.cpu_celsius, now.room_celsius)
     past.cpu_celsius = cpu.celsius_after(seconds)
     card = None
     if kind.cards:
-        busy = (CARD_LOADS[doing] + 0.8 * on_card) * draw.uniform(0.93, 1.05)
+        busy = (demand.card_load + 0.8 * on_card) * draw.uniform(0.93, 1.05)
         card = _heat(kind.cards[0].chip, busy, past.card_celsius, now.room_celsius)
         past.card_celsius = card.celsius_after(seconds)
     model = kind.model_bytes * now.is_writing
-    base = 0.14 * kind.memory_bytes if kind.is_raspberry else IDLE_MEMORY_BYTES
+    memory = decide_idle_memory(kind) + demand.memory_bytes
     traffic = TRAFFIC[doing] * draw.lognormvariate(0, 0.6)
     writes = WRITES[doing] * draw.lognormvariate(0, 0.5)
     made = Stretch(
@@ -198,9 +194,9 @@ def _make(now: _Now, past: _Past, draw: random.Random) -> Stretch:
         throttle_factor=THROTTLE_FACTORS[doing],
         cpu=cpu,
         clock_hertz=kind.clock_hertz * decide_clock(kind.chip, cpu.celsius_to),
-        memory_bytes=base + MEMORY_BYTES[doing] + model * (0.1 if on_card else 1.0),
+        memory_bytes=memory + model * (0.1 if on_card else 1.0),
         card=card,
-        vram_bytes=DESKTOP_VRAM_BYTES + GAME_VRAM_BYTES * (doing == "game") + model * on_card,
+        vram_bytes=DESKTOP_VRAM_BYTES + demand.vram_bytes + model * on_card,
         energy=past.count("energy", card.watts if card else 0.0, draw.uniform(1e6, 1e9)),
         received=past.count("received", traffic * 4, draw.uniform(1e6, 1e9)),
         sent=past.count("sent", traffic + 400 * now.is_writing, draw.uniform(1e6, 1e8)),

@@ -20,7 +20,7 @@ NODES_MAX = 200  # as many as `fleet up --twin` takes
 
 @dataclass(frozen=True)
 class Card:
-    """A graphics card; VRAM and the part of it that the model takes, in bytes."""
+    """A graphics card."""
 
     name: str
     chip: Chip

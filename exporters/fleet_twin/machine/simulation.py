@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from fleet_twin import faults
 from fleet_twin.machine import weather
+from fleet_twin.machine.demand import DEMANDS, DESKTOP_VRAM_BYTES, decide_idle_memory
 from fleet_twin.machine.kinds import GIB, Kind, Place
 from fleet_twin.machine.owner import Doing, Owner, decide_doing, decide_phase
 from fleet_twin.machine.thermal import Heat, step
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 BAD_COOLING_KELVIN = 62.0  # by which a badly cooled chip is hotter
 KEEP_MODEL_SECONDS = 300.0  # a model server unloads what nobody asks for
 LOAD_BYTES_PER_SECOND = 1.5 * GIB  # of a model from disk into memory
-GAME_MEMORY_BYTES, GAME_VRAM_BYTES = 7 * GIB, int(5.5 * GIB)
-WORK_MEMORY_BYTES = 3 * GIB
-DESKTOP_VRAM_BYTES = int(0.6 * GIB)
 CPU_SPEED_RATIO = 0.12  # of a graphics card's tokens, when the CPU must do it
 SLOW_RATIO = 0.2
 SKEW_SECONDS = 90.0
@@ -154,14 +152,15 @@ class Machine:
         self.model_load += (busy - self.model_load) * (1.0 - math.exp(-seconds / LOAD_SECONDS))
         wander = min(1.0, seconds / DRIFT_SECONDS)
         self.drift += -self.drift * wander + self._dice.gauss(0.0, 0.35) * math.sqrt(wander)
-        load = {"away": 0.03, "work": 0.20, "game": 0.42}[self.doing] * math.exp(self.drift)
+        demand = DEMANDS[self.doing]
+        load = demand.cpu_load * math.exp(self.drift)
         on_card = self.computes_on_card
         of_model = self.model_load * (0.07 if on_card else 0.88)
         self.cpu_load = max(0.005, 1.0 - (1.0 - min(0.95, load)) * (1.0 - of_model))
         for index in range(len(self.kind.cards)):
             drawn = self.model_load * 0.93 / (1 if len(self.kind.cards) == 1 else 1.6)
             drawn = drawn if on_card else 0.0
-            drawn += {"away": 0.0, "work": 0.04, "game": 0.92}[self.doing] * (index == 0)
+            drawn += demand.card_load * (index == 0)
             self.card_loads[index] = min(0.99, drawn * self._dice.uniform(0.95, 1.0))
         for index, window in enumerate((60.0, 300.0, 900.0)):
             target = self.cpu_load * self.kind.cores
@@ -188,17 +187,13 @@ class Machine:
 
     def _fill_memory(self, seconds: float) -> None:
         kind, model = self.kind, float(self.kind.model_bytes if self.is_model_loaded else 0)
-        is_playing = self.doing == "game"
-        base = 0.14 * kind.memory_bytes if kind.is_raspberry else 3.2 * GIB
-        target = (
-            base + {"away": 0, "work": WORK_MEMORY_BYTES, "game": GAME_MEMORY_BYTES}[self.doing]
-        )
-        target += 0.1 * model if self.computes_on_card else model
+        base, demand = decide_idle_memory(kind), DEMANDS[self.doing]
+        target = base + demand.memory_bytes + (0.1 * model if self.computes_on_card else model)
         target *= 1.0 + 0.02 * self.drift
         self.memory_used = _approach(self.memory_used or base, target, seconds)
         on_card = model / max(1, len(kind.cards)) if self.computes_on_card else 0.0
         for index in range(len(kind.cards)):
-            shown = DESKTOP_VRAM_BYTES + (GAME_VRAM_BYTES if is_playing else 0) if index == 0 else 0
+            shown = DESKTOP_VRAM_BYTES + demand.vram_bytes if index == 0 else 0
             self.vram_used[index] = _approach(self.vram_used[index], shown + on_card, seconds)
 
 
