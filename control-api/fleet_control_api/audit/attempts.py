@@ -1,4 +1,4 @@
-"""Record attempts that changed nothing: refused, failed, or one too many."""
+"""Record what a request has tried: done, refused, failed, or one too many."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from fleet_control_api.service.context import services, source
 from fleet_control_api.service.errors import TooManyError
 
 if TYPE_CHECKING:
+    from fleet_timescale.connection import Connection
+
     from fleet_control_api.callers.identity import Identity
     from fleet_control_api.permissions.limits import RateLimit
 
@@ -26,6 +28,13 @@ def limit_changes(who: Identity, action: str, limit: RateLimit) -> None:
     error = TooManyError(f"too many changes by {who.actor}", remedy="Wait.", retry_seconds=wait)
     record_attempt(who, action, request.path, "refused", str(error), own_rows=0)
     raise error
+
+
+def write_done(
+    connection: Connection, who: Identity, action: str, target: str, reason: str = ""
+) -> None:
+    """Record an attempt that succeeded, in the transaction of the change."""
+    audit.write(connection, audit.Entry(who, action, target, "done", reason, source()))
 
 
 def record_attempt(  # noqa: PLR0913 - the columns of the audit log

@@ -13,7 +13,7 @@ from flask import request
 from werkzeug.exceptions import HTTPException
 
 from fleet_control_api.audit import log as audit
-from fleet_control_api.audit.attempts import record_attempt
+from fleet_control_api.audit.attempts import record_attempt, write_done
 from fleet_control_api.changes.commands import Done
 from fleet_control_api.changes.repeats import Keyed
 from fleet_control_api.service.context import caller, services, source
@@ -74,8 +74,7 @@ def _run(
         with services().database.change() as connection:
             done = _execute(connection, command, arguments, keyed)
             for target in (done.target, *done.parts):
-                entry = audit.Entry(who, command.action, target, "done", done.reason, source())
-                audit.write(connection, entry)
+                write_done(connection, who, command.action, target, done.reason)
     except Exception as exc:
         error = _explain(exc, command)
         target = command.target(arguments) if arguments is not None else request.path

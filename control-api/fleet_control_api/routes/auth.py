@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, request
 
 from fleet_control_api.audit import log as audit
-from fleet_control_api.audit.attempts import limit_changes, record_anonymous, record_attempt
+from fleet_control_api.audit.attempts import (
+    limit_changes,
+    record_anonymous,
+    record_attempt,
+    write_done,
+)
 from fleet_control_api.callers.identity import ANONYMOUS, Identity, Role, digest
 from fleet_control_api.callers.passwords import is_password
 from fleet_control_api.changes.commands import Command, Done
@@ -47,7 +52,7 @@ def login() -> Tokens:
     who = check_credentials(read_anonymous("auth.login", Credentials))
     with services().database.transaction() as connection:
         answer = services().sessions.open(connection, who.actor, who.role or Role.VIEWER)
-        audit.write(connection, audit.Entry(who, "auth.login", who.actor, "done", "", source()))
+        write_done(connection, who, "auth.login", who.actor)
     services().metrics.attempts.labels("auth.login", "done").inc()
     return answer
 
@@ -86,7 +91,7 @@ def refresh() -> Tokens:
             name, answer = services().sessions.renew(connection, token)
             who = Identity(name, "login", Role.parse(answer.role))
             limit_changes(who, "auth.refresh", services().refreshes)
-            audit.write(connection, audit.Entry(who, "auth.refresh", name, "done", "", source()))
+            write_done(connection, who, "auth.refresh", name)
     except UnauthenticatedError as exc:
         if not end_copied_session(token):
             record_anonymous("auth.refresh", str(exc))

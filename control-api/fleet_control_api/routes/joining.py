@@ -12,8 +12,7 @@ import psycopg
 from flask import Blueprint, request
 from psycopg.conninfo import conninfo_to_dict
 
-from fleet_control_api.audit import log as audit
-from fleet_control_api.audit.attempts import record_anonymous
+from fleet_control_api.audit.attempts import record_anonymous, write_done
 from fleet_control_api.callers.identity import Identity, Role, digest
 from fleet_control_api.changes.commands import Command, Done
 from fleet_control_api.changes.perform import perform
@@ -94,8 +93,7 @@ def take_in(entry: Entry) -> Joined:
         if row is not None:
             who = Identity(row["invited_by"], "token", scope="invitation")
             said = f"{entry.host} at {entry.scrape_address}"
-            line = audit.Entry(who, JOIN, f"node {row['node']}", "done", said, source())
-            audit.write(connection, line)
+            write_done(connection, who, JOIN, f"node {row['node']}", said)
     if row is None:
         error = UnauthenticatedError(
             "the code is unknown, used or expired", remedy="Ask an admin for a new one."

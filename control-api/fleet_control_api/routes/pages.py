@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 from flask import Blueprint, redirect, render_template, request
 
-from fleet_control_api.audit import log as audit
+from fleet_control_api.audit.attempts import write_done
 from fleet_control_api.callers.sessions import PAGE, PAGE_LIFE
 from fleet_control_api.permissions.roles import page
 from fleet_control_api.routes.auth import check_credentials, limit_logins
@@ -21,7 +21,7 @@ from fleet_control_api.routes.passwords import accept_invitation
 from fleet_control_api.routes.runbooks import list_alerts
 from fleet_control_api.routes.standing import TONES, read_standing
 from fleet_control_api.routes.style import answer_page, read_style
-from fleet_control_api.service.context import services, source
+from fleet_control_api.service.context import services
 from fleet_control_api.service.database import translate
 from fleet_control_api.service.errors import ApiError, RefusedError, UnauthenticatedError
 from fleet_control_api.values.arguments import Values, parse_query
@@ -69,8 +69,7 @@ def log_in() -> ResponseReturnValue:
         who = check_credentials(_read_form(Credentials))
         with services().database.transaction() as connection:
             cookie = services().sessions.open_page(connection, who.actor)
-            said = audit.Entry(who, "auth.login", who.actor, "done", "page", source())
-            audit.write(connection, said)
+            write_done(connection, who, "auth.login", who.actor, "page")
     except (ApiError, psycopg.Error) as exc:
         return _render_home(*_explain(exc))
     response = redirect("/", 303)
@@ -87,8 +86,7 @@ def log_out() -> ResponseReturnValue:
         with services().database.transaction() as connection:
             who = services().sessions.identify(connection, request.cookies.get(COOKIE, ""), PAGE)
             connection.execute("SELECT control.end_session(%s)", [who.session_id])
-            said = audit.Entry(who, "auth.logout", who.actor, "done", "page", source())
-            audit.write(connection, said)
+            write_done(connection, who, "auth.logout", who.actor, "page")
     except UnauthenticatedError:
         pass  # it has ended already
     except (ApiError, psycopg.Error) as exc:

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, request
 
-from fleet_control_api.audit import log as audit
-from fleet_control_api.audit.attempts import record_anonymous
+from fleet_control_api.audit.attempts import record_anonymous, write_done
 from fleet_control_api.callers.identity import Identity, Role, digest
 from fleet_control_api.callers.passwords import hash_password, is_password
 from fleet_control_api.changes.commands import Command, Done
 from fleet_control_api.changes.perform import perform
 from fleet_control_api.permissions.roles import changes, public
 from fleet_control_api.routes.auth import REFUSALS, limit_logins, read_anonymous
-from fleet_control_api.service.context import services, source
+from fleet_control_api.service.context import services
 from fleet_control_api.service.errors import ConflictError, RefusedError, UnauthenticatedError
 from fleet_control_api.values.auth import Acceptance, PasswordChange, PasswordChanged
 from fleet_control_api.values.body import read_arguments
@@ -44,8 +43,7 @@ def accept_invitation(sent: Acceptance) -> PasswordChanged:
         ).fetchone()
         if row is not None:
             who = Identity(row["login"], "login", Role.parse(row["role"]))
-            said = audit.Entry(who, "auth.invitation", who.actor, "done", "", source())
-            audit.write(connection, said)
+            write_done(connection, who, "auth.invitation", who.actor)
     if row is None:
         error = UnauthenticatedError(
             "the invitation is unknown, used or expired", remedy="Ask an admin for a new one."
