@@ -19,6 +19,8 @@ from fleet_control_api.values.arguments import parse_headers
 from fleet_control_api.values.fields import KeyHeaders
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fleet_timescale.connection import Connection
 
     from fleet_control_api.changes.commands import Command, Reply
@@ -31,28 +33,25 @@ KEEP = "SELECT control.keep_answer(%s, %s, %s, %s, %s, %s)"
 class Keyed:
     """A request under a key of its caller."""
 
-    key: str
-    action: str
+    columns: Sequence[object]  # of the caller, the key, the action, the request
 
     @classmethod
     def read(cls, action: str) -> Keyed | None:
         """Return this request; None without a key. Raises InvalidError for an unusable one."""
         key = parse_headers(KeyHeaders, request.headers).idempotency_key
-        return None if key is None else cls(key, action)
+        if key is None:
+            return None
+        return cls([caller().way, caller().actor, key, action, digest_request()])
 
     def find(self, connection: Connection, command: Command[Any, Reply]) -> Reply | None:
         """Return the answer to the same request before, if any."""
-        row = connection.execute(FIND, self._columns()).fetchone()
-        answer = row["answer"] if row else None
+        answer = connection.execute(FIND, self.columns).fetchall()[0]["answer"]
         return None if answer is None else command.answer.model_validate(answer)
 
     def keep(self, connection: Connection, command: Command[Any, Reply], answer: Reply) -> None:
         """Keep the answer for a day, without its secrets."""
         kept = answer.model_dump(mode="json", exclude=dict(command.secrets))
-        connection.execute(KEEP, [*self._columns(), json.dumps(kept)])
-
-    def _columns(self) -> list[object]:
-        return [caller().way, caller().actor, self.key, self.action, digest_request()]
+        connection.execute(KEEP, [*self.columns, json.dumps(kept)])
 
 
 def digest_request() -> bytes:
