@@ -95,6 +95,13 @@ def test_minutes_are_the_readings(past, table):
         assert all(map(is_same, one, other))
 
 
+def test_backslash_of_a_mount_survives(past):
+    r"""C:\ goes as it stands through the array and through COPY."""
+    mounts = past.rows("SELECT DISTINCT mount FROM telemetry.disks_1m WHERE node = 'gamer-1'")
+
+    assert mounts == [("C:\\",)]
+
+
 @pytest.mark.parametrize("rollup", READINGS)
 def test_hours_are_the_minutes(past, rollup):
     """Samples, sums and bounds of each hour that has ended are those of its minutes."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from fleet_orchestrator.quality.checks import CHECKS
 from fleet_orchestrator.quality.verdict import JUDGE
-from psycopg import sql
 
+from fleet_twin.history.rows import copy_rows
 from fleet_twin.history.writing import MAX_TURNS, MIN_TURNS, Written, write
 from fleet_twin.machine.kinds import ROW
 
@@ -188,14 +188,7 @@ def store(connection: Connection, rows: dict[str, list[list[Any]]]) -> None:
     """Write the rows of a day, each table at once."""
     with connection.transaction():
         for table, columns in COLUMNS.items():
-            schema, _, name = table.partition(".")
-            statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-                sql.Identifier(schema, name),
-                sql.SQL(", ").join(map(sql.Identifier, columns.split())),
-            )
-            with connection.cursor() as cursor, cursor.copy(statement) as copy:
-                for row in rows[table]:
-                    copy.write_row(row)
+            copy_rows(connection, table, columns.split(), rows[table])
 
 
 def read_scenarios(connection: Connection) -> list[Scenario]:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from fleet_timescale.errors import FleetError
 
 from fleet_twin.history import conversations, levels
-from fleet_twin.history.readings import TABLE, render_stretch
+from fleet_twin.history.readings import TABLE, list_values
+from fleet_twin.history.rows import copy_rows
 from fleet_twin.history.stretches import Stretch, list_stretches
 from fleet_twin.machine.kinds import NODES_MAX, Place, list_places
 
@@ -167,12 +168,12 @@ def store_stretches(
     connection: Connection, places: list[Place], span: levels.Span, seed: int
 ) -> list[Stretch]:
     """Work out how the machines were, and write it down."""
-    found = []
-    with connection.cursor() as cursor, cursor.copy(f"COPY {TABLE} FROM STDIN".encode()) as copy:
-        for place in places:
-            own = list(list_stretches(place, span.begin, span.end, seed))
-            copy.write("".join(map(render_stretch, own)))
-            found += own
+    found = [
+        stretch for place in places for stretch in list_stretches(place, span.begin, span.end, seed)
+    ]
+    columns = list(levels.read_types(connection, TABLE))
+    rows = ([values.get(name) for name in columns] for values in map(list_values, found))
+    copy_rows(connection, TABLE, columns, rows)
     connection.execute(f"ANALYZE {TABLE}".encode())
     return found
 

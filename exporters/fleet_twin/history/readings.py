@@ -9,12 +9,14 @@ it. Both levels come from the same expressions, so that a panel sees no seam bet
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from fleet_exporters.collectors.cpu_sensors import name_sensor
 
 from fleet_twin.history.stretches import MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from fleet_twin.history.stretches import Stretch
 
@@ -219,33 +221,66 @@ SELECT {", ".join(selected)} FROM (
   WHERE {readings.condition} OFFSET 0) s, {readings.devices}"""  # noqa: S608 - all of it is ours
 
 
-def render_stretch(stretch: Stretch) -> str:
-    """Return a row of the table of stretches, as COPY reads it."""
-    kind, cpu, card = stretch.place.kind, stretch.cpu, stretch.card
-    sensors = {f"{driver} {label}".strip(): above for driver, label, above in kind.sensors}
-    gpu: list[object] = [None] * 13
-    if card:
-        model = kind.cards[0]
-        gpu = [
-            model.name, card.load, card.celsius_from, card.celsius_to, card.seconds, card.watts,
-            model.power_limit_watts, model.clock_hertz, model.memory_clock_hertz,
-            model.slowdown_celsius, stretch.vram_bytes, model.memory_bytes, stretch.energy.count,
-        ]  # fmt: skip
-    counters = [stretch.received, stretch.sent, stretch.read, stretch.written, stretch.free_bytes]
-    values = [
-        stretch.place.node, stretch.begin.isoformat(), int(stretch.seconds), MODES[stretch.doing],
-        stretch.throttle_factor, kind.cores, not kind.is_windows,
-        cpu.load, cpu.celsius_from, cpu.celsius_to, cpu.seconds, cpu.watts,
-        kind.has_energy_counters,
-        stretch.clock_hertz, stretch.memory_bytes, kind.memory_bytes,
-        _array(sensors), _array(sensors.values()), _array(kind.mounts), kind.drive, kind.network,
-        kind.link_bytes_per_second, len(kind.cards), *gpu, stretch.energy.rate,
-        *(number for counter in counters for number in (counter.count, counter.rate)),
-        kind.disk_bytes,
-    ]  # fmt: skip
-    return "\t".join("\\N" if value is None else str(value) for value in values) + "\n"
+def list_values(stretch: Stretch) -> dict[str, Any]:
+    """Return a row of the table of stretches by column; what a machine lacks is left out."""
+    kind, cpu = stretch.place.kind, stretch.cpu
+    return {
+        "node": stretch.place.node,
+        "begin": stretch.begin,
+        "seconds": int(stretch.seconds),
+        "mode": MODES[stretch.doing],
+        "throttle": stretch.throttle_factor,
+        "cores": kind.cores,
+        "has_loads": not kind.is_windows,
+        "cpu": cpu.load,
+        "cpu_from": cpu.celsius_from,
+        "cpu_to": cpu.celsius_to,
+        "cpu_tau": cpu.seconds,
+        "watts": cpu.watts,
+        "has_watts": kind.has_energy_counters,
+        "clock": stretch.clock_hertz,
+        "memory": stretch.memory_bytes,
+        "memory_total": kind.memory_bytes,
+        "sensors": [name_sensor(driver, label) for driver, label, _ in kind.sensors],
+        "offsets": [above for _, _, above in kind.sensors],
+        "mounts": list(kind.mounts),
+        "drive": kind.drive,
+        "device": kind.network,
+        "speed": kind.link_bytes_per_second,
+        "cards": len(kind.cards),
+        **_list_card(stretch),
+        "received": stretch.received.count,
+        "receive_rate": stretch.received.rate,
+        "sent": stretch.sent.count,
+        "send_rate": stretch.sent.rate,
+        "read": stretch.read.count,
+        "read_rate": stretch.read.rate,
+        "written": stretch.written.count,
+        "write_rate": stretch.written.rate,
+        "free": stretch.free_bytes.count,
+        "free_rate": stretch.free_bytes.rate,
+        "disk": kind.disk_bytes,
+    }
 
 
-def _array(values: Iterable[object]) -> str:
-    quoted = (str(value).replace("\\", "\\" * 4) for value in values)
-    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+def _list_card(stretch: Stretch) -> dict[str, Any]:
+    card = stretch.card
+    if card is None:
+        return {}
+    model = stretch.place.kind.cards[0]
+    return {
+        "card_name": model.name,
+        "gpu": card.load,
+        "gpu_from": card.celsius_from,
+        "gpu_to": card.celsius_to,
+        "gpu_tau": card.seconds,
+        "gpu_watts": card.watts,
+        "gpu_limit": model.power_limit_watts,
+        "gpu_clock": model.clock_hertz,
+        "gpu_memory_clock": model.memory_clock_hertz,
+        "gpu_slowdown": model.slowdown_celsius,
+        "vram": stretch.vram_bytes,
+        "vram_total": model.memory_bytes,
+        "joules": stretch.energy.count,
+        "joules_rate": stretch.energy.rate,
+    }
