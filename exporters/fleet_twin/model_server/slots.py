@@ -53,9 +53,8 @@ class Slots:
     async def take(self, prompt: str, wanted: int | None) -> AsyncIterator[Slot]:
         """Hold a slot for one call; wait until one is free."""
         async with self._freed:
-            await self._freed.wait_for(lambda: choose_slot(self.slots, prompt, wanted))
-            slot = choose_slot(self.slots, prompt, wanted)
-            if slot is None:  # the condition held with the lock
+            slot = await self._freed.wait_for(lambda: choose_slot(self.slots, prompt, wanted))
+            if slot is None:  # that is what was waited for
                 raise RuntimeError("no slot is free")
             slot.is_busy, slot.task = True, self._tasks
             self._tasks += 1
