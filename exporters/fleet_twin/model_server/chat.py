@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 TOKENS_MAX = 2048  # of an answer, where the call sets no limit of its own
@@ -38,7 +39,7 @@ class Chat:
         role, content = self.messages[-1]
         return content if role == "assistant" else ""
 
-    @property
+    @cached_property
     def prompt(self) -> str:
         """All that the model reads, as a chat template lays it out."""
         text = "".join(
