@@ -20,7 +20,7 @@ from fleet_control_api.values.alerts import (
     FiredAlert,
     Recorded,
 )
-from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.arguments import read_query
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.paging import parse_number, parse_time
 
@@ -71,7 +71,7 @@ DELIVER = Command(
 @reads(AlertPage, query=AlertFilter, errors=(NotFoundError,))
 def list_alerts() -> AlertPage:
     """List each time that an alert fired, newest first."""
-    wanted = parse_query(AlertFilter, request.args.items(multi=True))
+    wanted = read_query(request, AlertFilter)
     with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {"state": wanted.state})
     return AlertPage(alerts=[FiredAlert(**row) for row in rows], next_cursor=cursor)

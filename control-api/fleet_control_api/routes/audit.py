@@ -8,7 +8,7 @@ from fleet_control_api.permissions.roles import reads
 from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import services
 from fleet_control_api.service.errors import NotFoundError
-from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.arguments import read_query
 from fleet_control_api.values.audit import AuditFilter, AuditPage, AuditRow
 from fleet_control_api.values.paging import parse_number
 
@@ -25,7 +25,7 @@ ROWS = Ordered(
 @reads(AuditPage, query=AuditFilter, errors=(NotFoundError,))
 def list_audit() -> AuditPage:
     """List who tried to change what, and how it ended, newest first."""
-    wanted = parse_query(AuditFilter, request.args.items(multi=True))
+    wanted = read_query(request, AuditFilter)
     with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {"before": wanted.before})
     return AuditPage(audit=[AuditRow(**row) for row in rows], next_cursor=cursor)

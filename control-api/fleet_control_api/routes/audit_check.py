@@ -7,7 +7,7 @@ from flask import Blueprint, request
 from fleet_control_api.callers.identity import Role
 from fleet_control_api.permissions.roles import reads
 from fleet_control_api.service.context import services
-from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.arguments import read_query
 from fleet_control_api.values.audit_check import AuditCheck, AuditHead
 
 blueprint = Blueprint("audit_check", __name__, url_prefix="/audit/verify")
@@ -17,7 +17,7 @@ blueprint = Blueprint("audit_check", __name__, url_prefix="/audit/verify")
 @reads(AuditCheck, Role.ADMIN, query=AuditHead)
 def verify_audit() -> AuditCheck:
     """Check every row of the audit log against its chain of hashes, and against an older head."""
-    wanted = parse_query(AuditHead, request.args.items(multi=True))
+    wanted = read_query(request, AuditHead)
     with services().database.transaction() as connection:
         connection.execute("SET LOCAL statement_timeout = '5min'")  # it reads all rows
         row = connection.execute(

@@ -14,7 +14,7 @@ from fleet_control_api.permissions.roles import changes, reads
 from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import services
 from fleet_control_api.service.errors import NotFoundError
-from fleet_control_api.values.arguments import parse, parse_query
+from fleet_control_api.values.arguments import parse, read_query
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.config import (
     Change,
@@ -118,7 +118,7 @@ ROLLBACK = Command(
 @reads(Config, query=ConfigFilter)
 def show_config() -> Config:
     """Show every setting in force for a scope, where its value comes from, and who runs it."""
-    wanted = parse_query(ConfigFilter, request.args.items(multi=True))
+    wanted = read_query(request, ConfigFilter)
     with services().database.transaction() as connection:
         settings = connection.execute(IN_FORCE, {"scope": wanted.scope}).fetchall()
         nodes = connection.execute(
@@ -149,7 +149,7 @@ def show_scenarios() -> ScenarioShares:
 @reads(Diff, query=DiffFilter)
 def show_diff() -> Diff:
     """Show what differs between two versions or times."""
-    wanted = parse_query(DiffFilter, request.args.items(multi=True))
+    wanted = read_query(request, DiffFilter)
     with services().database.transaction() as connection:
         row = connection.execute(
             "SELECT coalesce(%(from_version)s, fleet.config_version(%(from_time)s), 0) AS older, "
@@ -166,7 +166,7 @@ def show_diff() -> Diff:
 @reads(History, path=ConfigKey, query=HistoryFilter)
 def show_history(key: str) -> History:
     """List the versions of a setting, newest first."""
-    wanted = parse_query(HistoryFilter, request.args.items(multi=True))
+    wanted = read_query(request, HistoryFilter)
     asked = parse(ConfigKey, {"key": key}).key
     with services().database.transaction() as connection:
         if not connection.execute("SELECT FROM analytics.config WHERE key = %s", [asked]).rowcount:

@@ -12,7 +12,7 @@ from fleet_control_api.permissions.roles import reads
 from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import services
 from fleet_control_api.service.errors import NotFoundError
-from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.arguments import read_query
 from fleet_control_api.values.endpoints import Endpoint, Endpoints
 from fleet_control_api.values.paging import Page, parse_name
 
@@ -25,7 +25,7 @@ ROWS = Ordered("SELECT * FROM analytics.endpoints", {"node": parse_name})
 @reads(Endpoints, query=Page, errors=(NotFoundError,))
 def list_endpoints() -> Endpoints:
     """List the model server of each node, by node."""
-    wanted = parse_query(Page, request.args.items(multi=True))
+    wanted = read_query(request, Page)
     with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {})
     return Endpoints(endpoints=[Endpoint(**row) for row in rows], next_cursor=cursor)

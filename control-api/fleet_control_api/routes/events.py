@@ -18,7 +18,7 @@ from fleet_control_api.permissions.roles import reads
 from fleet_control_api.routes.streams import answer_stream
 from fleet_control_api.service.context import Services, services
 from fleet_control_api.service.errors import NotFoundError, UnauthenticatedError
-from fleet_control_api.values.arguments import parse_headers, parse_query
+from fleet_control_api.values.arguments import parse_headers, read_query
 from fleet_control_api.values.events import LAST, Event, EventHeaders, Place, render_event
 from fleet_control_api.values.fields import Nothing
 
@@ -37,7 +37,7 @@ GONE_MS = 30_000  # a client that acknowledges nothing for so long is gone
 @reads("text/event-stream", query=Nothing, headers=EventHeaders, errors=(NotFoundError,))
 def stream_events() -> Response:
     """Stream events as they are told; Last-Event-ID continues after the last one received."""
-    parse_query(Nothing, request.args.items(multi=True))
+    read_query(request, Nothing)
     sent = parse_headers(EventHeaders, request.headers).last_event_id
     running, header = services(), request.headers.get("Authorization")
     response = answer_stream(

@@ -13,7 +13,7 @@ from fleet_control_api.routes.jobs import list_scenarios, load_job
 from fleet_control_api.routes.streams import answer_stream
 from fleet_control_api.service.context import Services, services
 from fleet_control_api.service.errors import InvalidError, NotFoundError
-from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.arguments import read_query
 from fleet_control_api.values.exports import ExportFilter
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ blueprint = Blueprint("exports", __name__, url_prefix="/exports")
 @reads("application/zip", query=ExportFilter, errors=(NotFoundError,))
 def export_lex() -> Response:
     """Stream accepted conversations as a zip of Contact Lens / Amazon Lex 1.1.0 files, redacted."""
-    wanted = parse_query(ExportFilter, request.args.items(multi=True))
+    wanted = read_query(request, ExportFilter)
     with services().database.transaction() as connection:
         _check_filters(connection, wanted.job, wanted.scenario)
     pieces = _read_pieces(services(), wanted.job, wanted.scenario)

@@ -18,7 +18,7 @@ from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import services
 from fleet_control_api.service.database import translate
 from fleet_control_api.service.errors import InvalidError, NotFoundError
-from fleet_control_api.values.arguments import parse, parse_query
+from fleet_control_api.values.arguments import parse, read_query
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.jobs import (
     Batch,
@@ -126,7 +126,7 @@ SUBMIT_BATCH = Command(
 @reads(Jobs, query=JobFilter, errors=(NotFoundError,))
 def list_jobs() -> Jobs:
     """List jobs, newest first."""
-    wanted = parse_query(JobFilter, request.args.items(multi=True))
+    wanted = read_query(request, JobFilter)
     with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {"state": wanted.state})
     return Jobs(jobs=[Job(**row) for row in rows], next_cursor=cursor)

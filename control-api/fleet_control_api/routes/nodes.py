@@ -15,7 +15,7 @@ from fleet_control_api.routes.commands import load_command
 from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import services
 from fleet_control_api.service.errors import NotFoundError
-from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.arguments import read_query
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.fleet import Node, Nodes
 from fleet_control_api.values.nodes import NodeCommand, NodeId, NodeOrder, Removal, Removed
@@ -86,7 +86,7 @@ REMOVE = Command(
 @reads(Nodes, query=Page, errors=(NotFoundError,))
 def list_nodes() -> Nodes:
     """List the enrolled nodes, by name."""
-    wanted = parse_query(Page, request.args.items(multi=True))
+    wanted = read_query(request, Page)
     with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {})
     return Nodes(nodes=[Node(**row) for row in rows], next_cursor=cursor)

@@ -14,7 +14,7 @@ from fleet_control_api.permissions.roles import changes, reads
 from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import caller, services
 from fleet_control_api.service.errors import NotFoundError
-from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.arguments import read_query
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.paging import parse_time
 from fleet_control_api.values.sessions import (
@@ -77,7 +77,7 @@ END = Command(
 @reads(SessionPage, query=SessionFilter, errors=(NotFoundError,))
 def list_sessions() -> SessionPage:
     """List the caller's own logins, newest first; an admin sees everybody's."""
-    wanted = parse_query(SessionFilter, request.args.items(multi=True))
+    wanted = read_query(request, SessionFilter)
     parameters = {
         "own": caller().session_id,
         "owner": find_owner(caller()),

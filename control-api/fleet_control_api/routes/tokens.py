@@ -15,7 +15,7 @@ from fleet_control_api.permissions.roles import changes, reads
 from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import services
 from fleet_control_api.service.errors import NotFoundError
-from fleet_control_api.values.arguments import parse_query
+from fleet_control_api.values.arguments import read_query
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.paging import Page, parse_name
 from fleet_control_api.values.tokens import ApiToken, MadeToken, NewToken, TokenId, TokenPage
@@ -88,7 +88,7 @@ REVOKE = Command(
 @reads(TokenPage, Role.ADMIN, query=Page, errors=(NotFoundError,))
 def list_tokens() -> TokenPage:
     """List API tokens by name, without their secrets."""
-    wanted = parse_query(Page, request.args.items(multi=True))
+    wanted = read_query(request, Page)
     with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {})
     return TokenPage(tokens=[ApiToken(**row) for row in rows], next_cursor=cursor)

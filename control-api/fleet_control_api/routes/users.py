@@ -16,7 +16,7 @@ from fleet_control_api.permissions.roles import changes, reads
 from fleet_control_api.routes.listing import Ordered, read_page
 from fleet_control_api.service.context import services
 from fleet_control_api.service.errors import NotFoundError
-from fleet_control_api.values.arguments import parse, parse_query
+from fleet_control_api.values.arguments import parse, read_query
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.paging import Page, parse_name
 from fleet_control_api.values.users import (
@@ -124,7 +124,7 @@ INVITE = Command(
 @reads(UserPage, Role.ADMIN, query=Page, errors=(NotFoundError,))
 def list_users() -> UserPage:
     """List the people who may log in, by name."""
-    wanted = parse_query(Page, request.args.items(multi=True))
+    wanted = read_query(request, Page)
     with services().database.statements() as connection:
         rows, cursor = read_page(connection, ROWS, wanted, {})
     return UserPage(users=[User(**row) for row in rows], next_cursor=cursor)

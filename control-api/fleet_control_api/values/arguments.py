@@ -13,6 +13,7 @@ from fleet_control_api.values.fields import FROM_QUERY, Request
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    import flask
     from werkzeug.datastructures import Headers
 
 Values = TypeVar("Values", bound=Request)
@@ -34,6 +35,11 @@ def parse_query(model: type[Values], pairs: Iterable[tuple[str, str]]) -> Values
             raise InvalidError(f"{name} is given twice", remedy=f"Send one value for {name}.")
         raw[name] = value
     return parse(model, raw, context=FROM_QUERY)
+
+
+def read_query(request: flask.Request, model: type[Values]) -> Values:
+    """Return the values of a request's query string. Raises what `parse_query` raises."""
+    return parse_query(model, request.args.items(multi=True))
 
 
 def parse_button(model: type[Values], pairs: Iterable[tuple[str, str]]) -> Values:
