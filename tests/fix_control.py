@@ -31,7 +31,7 @@ from fleet_control_api.callers.passwords import hash_password
 from fleet_control_api.service.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SECRET = "the-proxy-secret"
@@ -102,10 +102,15 @@ def control_settings(database, grafana_double) -> Settings:
 
 
 def start_api(
-    settings: Settings, folder: Path, listen: str = ""
+    settings: Settings, folder: Path, tls: Mapping[str, str] | None = None
 ) -> tuple[subprocess.Popen, str, Path]:
-    """Start gunicorn as the launcher does; return it, its address and its log, once it answers."""
-    listen = listen or f"127.0.0.1:{free_port()}"
+    """
+    Start gunicorn as the launcher does; return it, its address and its log, once it answers.
+
+    `tls` has the variables with the files of certificate and key.
+    """
+    listen, tls = f"127.0.0.1:{free_port()}", tls or {}
+    address = f"{'https' if tls else 'http'}://{listen}"
     files = {"FLEET_DATABASE_URL": settings.dsn, "FLEET_JWT_KEY": settings.jwt_key,
              "FLEET_PROXY_SECRET": settings.proxy_secret}  # fmt: skip
     environ = {k: v for k, v in os.environ.items() if not k.startswith("FLEET_")}
@@ -113,7 +118,7 @@ def start_api(
         (folder / name).write_text(value)
         environ[f"{name}_FILE"] = str(folder / name)
     environ |= {"FLEET_LISTEN": listen, "FLEET_GRAFANA_URL": settings.grafana_url,
-                "FLEET_PUBLIC_URL": f"http://{listen}"}  # fmt: skip
+                "FLEET_PUBLIC_URL": address, **tls}  # fmt: skip
     log = folder / "control-api.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -123,7 +128,8 @@ def start_api(
     def is_there():
         assert process.poll() is None, log.read_text()
         try:
-            return requests.get(f"http://{listen}/api/v1/openapi.json", timeout=60)
+            trusted = tls.get("FLEET_CONTROL_TLS_CERTIFICATE", True)
+            return requests.get(f"{address}/api/v1/openapi.json", timeout=60, verify=trusted)
         except requests.ConnectionError:
             return None
 
@@ -133,7 +139,7 @@ def start_api(
         process.kill()
         process.wait()
         raise
-    return process, f"http://{listen}/api/v1", log
+    return process, f"{address}/api/v1", log
 
 
 def stop_api(process: subprocess.Popen) -> None:

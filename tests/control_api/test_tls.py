@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 import ssl
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from fix_control import stop_api
-from fix_fleet import wait_until
-from fix_ports import free_port
+from fix_control import start_api, stop_api
 from fleet_control_api.service.settings import read_tls
 from fleet_timescale.errors import SettingsError
 
@@ -58,33 +54,9 @@ def pair(tmp_path):
 @pytest.fixture
 def served(pair, control_settings, tmp_path):
     """The port of a control API that speaks TLS."""
-    port, environ = free_port(), {k: v for k, v in os.environ.items() if "FLEET_" not in k}
-    for name in ("dsn", "jwt_key", "proxy_secret"):
-        (tmp_path / name).write_text(getattr(control_settings, name))
-    environ |= pair | {
-        "FLEET_LISTEN": f"127.0.0.1:{port}",
-        "FLEET_DATABASE_URL_FILE": str(tmp_path / "dsn"),
-        "FLEET_JWT_KEY_FILE": str(tmp_path / "jwt_key"),
-        "FLEET_PROXY_SECRET_FILE": str(tmp_path / "proxy_secret"),
-    }
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "fleet_control_api.cli"], env=environ, stdout=log, stderr=log
-        )
-    url = f"https://127.0.0.1:{port}/api/v1/healthz"
-
-    def is_there():
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        try:
-            return requests.get(url, verify=pair[CERTIFICATE], timeout=60).ok
-        except requests.ConnectionError:
-            return None
-
-    try:
-        wait_until(is_there, "the API answers over TLS")
-        yield port
-    finally:
-        stop_api(process)
+    process, url, _ = start_api(control_settings, tmp_path, pair)
+    yield urlsplit(url).port
+    stop_api(process)
 
 
 def test_certificate_is_shown_and_nothing_is_plain(served, pair):
