@@ -23,7 +23,7 @@ TIME = re.compile(
 def parse_value(value: Any) -> Any:
     """Return a number, a text, or None. Raises InvalidError; which of them fits says the key."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    is_text = isinstance(value, str) and len(value) <= VALUE_MAX and (value.isprintable())
+    is_text = isinstance(value, str) and len(value) <= VALUE_MAX and value.isprintable()
     if value is None or is_text or (is_number and math.isfinite(value)):
         return value
     raise InvalidError(
