@@ -331,7 +331,8 @@ def test_calls_beyond_the_slots_wait(slow_twin, beside):
     for thread in threads:
         thread.join(10)
 
-    assert slow_twin.server.read_load("alpha").busy_slots == 0
+    # A client may have its answer a moment before the server is done with the call.
+    wait_until(lambda: slow_twin.server.read_load("alpha").busy_slots == 0, "the slot is free")
     assert slow_twin.server.read_load("alpha").completion_tokens >= 2
 
 
