@@ -186,6 +186,7 @@ def test_load_is_told(twin):
     """The machine learns what was read and written; other machines are left alone."""
     _, call = twin.ask(ask_for_turn(make_order(), []))
 
+    wait_until(lambda: not twin.server.read_load("alpha").busy_slots, "the slot is free")
     load = twin.server.read_load("alpha")
     assert load == Load(0, True, call.prompt_tokens, call.completion_tokens)
     assert twin.server.read_load("beta") == Load()
