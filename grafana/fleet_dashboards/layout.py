@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleet_dashboards import links
 from fleet_dashboards.errors import DashboardError
 
 if TYPE_CHECKING:
@@ -25,7 +26,26 @@ class Row:
     panels: Sequence[tuple[int, Json]]
 
 
-def place(rows: Sequence[Row]) -> list[Json]:
+@dataclass(frozen=True)
+class Heading:
+    """A line above the rows that answer one question of the operator; number as in `Head`."""
+
+    number: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a dashboard is; file names, links and alert annotations rest on its uid."""
+
+    uid: str
+    title: str
+    description: str
+    refresh: str = "5s"  # a table whose buttons destroy something: 30s or slower
+    since: str = "now-3h"
+
+
+def place(rows: Sequence[Row | Heading]) -> list[Json]:
     """
     Return the panels with their places, from the top down.
 
@@ -34,6 +54,10 @@ def place(rows: Sequence[Row]) -> list[Json]:
     placed: list[Json] = []
     top = 0
     for row in rows:
+        if isinstance(row, Heading):
+            placed.append(_heading(row, top))
+            top += 1
+            continue
         left = 0
         for width, panel in row.panels:
             where = {"x": left, "y": top, "w": width, "h": row.height}
@@ -50,24 +74,40 @@ def place(rows: Sequence[Row]) -> list[Json]:
     return placed
 
 
-def dashboard(uid: str, title: str, description: str, rows: Sequence[Row]) -> Json:
-    """Return a dashboard; file names, links and alert annotations rest on its uid."""
+def _heading(heading: Heading, top: int) -> Json:
     return {
-        "uid": uid,
-        "title": title,
-        "description": f"{description} {NOTE}",
+        "id": heading.number,
+        "type": "row",
+        "title": heading.title,
+        "collapsed": False,
+        "panels": [],
+        "gridPos": {"x": 0, "y": top, "w": COLUMNS, "h": 1},
+    }
+
+
+def dashboard(
+    page: Page,
+    rows: Sequence[Row | Heading],
+    variables: Sequence[Json] = (),
+    annotations: Sequence[Json] = (),
+) -> Json:
+    """Return a dashboard with links to all others of the menu."""
+    return {
+        "uid": page.uid,
+        "title": page.title,
+        "description": f"{page.description} {NOTE}",
         "tags": ["fleet"],
         "schemaVersion": SCHEMA_VERSION,
         "version": 1,
         "editable": True,  # without it people lose the buttons in some versions
         "graphTooltip": 1,
-        "refresh": "5s",
-        "time": {"from": "now-3h", "to": "now"},
+        "refresh": page.refresh,
+        "time": {"from": page.since, "to": "now"},
         "timepicker": {"refresh_intervals": ["5s", "15s", "1m", "5m"]},
         "timezone": "browser",
         "fiscalYearStartMonth": 0,
-        "annotations": {"list": []},
-        "templating": {"list": []},
-        "links": [],
+        "annotations": {"list": list(annotations)},
+        "templating": {"list": list(variables)},
+        "links": links.menu(page.uid),
         "panels": place(rows),
     }

@@ -34,18 +34,25 @@ TURNS = [
 READY_SECONDS = 60  # for Prometheus to have seen each series twice
 
 
+def read_dashboard(name):
+    """A committed dashboard as Grafana will read it, its headings left out."""
+    dashboard = json.loads((build.FOLDER / name).read_text())
+    dashboard["panels"] = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    return dashboard
+
+
 @pytest.fixture(params=sorted(build.dashboards()))
 def dashboard(request):
-    """Each committed dashboard, as Grafana will read it."""
-    return json.loads((build.FOLDER / request.param).read_text())
+    """Each committed dashboard."""
+    return read_dashboard(request.param)
 
 
 def all_targets(kind):
     """(title and refId, target) of each committed query of a data source type."""
     return [
-        pytest.param(target, id=f"{panel['title']} {target['refId']}")
-        for path in sorted(build.FOLDER.glob("*.json"))
-        for panel in json.loads(path.read_text())["panels"]
+        pytest.param(target | {"dashboard": name}, id=f"{name} {panel['title']} {target['refId']}")
+        for name in sorted(build.dashboards())
+        for panel in read_dashboard(name)["panels"]
         for target in panel["targets"]
         if target["datasource"]["type"] == kind
     ]
@@ -65,10 +72,51 @@ def panels(dashboard):
 
 
 @pytest.fixture
-def expand():
-    """Grafana's macros of the PostgreSQL source, for a range that ends now."""
+def panels_of():
+    """The panels of one dashboard by title, such as panels_of("fleet-overview")."""
+    return lambda uid: {panel["title"]: panel for panel in read_dashboard(f"{uid}.json")["panels"]}
 
-    def expand_macros(sql, *, hours=3, step_seconds=60):
+
+@pytest.fixture
+def values_of(lived_in, expand):
+    """What the variables of a dashboard hold when a person opens it: {name: [value, ...]}."""
+
+    def read(name):
+        values = {}
+        for variable in read_dashboard(name)["templating"]["list"]:
+            if variable["type"] == "query":
+                with lived_in.connect("fleet_grafana") as grafana:
+                    rows = grafana.execute(expand(variable["query"], values)).fetchall()
+                assert rows, f"{variable['name']} has nothing to pick"
+                found = [str(row.get("__value", next(iter(row.values())))) for row in rows]
+                values[variable["name"]] = found if variable["multi"] else found[:1]
+            else:
+                values[variable["name"]] = [variable["current"]["value"]]
+        return values
+
+    return read
+
+
+def fill_in(text, values):
+    """Variables as Grafana writes them into a query, in the forms that our builders use."""
+
+    def write(match):
+        name, form = match["name"], match["form"]
+        assert name in values, f"${{{name}}} is no variable of this dashboard"
+        if form == "sqlstring":
+            return ",".join("'" + value.replace("'", "''") + "'" for value in values[name])
+        assert form in (None, "csv", "regex"), f"a form that this test cannot write: {form}"
+        return ("|" if form == "regex" else ",").join(values[name])
+
+    return re.sub(r"\$\{(?P<name>\w+)(?::(?P<form>\w+))?\}", write, text)
+
+
+@pytest.fixture
+def expand():
+    """Grafana's variables and macros of the PostgreSQL source, for a range that ends now."""
+
+    def expand_macros(sql, values=(), *, hours=3, step_seconds=60):
+        sql = fill_in(sql, dict(values))
         until = datetime.now(UTC)
         start = (until - timedelta(hours=hours)).isoformat()
         sql = re.sub(
@@ -87,9 +135,9 @@ def expand():
 def query(lived_in, expand):
     """Run SQL of a panel as Grafana does: macros expanded, as fleet_grafana."""
 
-    def run(sql, **how):
+    def run(sql, values=(), **how):
         with lived_in.connect("fleet_grafana") as grafana:
-            return grafana.execute(expand(sql, **how)).fetchall()
+            return grafana.execute(expand(sql, values, **how)).fetchall()
 
     return run
 
@@ -293,7 +341,8 @@ def scraped_pages():
     return {"node": NODE_PAGE.format(tokens=1), "master": MASTER_PAGE.format()}
 
 
-def ask_prometheus(url, expr):
+def ask_prometheus(url, expr, values=()):
+    expr = fill_in(expr, dict(values))
     expr = expr.replace("$__rate_interval", "20s").replace("$__interval", "5s")
     assert "$__" not in expr, "a macro that this test cannot expand"
     form = urllib.parse.urlencode({"query": expr}).encode()

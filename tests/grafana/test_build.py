@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fleet_dashboards import build
+from fleet_dashboards import build, links
 from fleet_dashboards.errors import DashboardError
-from fleet_dashboards.layout import Row, place
+from fleet_dashboards.layout import Heading, Row, place
 
 
 def panel(number, title="A panel"):
@@ -23,8 +23,10 @@ def test_main_writes_all_files(tmp_path, capsys):
     """The command writes each dashboard and names the files."""
     assert build.main(tmp_path / "new") == 0
 
-    assert sorted(build.dashboards()) == sorted(path.name for path in (tmp_path / "new").iterdir())
-    assert str(tmp_path / "new" / "fleet-overview.json") in capsys.readouterr().out
+    assert sorted(build.dashboards()) == sorted(
+        path.name for path in (tmp_path / "new" / "dashboards").iterdir()
+    )
+    assert str(tmp_path / "new" / "dashboards" / "fleet-overview.json") in capsys.readouterr().out
 
 
 def test_panels_stand_side_by_side_and_below():
@@ -51,9 +53,29 @@ def test_panel_numbers_are_unique():
         place([Row(3, [(12, panel(7)), (12, panel(7))])])
 
 
-def test_readme_lists_every_panel():
-    """The table of the README has each panel with its number."""
-    readme = (build.FOLDER.parent / "README.md").read_text()
+def test_panels_are_listed():
+    """PANELS.md is what the builders say, so that each figure can be reproduced."""
+    built = build.dashboards().values()
+
+    assert build.render_index(built) == (build.ROOT / "PANELS.md").read_text()
+
+
+def test_readme_names_every_dashboard():
+    """The README has each dashboard with its address."""
+    readme = (build.ROOT / "README.md").read_text()
     for dashboard in build.dashboards().values():
-        for each in dashboard["panels"]:
-            assert f"| {each['id']} | {each['title']} |" in readme
+        assert f"| `/d/{dashboard['uid']}` | {dashboard['title']} |" in readme
+
+
+def test_menu_leads_to_every_other_dashboard_of_it():
+    """A dashboard's header has all of the menu but itself."""
+    for dashboard in build.dashboards().values():
+        urls = [link["url"] for link in dashboard["links"]]
+        assert urls == [f"/d/{uid}" for uid in links.MENU if uid != dashboard["uid"]]
+
+
+def test_heading_takes_a_line():
+    """A heading stands above its rows, which begin below it."""
+    placed = place([Heading(5, "Is it running?"), Row(3, [(24, panel(1))])])
+
+    assert [(each["id"], each["gridPos"]["y"]) for each in placed] == [(5, 0), (1, 1)]

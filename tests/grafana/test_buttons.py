@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import fix_control
 import pytest
@@ -12,6 +15,9 @@ from fleet_control_api.app import create_app, make_services
 from fleet_control_api.routes.buttons import BUTTONS
 from fleet_dashboards import build, datasources
 from werkzeug.serving import make_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def find_actions(value):
@@ -27,12 +33,41 @@ def find_actions(value):
 
 
 ACTIONS = [
-    pytest.param(action, id=action["title"])
+    pytest.param(action, id=f"{path.stem} {action['title']}")
     for path in sorted(build.FOLDER.glob("*.json"))
     for action in find_actions(json.loads(path.read_text()))
 ]
-AFTER = {"fleet-pause": "paused", "fleet-resume": "running"}
 pytestmark = pytest.mark.parametrize("action", ACTIONS)
+
+
+@dataclass(frozen=True)
+class Press:
+    """
+    What is needed to try the button of a verb.
+
+    `prepare(owner)` makes what it acts on and returns the columns of its row and the variables;
+    `typed` is what a person types beside the reason; `sees(owner)` is what it changes, in SQL.
+    """
+
+    sees: str
+    after: object
+    prepare: Callable[..., dict[str, str]]
+    typed: dict[str, str] = field(default_factory=dict)
+
+
+def fleet_is(state):
+    def prepare(owner):
+        owner.execute("SELECT fleet.set_fleet_state(%s, 'tests', 'start')", [state])
+        return {}
+
+    return prepare
+
+
+FLEET_STATE = "SELECT state FROM analytics.fleet_state"
+PRESSES = {
+    "fleet-pause": Press(FLEET_STATE, "paused", fleet_is("running")),
+    "fleet-resume": Press(FLEET_STATE, "running", fleet_is("paused")),
+}
 
 
 def verb(action):
@@ -57,16 +92,30 @@ def grafana(app, grafana_double):
 
 
 @pytest.fixture
-def press(grafana):
+def prepared(owner, action):
+    """What the button acts on is there; the columns of its row and the dashboard's variables."""
+    with fix_control.unaudited(owner):
+        return PRESSES[verb(action)].prepare(owner)
+
+
+@pytest.fixture
+def press(grafana, prepared, action):
     """Send what Grafana sends after the last click; reason None is a prompt left alone."""
 
-    def send(action, user, reason="driver update & reboot"):
+    def fill(value, reason):
+        if value == "$reason":
+            return value if reason is None else reason
+        if value.startswith("${"):
+            name = re.fullmatch(r"\$\{(?:__data\.fields\.)?(\w+)(?::csv)?\}", value)[1]
+            return prepared[name]
+        return PRESSES[verb(action)].typed[value[1:]] if value.startswith("$") else value
+
+    def send(user, reason="driver update & reboot"):
         fetch = action["fetch"]
-        filled = {"$reason": "$reason" if reason is None else reason}
         return requests.request(
             fetch["method"],
             grafana.url + fetch["url"],
-            params=[(key, filled.get(value, value)) for key, value in fetch["queryParams"]],
+            params=[(key, fill(value, reason)) for key, value in fetch["queryParams"]],
             headers=dict(fetch["headers"]) | {"X-Grafana-Action": "1"},
             data=fetch["body"],
             auth=(user, user),
@@ -76,17 +125,10 @@ def press(grafana):
     return send
 
 
-@pytest.fixture
-def before(owner, action):
-    """The fleet is in the state that the button at hand ends."""
-    opposite = {"paused": "running", "running": "paused"}[AFTER[verb(action)]]
-    with fix_control.unaudited(owner):
-        owner.execute("SELECT fleet.set_fleet_state(%s, 'tests', 'start')", [opposite])
-    return opposite
-
-
-def fleet_state(owner):
-    return owner.execute("SELECT state FROM analytics.fleet_state").fetchone()["state"]
+def look(owner, action):
+    """What the button changes, now."""
+    row = owner.execute(PRESSES[verb(action)].sees).fetchone()
+    return next(iter(row.values())) if row else None
 
 
 def audit(owner):
@@ -102,33 +144,36 @@ def test_button_is_a_route(action, app):
     assert {key for key, _ in action["fetch"]["queryParams"]} <= known
 
 
-@pytest.mark.usefixtures("before")
 @pytest.mark.parametrize(("user", "role"), [("editor", "operator"), ("admin", "admin")])
 def test_editor_and_admin_do_it(action, user, role, press, owner):
     """The fleet changes, and the audit row has who, why and how."""
-    answer = press(action, user)
+    answer = press(user)
 
     assert answer.status_code == 200, answer.text
-    assert fleet_state(owner) == AFTER[verb(action)]
-    [row] = audit(owner)
+    assert look(owner, action) == PRESSES[verb(action)].after
+    row = audit(owner)[-1]
     assert (user, role, "grafana", "done") == tuple(
         row[key] for key in ("actor", "role", "way", "outcome")
     )
     assert row["reason"] == "driver update & reboot"
 
 
-def test_viewer_is_refused(action, press, owner, before):
+def test_viewer_is_refused(action, press, owner):
     """The request reaches the control API, which answers 403 and writes it down."""
-    assert press(action, "viewer").status_code == 403
+    before = look(owner, action)
 
-    assert fleet_state(owner) == before
+    assert press("viewer").status_code == 403
+
+    assert look(owner, action) == before != PRESSES[verb(action)].after
     [row] = audit(owner)
     assert (row["actor"], row["role"], row["outcome"]) == ("viewer", "viewer", "refused")
 
 
 @pytest.mark.parametrize("reason", [None, ""], ids=["untouched", "cleared"])
-def test_reason_must_be_typed(action, press, owner, before, reason):
+def test_reason_must_be_typed(action, press, owner, reason):
     """A prompt that was left alone or cleared changes nothing."""
-    assert press(action, "editor", reason).status_code == 422
+    before = look(owner, action)
 
-    assert fleet_state(owner) == before
+    assert press("editor", reason).status_code == 422
+
+    assert look(owner, action) == before

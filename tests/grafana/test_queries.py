@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import psycopg
 import pytest
 
 
-def test_sql_returns_rows(sql_target, query):
+def test_sql_returns_rows(sql_target, query, values_of):
     """As fleet_grafana, on a database that has seen some work."""
-    rows = query(sql_target["rawSql"])
+    rows = query(sql_target["rawSql"], values_of(sql_target["dashboard"]))
 
     assert rows
     assert any(value is not None for value in rows[-1].values())
 
 
-def test_promql_returns_rows(prometheus_target, prometheus):
+def test_promql_returns_rows(prometheus_target, prometheus, values_of):
     """On a Prometheus that scrapes a node and the master."""
-    assert prometheus(prometheus_target["expr"])
+    assert prometheus(prometheus_target["expr"], values_of(prometheus_target["dashboard"]))
 
 
 def column_names(panel, query):
@@ -36,24 +37,43 @@ def column_names(panel, query):
     return names
 
 
-def test_overrides_name_columns_that_exist(dashboard, query):
+@pytest.fixture
+def query_of(dashboard, query, values_of):
+    """Run SQL with the variables of the dashboard at hand."""
+    values = values_of(f"{dashboard['uid']}.json")
+    return lambda sql: query(sql, values)
+
+
+def test_overrides_name_columns_that_exist(dashboard, query_of):
     """An override of a column that no query returns would silently do nothing."""
     for panel in dashboard["panels"]:
         overrides = panel["fieldConfig"]["overrides"]
         wanted = {override["matcher"]["options"] for override in overrides}
-        assert wanted <= column_names(panel, query), panel["title"]
+        assert wanted <= column_names(panel, query_of), panel["title"]
 
 
-def test_canvas_texts_name_columns_that_exist(panels, query):
+def test_links_and_buttons_name_columns_that_exist(dashboard, query_of):
+    """A link or a button whose field no query returns would send its own name."""
+    for panel in dashboard["panels"]:
+        used = re.findall(r'__data\.fields(?:\.(\w+)|\[\\*"([^"\\]+)\\*"\])', json.dumps(panel))
+        if used:
+            assert {a or b for a, b in used} <= column_names(panel, query_of), panel["title"]
+
+
+def test_canvas_texts_name_columns_that_exist(dashboard, query_of):
     """A label of a field that no query returns would be empty."""
-    panel = panels["Pause and resume"]
-    fields = {
-        element["config"]["text"]["field"]
-        for element in panel["options"]["root"]["elements"]
-        if element["type"] == "text"
-    }
+    for panel in dashboard["panels"]:
+        elements = panel["options"].get("root", {}).get("elements", [])
+        texts = [each["config"]["text"] for each in elements if "text" in each["config"]]
+        fields = {text["field"] for text in texts if text["mode"] == "field"}
+        if fields:
+            assert fields <= set(query_of(panel["targets"][0]["rawSql"])[0]), panel["title"]
 
-    assert fields == set(query(panel["targets"][0]["rawSql"])[0])
+
+@pytest.fixture
+def panels(panels_of):
+    """Those of the overview, of which the tests below know what to expect."""
+    return panels_of("fleet-overview")
 
 
 def sql_of(panels, title):

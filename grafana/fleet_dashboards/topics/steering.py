@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fleet_dashboards.actions import Box, Button, element, label
 from fleet_dashboards.datasources import Json, instant, sql
+from fleet_dashboards.looks import FLEET_STATES, OUTCOMES, SEVERITIES
 from fleet_dashboards.panels import (
     COLOURED,
     Head,
@@ -15,7 +16,6 @@ from fleet_dashboards.panels import (
     stat,
     table,
     thresholds,
-    words,
 )
 
 PAUSE = Button(
@@ -31,18 +31,6 @@ RESUME = Button(
     question="Resume the whole fleet? Every node starts to write conversations again at once.",
     variant="success",
 )
-
-STATES = words(
-    running=("Running", "green"), paused=("Paused", "orange"), stopped=("Emergency stop", "red")
-)
-SEVERITIES = words(
-    critical=("critical", "red"),
-    error=("error", "red"),
-    warning=("warning", "orange"),
-    info=("info", "blue"),
-    none=("-", "text"),
-)
-OUTCOMES = words(done=("done", "green"), refused=("refused", "orange"), failed=("failed", "red"))
 
 
 def state() -> Json:
@@ -60,7 +48,7 @@ def state() -> Json:
         query,
         fields="/^state$/",
         color="background",
-        mappings=STATES,
+        mappings=FLEET_STATES,
         thresholds=thresholds("#5a5a5a"),
     )
 

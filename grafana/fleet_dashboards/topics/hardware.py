@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fleet_dashboards.datasources import Json, instant, series
+from fleet_dashboards.looks import HEAT, HEAT_BOUNDARY
 from fleet_dashboards.panels import (
     COLOURED,
     GAUGE,
@@ -16,15 +17,6 @@ from fleet_dashboards.panels import (
     thresholds,
 )
 
-# green < 70, yellow 70-80, red > 80. Grafana's steps begin at their number, so that 80 itself,
-# which is yellow still, needs a mapping.
-HEAT = thresholds("green", (70, "yellow"), (80, "red"))
-HEAT_BOUNDARY = [
-    {
-        "type": "range",
-        "options": {"from": 80, "to": 80, "result": {"index": 0, "color": "yellow"}},
-    }
-]
 GIBIBYTE = 1024**3
 
 

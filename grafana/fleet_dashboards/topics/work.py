@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from fleet_dashboards.datasources import RATE_STEP, Json, instant, series, sql
-from fleet_dashboards.hardware import HEAT, HEAT_BOUNDARY
+from fleet_dashboards.looks import (
+    CONTINUATIONS,
+    HEAT,
+    HEAT_BOUNDARY,
+    JOB_STATES,
+    MODES,
+    NODE_STATES,
+    SHARE,
+)
 from fleet_dashboards.panels import (
     COLOURED,
     FILLED,
@@ -15,7 +23,6 @@ from fleet_dashboards.panels import (
     stat,
     table,
     thresholds,
-    words,
 )
 
 # Open jobs as they will be worked off, then the latest others.
@@ -25,39 +32,6 @@ QUEUE_ORDER = (
     "CASE WHEN finished_at IS NULL THEN created_at END, created_at DESC"
 )
 NO_MASTER = "no master leads"
-
-NODE_STATES = words(
-    online=("online", "green"),
-    stale=("stale", "yellow"),
-    offline=("offline", "red"),
-    off=("off on purpose", "blue"),
-)
-MODES = words(
-    idle=("idle", "green"),
-    work=("work", "blue"),
-    gaming=("gaming", "purple"),
-    throttling=("throttling", "orange"),
-)
-CONTINUATIONS = words(
-    continues=("continues it", "text"),
-    starts_over=("starts over", "text"),
-    refuses=("refuses it", "text"),
-) + absent("not asked")
-JOB_STATES = words(
-    pending=("pending", "blue"),
-    running=("running", "green"),
-    paused=("paused", "orange"),
-    done=("done", "text"),
-    failed=("failed", "red"),
-    cancelled=("cancelled", "text"),
-)
-SHARE = {
-    "unit": "percentunit",
-    "decimals": 0,
-    "min": 0,
-    "max": 1,
-    "mappings": absent("no reading"),
-}
 
 
 def tasks() -> Json:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_dashboards import conversations, hardware, network, steering, work
-from fleet_dashboards.layout import Row, dashboard
+from fleet_dashboards.layout import Page, Row, dashboard
+from fleet_dashboards.links import OVERVIEW
+from fleet_dashboards.topics import conversations, hardware, network, steering, work
 
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json
 
-UID = "fleet-overview"
+PAGE = Page(OVERVIEW, "Fleet overview", "The whole fleet on one page, with pause and resume.")
 
 
 def build() -> Json:
@@ -38,6 +39,4 @@ def build() -> Json:
         Row(9, [(24, conversations.latest())]),
         Row(8, [(24, steering.audit())]),
     ]
-    return dashboard(
-        UID, "Fleet overview", "The whole fleet on one page, with pause and resume.", rows
-    )
+    return dashboard(PAGE, rows)

@@ -7,9 +7,8 @@ Do the checks pass, why not, how much is kept at what cost, and the latest texts
 from __future__ import annotations
 
 from fleet_dashboards.datasources import Json, sql
-from fleet_dashboards.panels import COLOURED, GAUGE, Head, override, stat, table, thresholds, words
-
-VERDICTS = words(accepted=("accepted", "green"), rejected=("rejected", "orange"))
+from fleet_dashboards.looks import VERDICTS
+from fleet_dashboards.panels import COLOURED, GAUGE, Head, override, stat, table, thresholds
 
 
 def checks() -> Json:

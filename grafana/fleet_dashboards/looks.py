@@ -1,0 +1,64 @@
+"""
+How states look, the same on every dashboard: each has a word, so that colour never stands alone.
+
+Columns with one of these looks are made with `override(NAME, mappings=…)`.
+"""
+
+from __future__ import annotations
+
+from fleet_dashboards.panels import absent, thresholds, words
+
+FLEET_STATES = words(
+    running=("Running", "green"), paused=("Paused", "orange"), stopped=("Emergency stop", "red")
+)
+SEVERITIES = words(
+    critical=("critical", "red"),
+    error=("error", "red"),
+    warning=("warning", "orange"),
+    info=("info", "blue"),
+    none=("-", "text"),
+)
+OUTCOMES = words(done=("done", "green"), refused=("refused", "orange"), failed=("failed", "red"))
+NODE_STATES = words(
+    online=("online", "green"),
+    stale=("stale", "yellow"),
+    offline=("offline", "red"),
+    off=("off on purpose", "blue"),
+)
+MODES = words(
+    idle=("idle", "green"),
+    work=("work", "blue"),
+    gaming=("gaming", "purple"),
+    throttling=("throttling", "orange"),
+)
+CONTINUATIONS = words(
+    continues=("continues it", "text"),
+    starts_over=("starts over", "text"),
+    refuses=("refuses it", "text"),
+) + absent("not asked")
+JOB_STATES = words(
+    pending=("pending", "blue"),
+    running=("running", "green"),
+    paused=("paused", "orange"),
+    done=("done", "text"),
+    failed=("failed", "red"),
+    cancelled=("cancelled", "text"),
+)
+VERDICTS = words(accepted=("accepted", "green"), rejected=("rejected", "orange"))
+
+# green < 70, yellow 70-80, red > 80. Grafana's steps begin at their number, so that 80 itself,
+# which is yellow still, needs a mapping.
+HEAT = thresholds("green", (70, "yellow"), (80, "red"))
+HEAT_BOUNDARY = [
+    {
+        "type": "range",
+        "options": {"from": 80, "to": 80, "result": {"index": 0, "color": "yellow"}},
+    }
+]
+SHARE = {
+    "unit": "percentunit",
+    "decimals": 0,
+    "min": 0,
+    "max": 1,
+    "mappings": absent("no reading"),
+}

@@ -1,0 +1,1 @@
+"""Panels by theme, one function a panel, for every dashboard that shows them."""

@@ -1,0 +1,75 @@
+"""
+Variables of a dashboard: what a person picks or types at its top.
+
+In SQL write `${name:sqlstring}`, which is quoted; in PromQL `$name`, in the query string of a
+button `${name}`, or `${name:csv}` where several may be picked.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from fleet_dashboards.datasources import POSTGRES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet_dashboards.datasources import Json
+
+
+def picked(name: str, label: str, sql: str, *, several: bool = False) -> Json:
+    """Return a list of values from SQL (columns __text and __value, or one column)."""
+    query = textwrap.dedent(sql).strip()
+    return {
+        "type": "query",
+        "name": name,
+        "label": label,
+        "datasource": POSTGRES,
+        "query": query,
+        "definition": query,
+        "refresh": 2,  # whenever the time range changes
+        "sort": 0,
+        "multi": several,
+        "includeAll": False,
+        "regex": "",
+        "hide": 0,
+        "skipUrlSync": False,
+        "options": [],
+        "current": {},
+    }
+
+
+def typed(name: str, label: str, default: str = "") -> Json:
+    """Return a field for text or a number."""
+    current = {"text": default, "value": default, "selected": True}
+    return {
+        "type": "textbox",
+        "name": name,
+        "label": label,
+        "query": default,
+        "hide": 0,
+        "skipUrlSync": False,
+        "options": [current],
+        "current": current,
+    }
+
+
+def chosen(name: str, label: str, values: Sequence[str]) -> Json:
+    """Return a list of fixed values; the first is the default."""
+    options = [
+        {"text": value, "value": value, "selected": number == 0}
+        for number, value in enumerate(values)
+    ]
+    return {
+        "type": "custom",
+        "name": name,
+        "label": label,
+        "query": ",".join(values),
+        "multi": False,
+        "includeAll": False,
+        "hide": 0,
+        "skipUrlSync": False,
+        "options": options,
+        "current": options[0],
+    }
