@@ -24,21 +24,27 @@ BEGIN
     SELECT * INTO v_row FROM control.alerts r
     WHERE r.labels = v_alert.labels AND r.started_at <= coalesce(v_alert.ended_at, 'infinity')
       AND (r.ended_at IS NULL OR r.ended_at > v_alert.started_at OR r.started_at = v_alert.started_at)
-    ORDER BY r.started_at DESC LIMIT 1;
+    ORDER BY r.started_at = v_alert.started_at DESC, r.started_at DESC LIMIT 1;
     IF NOT FOUND THEN
       INSERT INTO control.alerts (labels, summary, started_at, notified_at, ended_at, receivers)
-      VALUES (v_alert.labels, v_alert.summary, v_alert.started_at, v_now, v_alert.ended_at, ARRAY[p_receiver]);
+      VALUES (v_alert.labels, v_alert.summary, v_alert.started_at, v_now, v_alert.ended_at, ARRAY[p_receiver])
+      RETURNING * INTO v_row;
       opened := opened + 1;
+      ended := ended + (v_alert.ended_at IS NOT NULL)::integer;
     ELSE
-      UPDATE control.alerts r SET notified_at = coalesce(r.notified_at, v_now), ended_at = coalesce(r.ended_at, v_alert.ended_at),
+      -- Samples of Prometheus know beginning and end to some seconds; Alertmanager is told them.
+      UPDATE control.alerts r SET is_pending = false, notified_at = coalesce(r.notified_at, v_now),
+        started_at = CASE WHEN r.notified_at IS NULL THEN greatest(r.started_at, v_alert.started_at) ELSE r.started_at END,
+        ended_at = least(r.ended_at, v_alert.ended_at),
         receivers = CASE WHEN p_receiver = ANY (r.receivers) THEN r.receivers ELSE r.receivers || p_receiver END
       WHERE r.alert_id = v_row.alert_id;
+      opened := opened + v_row.is_pending::integer;
+      ended := ended + (v_row.ended_at IS NULL AND v_alert.ended_at IS NOT NULL)::integer;
     END IF;
-    IF v_row.ended_at IS NULL AND v_alert.ended_at IS NOT NULL THEN
-      ended := ended + 1;
-    END IF;
+    INSERT INTO control.alert_deliveries (alert_id, time, receiver, status)
+    VALUES (v_row.alert_id, v_now, p_receiver, CASE WHEN v_alert.ended_at IS NULL THEN 'firing' ELSE 'resolved' END);
   END LOOP;
   RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION control.record_alerts(text, jsonb) IS
-  'Keep what Alertmanager tells a receiver: alerts of its webhook, version 4. Again or late changes nothing. Returns how many began to fire and how many ended.';
+  'Keep what Alertmanager tells a receiver: alerts of its webhook, version 4. Again or late changes no alert, and is one delivery more. Returns how many began to fire and how many ended.';
