@@ -54,7 +54,8 @@ DELETE FROM telemetry.temperatures_1m; DELETE FROM telemetry.temperatures_1h;
 DELETE FROM telemetry.peers; DELETE FROM telemetry.storage;
 DELETE FROM fleet.peer_agents; DELETE FROM fleet.peer_pairs;
 DELETE FROM control.alert_notes; DELETE FROM control.alert_deliveries;
-DELETE FROM control.silences; DELETE FROM control.alerts; DELETE FROM control.audit; DELETE FROM control.sessions;
+DELETE FROM control.silences; DELETE FROM control.alerts;
+DELETE FROM control.audit; DELETE FROM control.sessions;
 DELETE FROM control.tokens; DELETE FROM control.users;
 DELETE FROM fleet.nodes WHERE node NOT IN ('alpha', 'beta');
 UPDATE fleet.nodes SET removed_at = NULL, last_heartbeat_at = NULL, given_class = NULL,

@@ -8,6 +8,7 @@ longer than its lease writes nothing any more.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -21,13 +22,14 @@ import psycopg
 from fleet_timescale import log
 from fleet_timescale.connection import Connect, Connection
 from fleet_timescale.connection import connect as connect_database
-from fleet_timescale.events import Outage
+from fleet_timescale.events import Outage, record
 from prometheus_client import CollectorRegistry, start_http_server
 
+from fleet_orchestrator.alert_sample import AlertSampler
 from fleet_orchestrator.ending import end_on_signal
 from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.fleet_metrics import FleetCollector, read_standing
-from fleet_orchestrator.rounds import STANDING_BY, STEPS, Round, describe_round
+from fleet_orchestrator.rounds import SAMPLE, STANDING_BY, STEPS, Round, describe_round
 from fleet_orchestrator.settings import MasterSettings
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Master:
 
     collector: FleetCollector
     master_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    sampler: AlertSampler | None = None  # None: there is no Prometheus
     epoch: int | None = None
     clock: Callable[[], float] = time.monotonic
     _standing_at: float = float("-inf")
@@ -93,7 +96,11 @@ class Master:
     def _do_round(self, connection: Connection) -> Round:
         done = {step.name: self._do(connection, step.name) for step in STEPS}
         self._do(connection, "fold_counts")
-        done_round = describe_round(done)
+        news = ""
+        if self.sampler is not None:
+            news = self._tell_news(connection, self.sampler)
+            done[SAMPLE.name] = self._sample_alerts(connection, self.sampler)
+        done_round = describe_round(done, news)
         if done_round.has_done:
             logger.info("%s", done_round.sentence, extra={k: n for k, n in done.items() if n})
             self._call(connection, "tell_round", done_round.sentence)
@@ -106,6 +113,28 @@ class Master:
                 self.collector.note_levels()
             self._levels_at = self.clock()
         return done_round
+
+    def _tell_news(self, connection: Connection, sampler: AlertSampler) -> str:
+        """Tell as an event when Prometheus falls silent or answers again; return it."""
+        event = sampler.find_news()
+        if event is None:
+            return ""
+        record(connection, event)
+        sampler.note_told()
+        return event.message
+
+    def _sample_alerts(self, connection: Connection, sampler: AlertSampler) -> int:
+        """Keep what Prometheus said last; return how many alerts began or ended."""
+        rules = sampler.take()
+        if rules is None:
+            return 0
+        try:
+            return int(self._call(connection, SAMPLE.name, json.dumps(rules)))
+        except psycopg.Error as exc:
+            if connection.closed:
+                raise
+            logger.warning("Alerts could not be kept.", extra={"error": str(exc)})
+            return 0
 
     def _keep_levels(self, connection: Connection, step: str) -> bool:
         """
@@ -201,7 +230,11 @@ def main(argv: list[str]) -> int:
     stop = threading.Event()
     end_on_signal(stop)
     registry = CollectorRegistry()
-    master = Master(FleetCollector())
+    url = settings.prometheus_url
+    sampler = AlertSampler(url) if url else None
+    master = Master(FleetCollector(), sampler=sampler)
+    if sampler is not None:
+        threading.Thread(target=sampler.run, args=[stop], name="alerts", daemon=True).start()
     registry.register(master.collector)
     server, thread = start_http_server(settings.port, settings.host, registry)
     run(lambda: connect_database(settings.dsn, "fleet master"), master, stop)

@@ -36,6 +36,10 @@ STEPS = (
     Step("watch_nodes", "noted", "node", "their agents or exporters fell silent or spoke again"),
 )
 
+SAMPLE = Step(
+    "sample_alerts", "noted", "alert", "Prometheus says that they began to fire, or ended"
+)
+
 
 @dataclass(frozen=True)
 class Round:
@@ -45,9 +49,11 @@ class Round:
     has_done: bool = False  # false: the sentence says why there was nothing to do
 
 
-def describe_round(done: Mapping[str, int]) -> Round:
-    """Return the round in which these steps did so much of their kind."""
-    parts = [step.render(done[step.name]) for step in STEPS if done.get(step.name)]
+def describe_round(done: Mapping[str, int], news: str = "") -> Round:
+    """Return the round in which these steps did so much of their kind, and what else is new."""
+    parts = [step.render(done[step.name]) for step in (*STEPS, SAMPLE) if done.get(step.name)]
+    if news:
+        parts.append(news.removesuffix("."))
     if not parts:
         return Round(NOTHING)
     text = "; ".join(parts)

@@ -66,9 +66,19 @@ class MasterSettings:
     dsn: str
     host: str
     port: int
+    prometheus_url: str = ""  # empty: there is none, and alerts are not sampled
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> MasterSettings:
-        """Read FLEET_DATABASE_URL_FILE and FLEET_LISTEN (host:port)."""
+        """
+        Read FLEET_DATABASE_URL_FILE, FLEET_LISTEN (host:port), FLEET_PROMETHEUS_URL.
+
+        FLEET_PROMETHEUS_URL_FILE is for an address that holds a login.
+        """
         host, port = settings.address(environ, "FLEET_LISTEN")
-        return cls(settings.secret(environ, "FLEET_DATABASE_URL"), host, port)
+        return cls(
+            settings.secret(environ, "FLEET_DATABASE_URL"),
+            host,
+            port,
+            settings.part_url(environ, "FLEET_PROMETHEUS_URL"),
+        )

@@ -249,7 +249,10 @@ def test_matchers_are_two_at_least(fleet):
     sample(fleet, {**seen(), "labels": {"alertname": "GpuHot"}})
     told = fleet.value("SELECT control.match_alert(%s)", only_alert(fleet))
 
-    assert [(each["name"], each["value"]) for each in told] == [("alertname", "GpuHot"), ("node", "")]
+    assert [(each["name"], each["value"]) for each in told] == [
+        ("alertname", "GpuHot"),
+        ("node", ""),
+    ]
 
 
 def test_what_is_over_is_not_silenced(fleet):
@@ -280,8 +283,11 @@ def silences(fleet, *columns):
 
 def test_silence_says_who_and_what(fleet):
     """Matchers as Alertmanager writes them; alert and machine where one is named."""
-    put_silence(fleet, matchers=[("alertname", 'A"B', False, True), ("node", "pi.*", True, False),
-                                 ("gpu", "0|1", True, True), ("mount", "/", False, False)])  # fmt: skip
+    matchers = [
+        ("alertname", 'A"B', False, True), ("node", "pi.*", True, False),
+        ("gpu", "0|1", True, True), ("mount", "/", False, False),
+    ]  # fmt: skip
+    put_silence(fleet, matchers=matchers)
 
     assert silences(fleet, "matchers", "alertname", "node", "owner", "reason") == [
         (r'alertname="A\"B", node!~"pi.*", gpu=~"0|1", mount!="/"', 'A"B', None, "ada",

@@ -44,6 +44,17 @@ def secret(environ: Mapping[str, str], name: str) -> str:
     return value
 
 
+def part_url(environ: Mapping[str, str], name: str) -> str:
+    """
+    Return the address of another part of the fleet without a trailing slash, empty when absent.
+
+    One that holds a login stands in the file that <name>_FILE names.
+    """
+    if environ.get(f"{name}_FILE"):
+        return secret(environ, name).rstrip("/")
+    return environ.get(name, "").strip().rstrip("/")
+
+
 def address(environ: Mapping[str, str], name: str) -> tuple[str, int]:
     """
     Return host and port of a variable like 127.0.0.1:9100.

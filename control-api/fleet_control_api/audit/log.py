@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
-
-from fleet_control_api.values.fields import clean
+from fleet_timescale.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -36,7 +36,7 @@ def add_alerts(nouns: Any) -> None:
     """Add the noun with its verbs to the command line."""
     verbs = add_noun(nouns, "alerts", "see what fired, and what to do about it")
     listing = add(verbs, "list", list_alerts, "list alerts, newest first", route="GET /alerts")
-    listing.add_argument("--state", choices=("firing", "resolved"), help="only these")
+    listing.add_argument("--state", choices=("pending", "firing", "resolved"), help="only these")
     listing.add_argument("--limit", type=int, default=50, help="at most so many")
     summary = "show what to do when an alert fires"
     runbook = add(verbs, "runbook", show_runbook, summary, route="GET /runbooks/{alert}")

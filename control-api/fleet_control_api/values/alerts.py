@@ -6,16 +6,17 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
+from fleet_timescale.text import clean
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
 
-from fleet_control_api.values.fields import Answer, Request, clean
+from fleet_control_api.values.fields import Answer, Request
 from fleet_control_api.values.paging import Listing, Page
 
 
 class AlertFilter(Page):
     """Which alerts to list."""
 
-    state: Literal["firing", "resolved"] | None = Field(
+    state: Literal["pending", "firing", "resolved"] | None = Field(
         None, description="Only alerts in this state."
     )
 
@@ -28,12 +29,17 @@ class FiredAlert(Answer):
     node: str | None
     alertname: str = Field(description="GET /runbooks/{alert} says what to do.")
     severity: str | None
-    state: str = Field(description="firing or resolved.")
+    state: str = Field(description="pending, firing or resolved.")
     summary: str
     labels: dict[str, str]
     notified_at: datetime | None = Field(description="When somebody was first told; null: nobody.")
     ended_at: datetime | None
     receivers: list[str] = Field(description="Which receivers of Alertmanager were told.")
+    was_delivered: bool = Field(description="False: silenced, inhibited, or not yet told.")
+    source: str = Field(description="Who knows of it: prometheus, alertmanager or both.")
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None = Field(description="Who took it on.")
+    comment: str | None = Field(description="What was last written to it.")
 
 
 class AlertPage(Listing):

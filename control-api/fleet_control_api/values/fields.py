@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
+from fleet_timescale.text import TEXT_MAX
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,7 +23,6 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 INTEGER_MAX = 2**31 - 1  # PostgreSQL's integer
-TEXT_MAX = 500  # characters; a reason is a sentence, not a document
 LIST_MAX = 1000  # rows in one answer
 FROM_QUERY = "query"  # the validation context of query strings, in which numbers are text
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -47,11 +47,6 @@ class Answer(BaseModel):
     """An answer. What a view tells beyond the fields named here is passed on."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-
-
-def clean(text: str) -> str:
-    """Return a text without what PostgreSQL or a terminal cannot take, and of a bounded length."""
-    return "".join(c if c.isprintable() else " " for c in text)[:TEXT_MAX]
 
 
 def _parse_whole(value: Any, info: ValidationInfo) -> Any:

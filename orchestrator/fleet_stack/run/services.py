@@ -201,7 +201,20 @@ def _model_address(stack: Stack) -> dict[str, str]:
 
 def master(stack: Stack) -> Service:
     """The master; alone on one machine it is always the leader."""
-    return _fleet(stack, "master", "master", {"FLEET_LISTEN": stack.address("master")})
+    return _fleet(
+        stack,
+        "master",
+        "master",
+        {"FLEET_LISTEN": stack.address("master"), **_part_address(stack, "prometheus")},
+    )
+
+
+def _part_address(stack: Stack, name: str) -> dict[str, str]:
+    """Return where a part answers, empty when it is absent; one with a login as a file."""
+    variable = f"FLEET_{name.upper()}_URL"
+    if addresses.has_login(stack.base.externals.get(name, "")):
+        return {f"{variable}_FILE": str(stack.base.secrets.path(f"external_{name}_url"))}
+    return {variable: stack.url(name)}
 
 
 def control_api(stack: Stack) -> Service:
@@ -216,6 +229,7 @@ def control_api(stack: Stack) -> Service:
             "FLEET_PROXY_SECRET_FILE": str(stack.base.secrets.path("proxy_secret")),
             "FLEET_SCRAPE_TOKEN_FOLDER": str(stack.base.secrets.scrape.folder),
             "FLEET_GRAFANA_URL": stack.url("grafana"),
+            **_part_address(stack, "alertmanager"),
             "FLEET_PUBLIC_GRAFANA_URL": stack.decision.grafana_public_url,
             "FLEET_PUBLIC_URL": stack.decision.public_url,
             "FLEET_RUNBOOKS_DIR": str(CHECKOUT / "prometheus" / "runbooks"),

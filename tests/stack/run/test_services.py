@@ -124,6 +124,18 @@ def test_model_server_address_ends_in_v1(whole):
     assert by_name(external)["node"].environment["FLEET_LLM_URL"] == "http://10.0.0.2:1/v1"
 
 
+def test_programs_know_whom_to_ask_of_alerts(whole):
+    """The master samples Prometheus, the control API silences Alertmanager; logins are files."""
+    own = by_name(whole)
+    base = replace(whole.base, externals={"alertmanager": "https://me:pw7@am.example.com"})
+    external = by_name(replace(whole, base=base))["control-api"].environment
+
+    assert own["master"].environment["FLEET_PROMETHEUS_URL"] == "http://127.0.0.1:20001"
+    assert own["control-api"].environment["FLEET_ALERTMANAGER_URL"] == "http://127.0.0.1:20002"
+    assert external["FLEET_ALERTMANAGER_URL_FILE"].endswith("/external_alertmanager_url")
+    assert not [value for value in external.values() if "pw7" in value]
+
+
 def test_login_of_a_model_server_is_in_no_command_or_environment(whole):
     """It reaches the worker as a file; a new password there makes it start anew."""
     url = "http://me:pw7@10.0.0.2:1/v1"

@@ -65,13 +65,15 @@ def make_ask(url: str, transport: httpx2.BaseTransport | None = None) -> Ask:
     return ask
 
 
-def read_bounded(pieces: Iterable[bytes], clock: Callable[[], float]) -> bytes:
+def read_bounded(
+    pieces: Iterable[bytes], clock: Callable[[], float], bytes_max: int = BYTES_MAX
+) -> bytes:
     """Return the pieces together. Raises AskError when they are too many or come too slowly."""
     ends, content = clock() + SECONDS_MAX, b""
     for piece in pieces:
         content += piece
-        if len(content) > BYTES_MAX or clock() > ends:
-            raise AskError(f"the answer has no end within {BYTES_MAX} bytes and {SECONDS_MAX:g} s")
+        if len(content) > bytes_max or clock() > ends:
+            raise AskError(f"the answer has no end within {bytes_max} bytes and {SECONDS_MAX:g} s")
     return content
 
 
