@@ -65,7 +65,8 @@ PROGRAMS = {
 }
 NOUNS = (
     "jobs", "nodes", "pause", "resume", "emergency-stop", "emergency-stop-status", "config",
-    "users", "tokens", "sessions", "export", "audit", "alerts", "events", "watch",
+    "login", "logout", "whoami", "users", "tokens", "sessions", "export", "audit", "alerts",
+    "events", "watch",
 )  # fmt: skip
 # Whose --help lists all their options, without a home.
 DESCRIBED = ("up", "down", "status", "logins", "logs", "env", "doctor", "db", "migrate")

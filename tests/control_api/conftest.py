@@ -11,7 +11,7 @@ from fix_control import api_server, control_settings, grafana_double, grafana_pr
 from fix_http import serving
 from fix_postgres import copy_database
 from fleet_control_api.app import create_app, make_services
-from fleet_control_api.client import main
+from fleet_control_api.client import Place, main
 from werkzeug.serving import make_server
 
 SCRUBBED = (
@@ -126,12 +126,13 @@ def served_url(api):
 
 
 @pytest.fixture
-def fleet(served_url, api, capsys):
-    """Run a command as admin; returns exit code, standard output, standard error."""
+def fleet(served_url, api, capsys, tmp_path):
+    """Run a command with an admin's token as the home's; returns exit code, output, errors."""
     admin = api.token("admin")
 
-    def run(*argv, url=served_url, token=admin):
-        code = main(list(argv), url=url, token=token)
+    def run(*argv, url=served_url, token=admin, **environ):
+        environ = {"XDG_CONFIG_HOME": str(tmp_path / "config"), **environ}
+        code = main(list(argv), Place(environ, url, token))
         return code, *capsys.readouterr()
 
     return run

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 from fix_http import QuietHandler, listen, serving
 from fix_ports import free_port
-from fleet_control_api.client import main
+from fleet_control_api.client import Place, main
 
 
 def test_job_from_order_to_end(fleet):
@@ -228,7 +228,7 @@ def test_archive_that_differs_from_its_manifest_is_refused(
 ):
     """Wrong count, wrong sum, no manifest: nothing is kept."""
     url = serve_bytes(make_zip(tmp_path / "source", manifest))
-    code = main(["export", "lex", "--out", str(tmp_path / "x.zip")], url=url, token="t")
+    code = main(["export", "lex", "--out", str(tmp_path / "x.zip")], Place({}, url, "t"))
 
     assert code == 1
     assert said in capsys.readouterr().err
@@ -243,8 +243,7 @@ def test_cut_stream_is_refused(serve_bytes, tmp_path, capsys, length, said):
     body = make_zip(tmp_path / "source", {"conversations": 1, "files": []})[:50]
     code = main(
         ["export", "lex", "--out", str(tmp_path / "x.zip")],
-        url=serve_bytes(body, length),
-        token="t",
+        Place({}, serve_bytes(body, length), "t"),
     )
 
     assert code == 1
@@ -254,7 +253,7 @@ def test_cut_stream_is_refused(serve_bytes, tmp_path, capsys, length, said):
 
 def test_other_server_is_no_control_api(serve_bytes, capsys):
     """Something else at the address is said so."""
-    assert main(["jobs", "list"], url=serve_bytes(b"<html>"), token="t") == 1
+    assert main(["jobs", "list"], Place({}, serve_bytes(b"<html>"), "t")) == 1
     assert "does not answer in JSON" in capsys.readouterr().err
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from fleet_control_api.client import complete_line
+from fleet_control_api.client import Place, complete_line
 from fleet_control_api.client.completion import complete, render_candidates
 from fleet_control_api.client.shells import SCRIPTS, make_whole_parser
 from fleet_control_api.service.errors import ClientError
@@ -76,7 +76,7 @@ def test_candidates_are_told_with_what_they_are():
 def test_names_come_from_a_running_api(served_url, api, capsys):
     """The script asks with the words of the line."""
     argv = ["words", "--", "nodes", "drain", ""]
-    assert complete_line(argv, {}, url=served_url, token=api.token("viewer")) == 0
+    assert complete_line(argv, {}, Place({}, served_url, api.token("viewer"))) == 0
 
     assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()] == [
         "alpha",
@@ -86,8 +86,8 @@ def test_names_come_from_a_running_api(served_url, api, capsys):
 
 def test_without_a_home_words_are_completed(capsys):
     """There is no address then."""
-    complete_line(["words", "--", "nodes", "stop", ""], {}, url="", token="")
-    complete_line(["words", "--", "nodes", "sto"], {}, url="", token="")
+    complete_line(["words", "--", "nodes", "stop", ""], {}, Place({"FLEET_HOME": "none"}))
+    complete_line(["words", "--", "nodes", "sto"], {}, Place({"FLEET_HOME": "none"}))
 
     assert capsys.readouterr().out.startswith("stop\t")
 
@@ -95,7 +95,7 @@ def test_without_a_home_words_are_completed(capsys):
 @pytest.mark.parametrize("shell", SCRIPTS)
 def test_shell_takes_its_script(shell, capsys):
     """Checked by the shell itself, where it is installed."""
-    assert complete_line([shell], {}, url="", token="") == 0
+    assert complete_line([shell], {}, Place({"FLEET_HOME": "none"})) == 0
     script = capsys.readouterr().out
     assert "completion words --" in script
     program = shutil.which(shell)

@@ -18,9 +18,7 @@ NOT_FOR_PEOPLE = {
     "POST /jobs/estimate": "`jobs submit --dry-run`",
     "POST /jobs/update/preview": "`jobs update` shows it first",
     "POST /nodes/join": "`./fleet node join` on the machine itself",
-    "POST /auth/login": "`./fleet` has a token of its own",
-    "POST /auth/refresh": "likewise",
-    "POST /auth/logout": "likewise",
+    "POST /auth/refresh": "by every verb, when what `login` got is spent",
     "POST /auth/password": "of somebody who has logged in; `users set-password` needs no old one",
     "POST /auth/invitation": "the page that an invitation leads to",
 }

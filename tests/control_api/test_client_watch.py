@@ -9,7 +9,7 @@ import pty
 from datetime import UTC, datetime
 
 import pytest
-from fleet_control_api.client import main, watch
+from fleet_control_api.client import Place, main, watch
 from fleet_control_api.client.board import Board, Snapshot, share_lines
 from fleet_control_api.client.screen import render_plain
 from fleet_control_api.service.errors import ClientError
@@ -131,9 +131,9 @@ def test_watching_goes_on_while_the_api_is_silent():
 def test_pipe_prints_once(served_url, api, capsys):
     """As with --once; --json is for programs."""
     token = api.token("viewer")
-    assert main(["watch"], url=served_url, token=token) == 0
+    assert main(["watch"], Place({}, served_url, token)) == 0
     assert "of 2 nodes online" in capsys.readouterr().out
-    assert main(["watch", "--json"], url=served_url, token=token) == 0
+    assert main(["watch", "--json"], Place({}, served_url, token)) == 0
     assert json.loads(capsys.readouterr().out).keys() == {"fleet", "nodes", "jobs"}
 
 
@@ -141,7 +141,7 @@ def test_pipe_prints_once(served_url, api, capsys):
 def test_interval_that_cannot_be_is_wrong_usage(interval, capsys):
     """Exit code 2, and what it may be."""
     with pytest.raises(SystemExit, match="2"):
-        main(["watch", "--interval", interval], url="", token="")
+        main(["watch", "--interval", interval], Place({}))
     assert "must be from 0.5 to 3600.0 seconds" in capsys.readouterr().err
 
 

@@ -26,6 +26,7 @@ TABLE = {
     ("POST", "/auth/refresh"): EVERYBODY,
     ("POST", "/auth/logout"): READERS,
     ("POST", "/auth/password"): READERS,
+    ("GET", "/auth/whoami"): READERS,
     ("POST", "/auth/invitation"): EVERYBODY,
     ("GET", "/users"): ADMINS,
     ("POST", "/users"): ADMINS,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
 from typing import TYPE_CHECKING, Any
 
+from fleet_control_api.client.passwords import read_password
 from fleet_control_api.client.remote import quote
 from fleet_control_api.client.tables import render_fields, render_table
 from fleet_control_api.client.verbs import add, add_noun, pick_given
@@ -55,8 +54,7 @@ def edit_user(remote: Remote, arguments: argparse.Namespace) -> Answer:
 
 def set_password(remote: Remote, arguments: argparse.Namespace) -> Answer:
     """Give a user a password, which is read from the terminal or from standard input."""
-    is_person = sys.stdin.isatty()
-    password = getpass.getpass("New password: ") if is_person else sys.stdin.readline().rstrip("\n")
+    password = read_password("New password: ")
     path = f"/users/{quote(arguments.login)}/password"
     answer = remote.call("POST", path, body={"password": password})
     return answer, f"User {answer['login']} has the new password; all sessions have ended."

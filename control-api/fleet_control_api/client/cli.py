@@ -1,9 +1,9 @@
 """
 `fleet <noun> <verb>`: the control API from the command line.
 
-`./fleet` passes address and token. Answers go to standard output, as tables or with --json as the
-API gave them; errors to standard error, what went wrong and what to do. Exit code 0 is done,
-1 failed or refused, 2 a wrong command line.
+`./fleet` passes address and token of the home. Answers go to standard output, as tables or with
+--json as the API gave them; errors to standard error, what went wrong and what to do. Exit code 0
+is done, 1 failed or refused, 2 a wrong command line.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from fleet_control_api.client.download import fetch_export
 from fleet_control_api.client.events import add_events
 from fleet_control_api.client.ids import complete_ids
 from fleet_control_api.client.jobs import add_jobs
+from fleet_control_api.client.login import add_login
 from fleet_control_api.client.nodes import add_nodes
-from fleet_control_api.client.remote import Remote
 from fleet_control_api.client.screen import render_error, show
 from fleet_control_api.client.settings import add_config
 from fleet_control_api.client.stopping import add_stop
@@ -33,18 +33,23 @@ from fleet_control_api.service.errors import ClientError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fleet_control_api.client.place import Place
+    from fleet_control_api.client.remote import Remote
     from fleet_control_api.client.verbs import Answer
 
 Arguments = argparse.Namespace
 
 
-def main(argv: Sequence[str], *, url: str, token: str) -> int:
+def main(argv: Sequence[str], place: Place) -> int:
     """Carry out one command; argv begins with the noun. Return 0, or 1 after an error was said."""
     arguments = make_parser().parse_args(argv)
-    remote = Remote(url.rstrip("/"), token)
     try:
-        complete_ids(remote, arguments)
-        told = arguments.handler(remote, arguments)
+        if arguments.is_of_place:
+            told = arguments.handler(place, arguments)
+        else:
+            remote = place.connect()
+            complete_ids(remote, arguments)
+            told = arguments.handler(remote, arguments)
     except ClientError as exc:
         sys.stderr.write(render_error(exc))
         return 1
@@ -89,6 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all nouns and verbs."""
     parser = argparse.ArgumentParser(prog="fleet", description="Steer the fleet.")
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="NOUN")
+    parser.set_defaults(is_of_place=False)
     add_jobs(nouns)
     add_nodes(nouns)
     for verb, handler in (("pause", pause_fleet), ("resume", resume_fleet)):
@@ -98,6 +104,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_stop(nouns)
     add_config(nouns)
     add_access(nouns)
+    add_login(nouns)
     add_audit(nouns)
     add_alerts(nouns)
     add_events(nouns)

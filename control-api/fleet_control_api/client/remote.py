@@ -5,11 +5,12 @@ from __future__ import annotations
 import urllib.parse
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import requests
 
-from fleet_control_api.service.errors import ClientError
+from fleet_control_api.service.errors import ClientError, LoggedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,13 +27,39 @@ def quote(part: str) -> str:
     return urllib.parse.quote(part, safe="")
 
 
+class Bearer(Protocol):
+    """What is shown to the API for whoever calls."""
+
+    def read(self) -> str:
+        """Return what to show now."""
+
+    def renew(self, refused: str) -> str:
+        """Return what to show in place of what was refused; the same when there is no other."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that is what it is."""
+
+    value: str
+
+    def read(self) -> str:
+        """Return it."""
+        return self.value
+
+    def renew(self, refused: str) -> str:
+        """Return what was refused: there is no other."""
+        return refused
+
+
 @dataclass(frozen=True)
 class Remote:
-    """One control API; `url` ends in /api/v1."""
+    """One control API; `url` ends in /api/v1, `ca_file` is trusted in place of Python's own."""
 
     url: str
-    token: str
+    bearer: Bearer
     timeout: tuple[float, float] = TIMEOUT
+    ca_file: str = ""
 
     def call(
         self,
@@ -76,25 +103,50 @@ class Remote:
         with requests.Session() as session:
             # The token goes to the API and nowhere else: no proxy, no .netrc, no redirect.
             session.trust_env = False
-            try:
-                response = session.request(
-                    method,
-                    self.url + path,
-                    json=body,
-                    params=query,
-                    headers={"Authorization": f"Bearer {self.token}"},
-                    timeout=self.timeout,
-                    allow_redirects=False,
-                    stream=True,
-                )
-            except requests.RequestException as exc:
-                raise ClientError(
-                    f"the control API at {self.url} does not answer",
-                    remedy="`./fleet up` starts it, `./fleet status` shows its state.",
-                ) from exc
+            session.verify = self.ca_file or True
+            request = requests.Request(method, self.url + path, json=body, params=query)
+            shown = self.bearer.read()
+            response = self._send(session, request, shown)
+            if response.status_code == requests.codes.unauthorized:
+                # Refused at the door: nothing was done, so that it can be sent again.
+                renewed = self.bearer.renew(shown)
+                if renewed != shown:
+                    response = self._send(session, request, renewed)
             if not response.ok:
                 raise explain_problem(response)
             yield response
+
+    def _send(
+        self, session: requests.Session, request: requests.Request, shown: str
+    ) -> requests.Response:
+        """Return an answer, its body not yet read. Raises ClientError when there is none."""
+        request.headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+        try:
+            return session.send(
+                session.prepare_request(request),
+                timeout=self.timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.exceptions.SSLError as exc:
+            raise ClientError(
+                f"the certificate of {self.url} is not trusted ({find_cause(exc)})",
+                remedy="`./fleet login URL --ca-file FILE` or FLEET_API_CA_FILE names what is.",
+            ) from exc
+        except OSError as exc:  # that of requests too; a file of certificates that has gone
+            if self.ca_file and not Path(self.ca_file).exists():
+                raise ClientError(f"the file of certificates {self.ca_file} is gone") from exc
+            raise ClientError(
+                f"the control API at {self.url} does not answer",
+                remedy="`./fleet up` starts it, `./fleet status` shows its state.",
+            ) from exc
+
+
+def find_cause(error: BaseException) -> str:
+    """Return what the innermost of nested errors says: requests wraps urllib3 wraps ssl."""
+    inner = next((a for a in error.args if isinstance(a, BaseException)), None)
+    inner = getattr(error, "reason", None) if inner is None else inner
+    return find_cause(inner) if isinstance(inner, BaseException) else str(error)
 
 
 def explain_problem(response: requests.Response) -> ClientError:
@@ -108,4 +160,5 @@ def explain_problem(response: requests.Response) -> ClientError:
             f"the control API answered {response.status_code} {response.reason}",
             remedy="`./fleet logs control-api` may say why.",
         )
-    return ClientError(f"{title}: {detail}", remedy=remedy)
+    is_out = response.status_code == requests.codes.unauthorized
+    return (LoggedOutError if is_out else ClientError)(f"{title}: {detail}", remedy=remedy)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from fleet_control_api.client.cli import make_parser
 from fleet_control_api.client.completion import PATIENCE, complete, render_candidates
-from fleet_control_api.client.remote import Remote
+from fleet_control_api.client.remote import Remote, Token
+from fleet_control_api.service.errors import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from fleet_control_api.client.place import Place
 
 BASH = r"""# Completion of fleet for bash: eval "$(./fleet completion bash)"
 _fleet() {
@@ -63,7 +66,7 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 
 def complete_line(
-    argv: Sequence[str], commands: Mapping[str, tuple[str, Sequence[str]]], *, url: str, token: str
+    argv: Sequence[str], commands: Mapping[str, tuple[str, Sequence[str]]], place: Place
 ) -> int:
     """
     Print the script of a shell; after `words --`, what the last of the words can become.
@@ -71,7 +74,10 @@ def complete_line(
     `commands` are those that are not the API's, with what each does and its options.
     """
     if list(argv[:2]) == ["words", "--"]:
-        remote = Remote(url.rstrip("/"), token, PATIENCE)
+        try:
+            remote = place.connect(PATIENCE)
+        except ClientError:
+            remote = Remote("", Token(""))  # words can be completed all the same, names cannot
         found = complete(make_whole_parser(commands), argv[2:], remote)
         sys.stdout.write(render_candidates(found))
         return 0

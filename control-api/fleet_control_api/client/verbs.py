@@ -8,11 +8,14 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from fleet_control_api.client.place import Place
 from fleet_control_api.client.remote import Remote
 
 Answer = tuple[Any, RenderableType]  # as the API gave it, and as people read it
 # None: the verb has printed by itself, as things came.
 Handler = Callable[[Remote, argparse.Namespace], Answer | None]
+# Of login and the like, which decide themselves whom to call; with set_defaults(is_of_place=True).
+PlaceHandler = Callable[[Place, argparse.Namespace], Answer]
 
 
 def add_noun(nouns: Any, name: str, summary: str) -> Any:
@@ -22,7 +25,7 @@ def add_noun(nouns: Any, name: str, summary: str) -> Any:
 
 
 def add(
-    verbs: Any, name: str, handler: Handler, summary: str, *, route: str
+    verbs: Any, name: str, handler: Handler | PlaceHandler, summary: str, *, route: str
 ) -> argparse.ArgumentParser:
     """
     Add a verb to a noun and return its parser.

@@ -21,8 +21,8 @@ from fleet_control_api.callers.identity import ANONYMOUS, Identity, Role, digest
 from fleet_control_api.callers.passwords import is_password
 from fleet_control_api.changes.commands import Command, Done
 from fleet_control_api.changes.perform import perform
-from fleet_control_api.permissions.roles import changes, public
-from fleet_control_api.service.context import LOGINS_OF_SOURCE, services, source
+from fleet_control_api.permissions.roles import changes, public, reads
+from fleet_control_api.service.context import LOGINS_OF_SOURCE, caller, services, source
 from fleet_control_api.service.errors import (
     ApiError,
     ConflictError,
@@ -30,7 +30,7 @@ from fleet_control_api.service.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from fleet_control_api.values.auth import Credentials, LoggedOut, Renewal, Tokens
+from fleet_control_api.values.auth import Caller, Credentials, LoggedOut, Renewal, Tokens
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.fields import Nothing
 
@@ -145,6 +145,27 @@ LOGOUT = Command(
 def logout() -> LoggedOut:
     """End the session: its access and refresh tokens are refused from now on."""
     return perform(LOGOUT, lambda: read_arguments(request, Nothing))
+
+
+@blueprint.get("/whoami")
+@reads(Caller)
+def whoami() -> Caller:
+    """Say who calls, with which role, and until when what was shown is good."""
+    who = caller()
+    with services().database.statements() as connection:
+        row = connection.execute(
+            "SELECT expires_at FROM analytics.sessions WHERE session_id = %(session)s "
+            "UNION ALL SELECT expires_at FROM control.tokens "
+            "WHERE %(session)s::uuid IS NULL AND name = %(name)s",
+            {"session": who.session_id, "name": who.actor},
+        ).fetchone()
+    return Caller(
+        name=who.actor,
+        role=who.role_word,
+        way="token" if who.session_id is None else "login",
+        session_id=who.session_id,
+        expires_at=row["expires_at"] if row else None,
+    )
 
 
 def read_anonymous(action: str, model: type[Values]) -> Values:

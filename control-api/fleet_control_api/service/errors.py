@@ -107,3 +107,7 @@ class ClientError(ControlApiError):
     def __init__(self, message: str | None = None, *, remedy: str = "") -> None:
         super().__init__(message)
         self.remedy = remedy
+
+
+class LoggedOutError(ClientError):
+    """The control API does not let this caller in: no token, or one that has ended."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
 from pydantic import Field
 
 from fleet_control_api.values.fields import Answer, NewPassword, Request, Secret, Text
@@ -56,3 +60,13 @@ class PasswordChanged(Answer):
     """Whose password is new."""
 
     login: str
+
+
+class Caller(Answer):
+    """Who calls."""
+
+    name: str = Field(description="The login of a person, or the name of an API token.")
+    role: str
+    way: Literal["login", "token"]
+    session_id: UUID | None = Field(description="null for a token.")
+    expires_at: datetime | None = Field(description="null for tokens that fleet itself renews.")

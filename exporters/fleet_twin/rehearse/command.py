@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fleet_control_api.client.remote import Remote
+from fleet_control_api.client.remote import Remote, Token
 from fleet_control_api.service.errors import ClientError
 
 from fleet_twin.rehearse.play import choose, play
@@ -54,7 +54,7 @@ def main(argv: list[str], running: Running, places: Sequence[Place], folder: Pat
     steps = choose(CONTROLS, told.only)
     addresses = running.read_addresses()
     scene = Scene(
-        Remote(addresses["FLEET_CONTROL_URL"], addresses["FLEET_ADMIN_TOKEN"]),
+        Remote(addresses["FLEET_CONTROL_URL"], Token(addresses["FLEET_ADMIN_TOKEN"])),
         addresses["FLEET_DATABASE_URL"],
         addresses["FLEET_PROMETHEUS_URL"],
         folder,

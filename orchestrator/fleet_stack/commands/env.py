@@ -122,29 +122,32 @@ def read_processes(home: Home) -> dict[str, int]:
 
 
 def call_client(argv: list[str]) -> int:
-    """Run a command of the control API's client against this home."""
-    home = homes.locate(os.environ)
-    record = homes.load(home)
-    if record.mode == homes.NODE:
-        raise HomeError(
-            f"{home.root} is a node only; steer its fleet from the home that runs "
-            f"{record.control_url or 'it'}"
-        )
-    return int(importlib.import_module(CLIENT).main(argv, **find_client(home)))
+    """Run a command of the control API's client, against this home or where somebody logged in."""
+    client = importlib.import_module(CLIENT)
+    return int(client.main(argv, client.Place(os.environ, **find_client(homes.locate(os.environ)))))
 
 
 def call_completion(argv: list[str], commands: Mapping[str, tuple[str, list[str]]]) -> int:
     """Print a shell's completion; commands, with what they do and their options, are a part."""
+    client = importlib.import_module(CLIENT)
     try:
         access = find_client(homes.locate(os.environ))
     except HomeError:
-        access = {"url": "", "token": ""}  # words can be completed without a home, names cannot
-    return int(importlib.import_module(CLIENT).complete_line(argv, commands, **access))
+        access = {}  # words can be completed without a home, names cannot
+    return int(client.complete_line(argv, commands, client.Place(os.environ, **access)))
 
 
 def find_client(home: Home) -> dict[str, str]:
-    """Return address and token of the home's control API."""
-    homes.load(home)
+    """Return address and token of the home's control API, or why there are none."""
+    if not homes.exists(home):
+        return {"missing": f"there is no fleet in {home.root}; `./fleet up` makes one"}
+    record = homes.load(home)
+    if record.mode == homes.NODE:
+        return {
+            "url": f"{record.control_url}/api/v1",
+            "missing": f"{home.root} is a node only; steer its fleet from the home that runs "
+            f"{record.control_url or 'it'}, or log in to it here",
+        }
     return {
         "url": stack.render_url("control-api", ports.load(home)["control-api"]),
         "token": Secrets(home.path("secrets")).read("admin_token"),
