@@ -68,6 +68,14 @@ def to_conversation(field: str = "conversation_id") -> list[Json]:
     return _to(CONVERSATION, "conversation", field, "Open conversation")
 
 
+def to_node_of_series() -> list[Json]:
+    """Return the link of a line to the node of its label."""
+    return _link(NODE, "node", "${__field.labels.node}", "Open node")
+
+
 def _to(uid: str, variable: str, field: str, title: str) -> list[Json]:
-    value = f'${{__data.fields["{field}"]:percentencode}}'
+    return _link(uid, variable, f'${{__data.fields["{field}"]:percentencode}}', title)
+
+
+def _link(uid: str, variable: str, value: str, title: str) -> list[Json]:
     return [{"title": title, "url": f"/d/{uid}?var-{variable}={value}", "targetBlank": False}]

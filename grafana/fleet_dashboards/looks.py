@@ -6,11 +6,17 @@ Columns with one of these looks are made with `override(NAME, mappings=…)`.
 
 from __future__ import annotations
 
-from fleet_dashboards.panels import absent, thresholds, words
+from fleet_dashboards.panels import absent, matching, thresholds, words
 
-FLEET_STATES = words(
-    running=("Running", "green"), paused=("Paused", "orange"), stopped=("Emergency stop", "red")
-)
+# How the headlines of analytics.fleet_now begin.
+HEADLINES = [
+    matching("/^Writing/", "green"),
+    matching("/^Idle/", "blue"),
+    matching("/^Waiting/", "#b7950b"),
+    matching("/^Paused/", "orange"),
+    matching("/^EMERGENCY/", "red"),
+    matching("/^No master/", "purple"),
+]
 SEVERITIES = words(
     critical=("critical", "red"),
     error=("error", "red"),

@@ -73,6 +73,11 @@ def words(**looks: tuple[str, str]) -> list[Json]:
     ]
 
 
+def matching(pattern: str, color: str) -> Json:
+    """Return the mapping that gives texts like a pattern a colour, and leaves their words."""
+    return {"type": "regex", "options": {"pattern": pattern, "result": {"color": color}}}
+
+
 def absent(text: str) -> list[Json]:
     """Return a mapping of no value to a grey text: absence must not have a low value's green."""
     result = {"index": 0, "text": text, "color": GREY}
@@ -108,6 +113,17 @@ MERGED: Json = {"id": "merge", "options": {}}  # rows of several queries with th
 COLOURED = {"type": "color-text"}
 FILLED = {"type": "color-background"}
 GAUGE = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+
+
+# What Head.missing says is meant for a table without rows; Grafana would also write it into cells.
+EMPTY_CELLS: Json = {
+    "matcher": {"id": "byRegexp", "options": "/.*/"},
+    "properties": [{"id": "noValue", "value": "-"}],
+}
+HIDDEN = {
+    "custom__hideFrom": {"viz": True, "legend": True, "tooltip": True}
+}  # for links and buttons
+LONG = {"custom__inspect": True, "custom__wrapText": True}  # all of a text can be read
 
 
 def override(name: str, **properties: Any) -> Json:
@@ -161,10 +177,15 @@ def lines(head: Head, *targets: Json, legend: str = "bottom", **field: Any) -> J
 
 
 def table(head: Head, *targets: Json, **field: Any) -> Json:
-    """Return a table; overrides say how single columns look."""
+    """
+    Return a table; overrides say how single columns look.
+
+    What does not fit is on further pages: a scroll bar within a page that scrolls is hard to use.
+    """
     custom = {"align": "auto", "cellOptions": {"type": "auto"}, "minWidth": 70}
-    options = {"showHeader": True, "cellHeight": "sm", "enablePagination": False}
-    return _panel("table", head, targets, options, custom=custom, **field)
+    options = {"showHeader": True, "cellHeight": "sm", "enablePagination": True}
+    overrides = [EMPTY_CELLS, *field.pop("overrides", [])]
+    return _panel("table", head, targets, options, custom=custom, overrides=overrides, **field)
 
 
 def canvas(head: Head, *targets: Json, elements: Sequence[Json]) -> Json:

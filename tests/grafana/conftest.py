@@ -148,7 +148,7 @@ def lived_in(database, owner):
     A database after some work.
 
     Alpha wrote five conversations (three accepted, two rejected), gave one up, is writing another;
-    beta, switched off on purpose, never came; people pressed buttons.
+    beta, switched off on purpose, never came; a judge scored realness; people pressed buttons.
     """
     owner.execute("SELECT fleet.submit_job('healthcare_billing', 7, 'tests')")
     waiting = owner.execute("SELECT fleet.submit_job('mixed', 4, 'tests') AS job").fetchone()["job"]
@@ -162,6 +162,9 @@ def lived_in(database, owner):
         write_conversations(alpha)
         judge_conversations(alpha)
         store_readings(alpha)
+    owner.execute(
+        "UPDATE fleet.grades SET realness = 6, healthcare_valid = (checks_passed = checks_total)"
+    )
     for role, outcome in (("viewer", "refused"), ("operator", "done")):
         owner.execute(
             "SELECT control.write_audit('ada', %s, 'grafana', 'pause', 'fleet', %s, 'why', NULL)",

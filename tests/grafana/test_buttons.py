@@ -63,10 +63,23 @@ def fleet_is(state):
     return prepare
 
 
+def one_node(owner):
+    """Return a machine, whether the button stands in its row or on its own page."""
+    return {"Node": "alpha", "node": "alpha"}
+
+
 FLEET_STATE = "SELECT state FROM analytics.fleet_state"
+LAST_COMMAND = "SELECT verb || ' ' || node FROM analytics.commands ORDER BY time DESC LIMIT 1"
 PRESSES = {
     "fleet-pause": Press(FLEET_STATE, "paused", fleet_is("running")),
     "fleet-resume": Press(FLEET_STATE, "running", fleet_is("paused")),
+    "fleet-emergency-stop": Press(
+        FLEET_STATE, "stopped", fleet_is("running"), typed={"confirm": "STOP"}
+    ),
+    **{
+        f"node-{verb}": Press(LAST_COMMAND, f"{verb} alpha", one_node)
+        for verb in ("start", "stop", "restart", "drain")
+    },
 }
 
 

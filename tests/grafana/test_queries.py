@@ -48,7 +48,8 @@ def test_overrides_name_columns_that_exist(dashboard, query_of):
     """An override of a column that no query returns would silently do nothing."""
     for panel in dashboard["panels"]:
         overrides = panel["fieldConfig"]["overrides"]
-        wanted = {override["matcher"]["options"] for override in overrides}
+        matchers = [override["matcher"] for override in overrides]
+        wanted = {each["options"] for each in matchers if each["id"] == "byName"}
         assert wanted <= column_names(panel, query_of), panel["title"]
 
 
@@ -157,14 +158,104 @@ def test_last_conversations_show_no_personal_value(panels, query):
 
 
 def test_audit_is_newest_first(panels, query):
-    """Refused attempts are there too, and what was changed by SQL."""
+    """Refused attempts are there too, with who and why, and what was changed by SQL."""
     rows = query(sql_of(panels, "Recent control actions"))
 
-    assert [(row["Role"], row["Outcome"]) for row in rows] == [
-        ("operator", "done"),
-        ("viewer", "refused"),
-        ("database", "done"),
+    assert [(row["Who"], row["Outcome"], row["Why"]) for row in rows] == [
+        ("ada as operator", "done", "why"),
+        ("ada as viewer", "refused", "why"),
+        ("fleet_owner as database", "done", rows[2]["Why"]),
     ]
+
+
+def test_audit_cuts_ids(panels, query, owner):
+    """An id is shown as in the list of jobs: its first eight digits."""
+    target = "job 0f5f1c1e-7d0a-4a57-9b35-1f0e6f6a7c11"
+    owner.execute(
+        "SELECT control.write_audit('ada', 'admin', 'grafana', 'cancel', %s, 'done', '', NULL)",
+        [target],
+    )
+
+    assert query(sql_of(panels, "Recent control actions"))[0]["To what"] == "job 0f5f1c1e"
+
+
+def test_troubles_name_the_machine(panels, query, owner):
+    """A machine that is missed, hot or without a model server has a row a trouble; worst first."""
+    owner.execute("UPDATE fleet.nodes SET is_expected = true")
+    owner.execute("UPDATE fleet.nodes SET llm_circuit_opened_at = now() WHERE node = 'alpha'")
+    owner.execute("UPDATE telemetry.hardware SET cpu_temperature_celsius = 80.6")
+
+    rows = query(sql_of(panels, "Machines that need a look"))
+
+    assert [(row["Severity"], row["Node"], row["Trouble"]) for row in rows] == [
+        ("critical", "beta", "is offline: agent and exporter are silent"),
+        ("critical", "alpha", "is hot: 81 °C"),
+        ("warning", "alpha", "writes nothing: its model server fails"),
+    ]
+
+
+def test_no_trouble_is_a_row(panels, query):
+    """A machine that is off on purpose is no trouble; calm is said, so that silence is none."""
+    rows = query(sql_of(panels, "Machines that need a look"))
+
+    assert [(row["Severity"], row["Node"], row["Trouble"]) for row in rows] == [
+        ("none", None, "all machines are well")
+    ]
+
+
+def test_machines_are_counted_once(panels, query, owner):
+    """Whoever is off on purpose is not missed."""
+    assert query(sql_of(panels, "Machines")) == [{"online": 1, "stale": 0, "offline": 0, "off": 1}]
+
+    owner.execute("UPDATE fleet.nodes SET is_expected = true")
+
+    assert query(sql_of(panels, "Machines")) == [{"online": 1, "stale": 0, "offline": 1, "off": 0}]
+
+
+def test_forecast_says_why_there_is_none(panels, query, owner):
+    """Without a pace, a job, or while paused: a reason in the place of a date."""
+    (row,) = query(sql_of(panels, "All open work"))
+    owner.execute("SELECT fleet.set_fleet_state('paused', 'tests', 'x')")
+    (paused,) = query(sql_of(panels, "All open work"))
+    owner.execute("SELECT fleet.cancel_job(job_id) FROM analytics.jobs WHERE finished_at IS NULL")
+    owner.execute("SELECT fleet.set_fleet_state('running', 'tests', 'x')")
+    (idle,) = query(sql_of(panels, "All open work"))
+
+    assert (row["to write"], row["forecast by"]) == (4, "pace of the last hour")
+    assert row["done, likely (P50)"] < row["done, surely (P90)"]
+    assert (paused["done, likely (P50)"], paused["forecast by"]) == (None, "fleet is paused")
+    assert (idle["to write"], idle["done, likely (P50)"], idle["forecast by"]) == (
+        0,
+        None,
+        "no open job",
+    )
+
+
+def test_pace_counts_the_last_hour(panels, query):
+    """Of five judged conversations three were kept; seven calls wrote 200 tokens each."""
+    assert query(sql_of(panels, "Pace now")) == [
+        {"accepted": 3, "judged": 5, "tokens": pytest.approx(7 * 200 / 300)}
+    ]
+
+
+def test_quality_is_the_judge_s_alone(panels, query, owner):
+    """Checks give no scores: the tiles stay empty where no judge has looked."""
+    (row,) = query(sql_of(panels, "Average quality"))
+    assert (row["realness"], row["coherence"]) == (6, None)
+    assert row["healthcare valid"] == pytest.approx(3 / 5)
+
+    owner.execute("UPDATE fleet.grades SET realness = NULL, healthcare_valid = NULL")
+    (row,) = query(sql_of(panels, "Average quality"))
+
+    assert set(row.values()) == {None}
+
+
+def test_failed_attempts_are_grouped(panels, query):
+    """One row a kind of failure and machine, with how often and the last message."""
+    (row,) = query(sql_of(panels, "Failed attempts"))
+
+    assert (row["What"], row["Node"], row["Times"]) == ("empty", "alpha", 1)
+    assert row["Last message"] == "no answer"
 
 
 def test_events_are_newest_first(panels, query, owner):

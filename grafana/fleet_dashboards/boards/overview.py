@@ -4,39 +4,50 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet_dashboards.layout import Page, Row, dashboard
+from fleet_dashboards.layout import Heading, Page, Row, dashboard
 from fleet_dashboards.links import OVERVIEW
-from fleet_dashboards.topics import conversations, hardware, network, steering, work
+from fleet_dashboards.topics import (
+    conversations,
+    forecast,
+    hardware,
+    network,
+    standing,
+    steering,
+    work,
+)
 
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json
 
-PAGE = Page(OVERVIEW, "Fleet overview", "The whole fleet on one page, with pause and resume.")
+PAGE = Page(
+    OVERVIEW, "Fleet overview", "The whole fleet on one page, with the buttons that steer it."
+)
 
 
 def build() -> Json:
-    """Return the dashboard: is it running, does it fail, how fast, how healthy, what came out."""
-    rows = [
+    """Return the dashboard: its headings are an operator's questions, in the order asked."""
+    rows: list[Row | Heading] = [
+        Heading(23, "Is it running?"),
+        Row(6, [(6, steering.state()), (7, steering.buttons()), (11, steering.audit())]),
+        Row(4, [(8, standing.counts()), (8, work.tasks()), (8, work.jobs())]),
+        Row(12, [(24, work.nodes())]),
+        Heading(24, "Is anything wrong?"),
+        Row(8, [(10, steering.alerts()), (14, standing.troubles())]),
+        Row(9, [(10, standing.failures()), (14, steering.events())]),
+        Heading(25, "Will it be done in time?"),
+        Row(4, [(15, forecast.end()), (9, forecast.pace())]),
+        Row(10, [(24, work.progress())]),
+        Row(8, [(12, work.conversations_per_hour()), (12, work.tokens_per_second())]),
+        Heading(26, "Is the yield good?"),
         Row(
-            5,
-            [(3, steering.state()), (7, steering.buttons()), (7, work.tasks()), (7, work.jobs())],
+            4,
+            [(5, conversations.kept()), (8, conversations.cost()), (11, conversations.quality())],
         ),
-        Row(7, [(24, work.nodes())]),
-        Row(7, [(17, work.progress()), (7, steering.alerts())]),
-        Row(7, [(24, steering.events())]),
-        Row(
-            8,
-            [
-                (8, work.conversations_per_hour()),
-                (8, work.tokens_per_second()),
-                (8, conversations.checks()),
-            ],
-        ),
-        Row(4, [(12, conversations.kept()), (12, conversations.cost())]),
-        Row(8, [(12, hardware.temperatures()), (12, hardware.utilization())]),
-        Row(7, [(8, hardware.memory()), (8, hardware.disks()), (8, conversations.rejections())]),
-        Row(7, [(12, network.traffic()), (12, network.peers())]),
-        Row(9, [(24, conversations.latest())]),
-        Row(8, [(24, steering.audit())]),
+        Row(9, [(12, conversations.checks()), (12, conversations.rejections())]),
+        Row(12, [(24, conversations.latest())]),
+        Heading(27, "Details of the machines"),
+        Row(9, [(12, hardware.temperatures()), (12, hardware.utilization())]),
+        Row(10, [(12, hardware.memory()), (12, hardware.disks())]),
+        Row(9, [(12, network.traffic()), (12, network.peers())]),
     ]
     return dashboard(PAGE, rows)

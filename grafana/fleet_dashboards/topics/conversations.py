@@ -6,9 +6,21 @@ Do the checks pass, why not, how much is kept at what cost, and the latest texts
 
 from __future__ import annotations
 
+from fleet_dashboards import links
 from fleet_dashboards.datasources import Json, sql
 from fleet_dashboards.looks import VERDICTS
-from fleet_dashboards.panels import COLOURED, GAUGE, Head, override, stat, table, thresholds
+from fleet_dashboards.panels import (
+    COLOURED,
+    GAUGE,
+    HIDDEN,
+    LONG,
+    Head,
+    absent,
+    override,
+    stat,
+    table,
+    thresholds,
+)
 
 
 def checks() -> Json:
@@ -53,14 +65,22 @@ def kept() -> Json:
         "Source: analytics.yield_1h; over the last hour also the recording rule "
         "fleet:yield:ratio1h.",
         "percentunit",
-        "no judged conversation to show",
+        "unknown: the database does not answer",
     )
     query = sql("""
         SELECT sum(accepted)::double precision / nullif(sum(judged), 0) AS "accepted of judged"
         FROM analytics.yield_1h WHERE $__timeFilter(time)
         """)
     colours = thresholds("red", (0.5, "yellow"), (0.8, "green"))
-    return stat(head, query, decimals=0, min=0, max=1, thresholds=colours)
+    return stat(
+        head,
+        query,
+        decimals=0,
+        min=0,
+        max=1,
+        thresholds=colours,
+        mappings=absent("nothing judged yet"),
+    )
 
 
 def cost() -> Json:
@@ -74,15 +94,50 @@ def cost() -> Json:
         "fleet:completion_tokens_per_accepted:ratio1h and "
         "fleet:generation_seconds_per_accepted:ratio1h.",
         "locale",
-        "no accepted conversation to show",
+        "unknown: the database does not answer",
     )
     query = sql("""
-        SELECT sum(completion_tokens)::double precision / nullif(sum(accepted), 0) AS "tokens",
-          sum(generation_seconds) / nullif(sum(accepted), 0) AS "time"
+        SELECT sum(completion_tokens)::double precision / nullif(sum(accepted), 0) AS tokens,
+          sum(generation_seconds) / nullif(sum(accepted), 0) AS "time of calls"
         FROM analytics.yield_1h WHERE $__timeFilter(time)
         """)
-    overrides = [override("time", unit="s", decimals=1)]
-    return stat(head, query, decimals=0, thresholds=thresholds("text"), overrides=overrides)
+    return stat(
+        head,
+        query,
+        decimals=0,
+        thresholds=thresholds("text"),
+        mappings=absent("none accepted yet"),
+        overrides=[override("time of calls", unit="s", decimals=1)],
+    )
+
+
+def quality(number: int = 33) -> Json:
+    """Return the average scores of the judge; without one there are none, and that is said."""
+    head = Head(
+        number,
+        "Average quality",
+        "Averages of the judge's scores (1 to 10) of the conversations written in the chosen time, "
+        "and the share of valid ones among those whose healthcare content was judged. Without a "
+        "judge only the checks look, which give no scores. Source: analytics.conversations.",
+        "none",
+        "unknown: the database does not answer",
+    )
+    query = sql("""
+        SELECT avg(realness)::double precision AS realness,
+          avg(coherence)::double precision AS coherence,
+          avg(naturalness)::double precision AS naturalness,
+          avg(healthcare_valid::integer)::double precision AS "healthcare valid"
+        FROM analytics.conversations WHERE $__timeFilter(created_at)
+        """)
+    valid = override("healthcare valid", unit="percentunit", decimals=0)
+    return stat(
+        head,
+        query,
+        decimals=1,
+        mappings=absent("no judge"),
+        thresholds=thresholds("text"),
+        overrides=[valid],
+    )
 
 
 def rejections() -> Json:
@@ -130,30 +185,21 @@ def latest() -> Json:
           (SELECT left(string_agg(t.speaker || ': ' || t.text, '  ' ORDER BY t.position), 130)
               || ' ...'
            FROM analytics.turns t
-           WHERE t.conversation_id = c.conversation_id AND t.position <= 3) AS "Begins"
+           WHERE t.conversation_id = c.conversation_id AND t.position <= 3) AS "Begins",
+          c.conversation_id::text AS conversation_id
         FROM (SELECT * FROM analytics.conversations ORDER BY created_at DESC LIMIT 20) c
         LEFT JOIN analytics.rejections r USING (conversation_id)
         ORDER BY c.created_at DESC
         """)
     overrides = [
-        override("Written", unit="dateTimeFromNow", custom__width=150),
-        override("Scenario", custom__width=180),
-        override(
-            "Verdict",
-            mappings=VERDICTS,
-            custom__cellOptions=COLOURED,
-            custom__width=90,
-        ),
-        override("Reason", custom__width=170, noValue="-"),
-        override("Node", custom__width=120),
+        override("Written", unit="dateTimeFromNow", custom__width=120),
+        override("Scenario", custom__width=180, links=links.to_conversation()),
+        override("Verdict", mappings=VERDICTS, custom__cellOptions=COLOURED, custom__width=90),
+        override("Reason", custom__width=150),
+        override("Node", custom__width=120, links=links.to_node()),
         override("Turns", unit="locale", custom__width=70),
         override("Tokens", unit="locale", custom__width=80),
-        override(
-            "Begins",
-            noValue="not scrubbed",
-            custom__inspect=True,
-            custom__wrapText=True,
-            custom__cellOptions={"type": "auto", "wrapText": True},
-        ),
+        override("Begins", noValue="not scrubbed", **LONG),
+        override("conversation_id", **HIDDEN),
     ]
     return table(head, query, overrides=overrides)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleet_dashboards import links
 from fleet_dashboards.datasources import Json, instant, series
 from fleet_dashboards.looks import HEAT, HEAT_BOUNDARY
 from fleet_dashboards.panels import (
@@ -51,6 +52,7 @@ def temperatures() -> Json:
         min=20,
         thresholds=HEAT,
         mappings=HEAT_BOUNDARY,
+        links=links.to_node_of_series(),
         custom={"fillOpacity": 0, "thresholdsStyle": {"mode": "area"}, "axisSoftMax": 90},
     )
 
@@ -69,7 +71,8 @@ def utilization() -> Json:
         series("avg_over_time(fleet_cpu_utilization_ratio[5m])", "{{node}} CPU", ref="A"),
         series("avg_over_time(fleet_gpu_utilization_ratio[5m])", "{{node}} GPU {{gpu}}", ref="B"),
     ]
-    return lines(head, *targets, legend="right", min=0, max=1)
+    node = links.to_node_of_series()
+    return lines(head, *targets, legend="right", min=0, max=1, links=node)
 
 
 def memory() -> Json:
@@ -103,7 +106,11 @@ def memory() -> Json:
         head,
         instant(expr, form="table"),
         transformations=changes,
-        overrides=[override("Memory", custom__width=90), in_use],
+        overrides=[
+            override("Node", links=links.to_node()),
+            override("Memory", custom__width=90),
+            in_use,
+        ],
     )
 
 
@@ -128,6 +135,8 @@ def disks() -> Json:
         sorted_by("Node"),
     ]
     overrides = [
+        override("Node", links=links.to_node()),
+        override("Mount", custom__inspect=True),
         override(
             "Free",
             unit="bytes",

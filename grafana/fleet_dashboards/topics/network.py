@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleet_dashboards import links
 from fleet_dashboards.datasources import RATE_STEP, Json, instant, series
 from fleet_dashboards.panels import MERGED, Head, columns, lines, override, sorted_by, table
 
@@ -26,7 +27,8 @@ def traffic() -> Json:
         )
         for ref, way, word in (("A", "receive", "received"), ("B", "transmit", "sent"))
     ]
-    return lines(head, *targets, legend="right", min=0)
+    node = links.to_node_of_series()
+    return lines(head, *targets, legend="right", min=0, links=node)
 
 
 def peers() -> Json:
@@ -51,6 +53,8 @@ def peers() -> Json:
         sorted_by("Throughput"),
     ]
     overrides = [
+        override("Node", links=links.to_node()),
+        override("To", links=links.to_node("To")),
         override("Round trip", unit="s", decimals=1, custom__width=110),
         override("Throughput", unit="Bps", decimals=1, custom__width=120),
     ]

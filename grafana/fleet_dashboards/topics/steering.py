@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from fleet_dashboards.actions import Box, Button, element, label
+from fleet_dashboards import links
+from fleet_dashboards.actions import REASON, Box, Button, element, label
 from fleet_dashboards.datasources import Json, instant, sql
-from fleet_dashboards.looks import FLEET_STATES, OUTCOMES, SEVERITIES
+from fleet_dashboards.looks import HEADLINES, OUTCOMES, SEVERITIES
 from fleet_dashboards.panels import (
     COLOURED,
+    LONG,
     Head,
     absent,
     canvas,
@@ -23,7 +25,7 @@ PAUSE = Button(
     label="Pause",
     question="Pause the whole fleet? Each node finishes the conversation it is writing and starts "
     "no other. Nothing is lost.",
-    variant="destructive",
+    variant="primary",
 )
 RESUME = Button(
     verb="fleet-resume",
@@ -31,51 +33,63 @@ RESUME = Button(
     question="Resume the whole fleet? Every node starts to write conversations again at once.",
     variant="success",
 )
+STOP = Button(
+    verb="fleet-emergency-stop",
+    label="EMERGENCY STOP",
+    question="Stop every worker of the fleet at once? What is being written is cut off; finished "
+    "turns stay. Nothing is written until somebody resumes.",
+    variant="destructive",
+    prompts=(("confirm", "Type STOP"), REASON),
+)
 
 
-def state() -> Json:
-    """Return the tile that says whether the fleet is running or paused."""
+def state(number: int = 1) -> Json:
+    """Return the tile that says what the fleet does, to be read from across the room."""
     head = Head(
-        1,
+        number,
         "Fleet",
-        "Whether nodes may start conversations. Source: analytics.fleet_state.",
+        "What the fleet does, the first that holds of: EMERGENCY STOP, No master (no task is made "
+        "or taken back), Paused, Writing, Waiting (there is work, but nobody writes), Idle. "
+        "Source: analytics.fleet_now.",
         "string",
-        "unknown",
+        "unknown: the database does not answer",
     )
-    query = sql("SELECT state FROM analytics.fleet_state")
     return stat(
         head,
-        query,
-        fields="/^state$/",
+        sql("SELECT headline FROM analytics.fleet_now"),
+        fields="/^headline$/",
         color="background",
-        mappings=FLEET_STATES,
+        mappings=HEADLINES,
         thresholds=thresholds("#5a5a5a"),
     )
 
 
+EXPLANATION = """
+    SELECT explanation,
+      'Last change: ' || to_char(changed_at AT TIME ZONE 'UTC', 'FMDD Mon HH24:MI:SS')
+        || ' UTC, by ' || changed_by || coalesce(': ' || nullif(left(reason, 80), ''), '') AS since
+    FROM analytics.fleet_now
+    """
+
+
 def buttons() -> Json:
-    """Return the two buttons beside the last change; Viewers see them, but cannot use them."""
+    """Return the buttons above what the fleet does; Viewers see them, but cannot use them."""
     head = Head(
         2,
-        "Pause and resume",
-        "Both buttons ask for a reason and for consent; they need the role Editor or Admin. "
-        "The result shows in the tile beside and in Recent control actions within 5 seconds. "
-        "Source: analytics.fleet_state.",
+        "Pause, resume, stop",
+        "Each button asks for a reason and for consent, the emergency stop also for the word STOP; "
+        "they need the role Editor or Admin. What came of it shows in Recent control actions "
+        "within 5 seconds. Source: analytics.fleet_now.",
         "string",
     )
-    query = sql("""
-        SELECT 'Since ' || to_char(changed_at AT TIME ZONE 'UTC', 'FMDD Mon HH24:MI:SS')
-            || ' UTC, by ' || changed_by AS since,
-          'Reason: ' || left(reason, 80) AS reason
-        FROM analytics.fleet_state
-        """)
     elements = [
-        element(PAUSE, Box(top=4, left=8, width=130, height=40)),
-        element(RESUME, Box(top=4, left=150, width=130, height=40)),
-        label("since", Box(top=50, left=8, width=440, height=26)),
-        label("reason", Box(top=76, left=8, width=440, height=26)),
+        element(PAUSE, Box(top=4, left=8, width=105, height=44)),
+        element(RESUME, Box(top=4, left=121, width=105, height=44)),
+        element(STOP, Box(top=4, left=254, width=190, height=44)),
+        label("explanation", Box(top=58, left=8, width=440, height=62)),
+        label("since", Box(top=124, left=8, width=440, height=44)),
     ]
-    return canvas(head, query, elements=elements)
+    return canvas(head, sql(EXPLANATION), elements=elements)
 
 
 def alerts() -> Json:
@@ -107,7 +121,8 @@ def alerts() -> Json:
             custom__cellOptions=COLOURED,
             custom__width=90,
         ),
-        override("Active for", unit="s", decimals=0, custom__width=90, mappings=absent("-")),
+        override("Node", links=links.to_node()),
+        override("Active for", unit="s", decimals=0, custom__width=100, mappings=absent("-")),
     ]
     query = instant(expr, form="table")
     return table(head, query, transformations=changes, overrides=overrides)
@@ -131,35 +146,35 @@ def events() -> Json:
     overrides = [
         override("When", unit="dateTimeFromNow", custom__width=150),
         override("Severity", mappings=SEVERITIES, custom__cellOptions=COLOURED, custom__width=90),
-        override("Node", custom__width=120, mappings=absent("-")),
+        override("Node", custom__width=120, links=links.to_node()),
+        override("What", **LONG),
     ]
     return table(head, query, overrides=overrides)
 
 
-def audit() -> Json:
+def audit(number: int = 17) -> Json:
     """Return who tried to change what, also when it was refused."""
     head = Head(
-        17,
+        number,
         "Recent control actions",
-        "The last 25 attempts to change something, newest first, refused ones included. "
-        "Source: analytics.audit.",
+        "The last 50 attempts to change something, newest first, refused ones with the reason of "
+        "the refusal; ids are cut to eight digits. Source: analytics.audit.",
         "string",
-        "no action to show",
+        "nobody has changed anything yet",
     )
-    query = sql("""
-        SELECT time AS "When", actor AS "Who", role AS "Role", way AS "Way", action AS "Action",
-          target AS "Target", outcome AS "Outcome", reason AS "Reason"
-        FROM analytics.audit ORDER BY audit_id DESC LIMIT 25
+    query = sql(r"""
+        SELECT time AS "When", concat_ws(' as ', nullif(actor, ''), nullif(role, '')) AS "Who",
+          action AS "What",
+          regexp_replace(target, '([0-9a-f]{8})-[0-9a-f-]{27}', '\1', 'g') AS "To what",
+          outcome AS "Outcome", reason AS "Why"
+        FROM analytics.audit ORDER BY audit_id DESC LIMIT 50
         """)
     overrides = [
-        override("When", unit="dateTimeFromNow", custom__width=150),
-        override("Role", custom__width=90),
-        override("Way", custom__width=90),
-        override(
-            "Outcome",
-            mappings=OUTCOMES,
-            custom__cellOptions=COLOURED,
-            custom__width=90,
-        ),
+        override("When", unit="dateTimeFromNow", custom__width=115),
+        override("Who", custom__width=120, custom__inspect=True),
+        override("What", custom__width=120, custom__inspect=True),
+        override("To what", custom__width=110, **LONG),
+        override("Outcome", mappings=OUTCOMES, custom__cellOptions=COLOURED, custom__width=80),
+        override("Why", **LONG),
     ]
     return table(head, query, overrides=overrides)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fleet_dashboards import links
+from fleet_dashboards.actions import Button, buttons_column, field
 from fleet_dashboards.datasources import RATE_STEP, Json, instant, series, sql
 from fleet_dashboards.looks import (
     CONTINUATIONS,
@@ -16,6 +18,7 @@ from fleet_dashboards.panels import (
     COLOURED,
     FILLED,
     GAUGE,
+    HIDDEN,
     Head,
     absent,
     lines,
@@ -32,6 +35,37 @@ QUEUE_ORDER = (
     "CASE WHEN finished_at IS NULL THEN created_at END, created_at DESC"
 )
 NO_MASTER = "no master leads"
+NODE = field("Node")
+NODE_BUTTONS = (
+    Button(
+        verb="node-start",
+        label="Start",
+        question=f"Let the worker of {NODE} run? It takes conversations again at once.",
+        variant="success",
+        arguments=[("node", NODE)],
+    ),
+    Button(
+        verb="node-drain",
+        label="Drain",
+        question=f"Drain {NODE}? It finishes what it writes, takes no more, and stays stopped.",
+        variant="secondary",
+        arguments=[("node", NODE)],
+    ),
+    Button(
+        verb="node-restart",
+        label="Restart",
+        question=f"Restart the worker of {NODE}? What it writes is given back, and it goes on.",
+        variant="primary",
+        arguments=[("node", NODE)],
+    ),
+    Button(
+        verb="node-stop",
+        label="Stop",
+        question=f"Stop the worker of {NODE} now? What it writes is given back; it stays stopped.",
+        variant="destructive",
+        arguments=[("node", NODE)],
+    ),
+)
 
 
 def tasks() -> Json:
@@ -83,7 +117,8 @@ def nodes() -> Json:
         "Nodes",
         "Every enrolled machine. Online: heartbeat within 30 s; stale: one of agent and "
         "exporter spoke within 120 s; offline: both are silent. "
-        "Temperatures: green < 70 °C, yellow 70-80 °C, red > 80 °C. Source: analytics.nodes.",
+        "Temperatures: green < 70 °C, yellow 70-80 °C, red > 80 °C. The buttons need the role "
+        "Editor or Admin; their question names the machine. Source: analytics.nodes.",
         "string",
         "no machine to show",
     )
@@ -95,7 +130,7 @@ def nodes() -> Json:
           cpu_temperature_celsius AS "CPU temp.", gpu_temperature_celsius AS "GPU temp.",
           memory_used_bytes::double precision / memory_total_bytes AS "Memory",
           worker_state AS "Worker", continuation AS "Begun answer",
-          round(extract(epoch FROM now() - last_heartbeat_at)) AS "Heartbeat"
+          round(extract(epoch FROM now() - last_heartbeat_at)) AS "Heartbeat", '' AS "Worker is to"
         FROM analytics.nodes ORDER BY node
         """)
     heat = {
@@ -107,12 +142,13 @@ def nodes() -> Json:
         "custom__width": 95,
     }
     overrides = [
-        override("State", mappings=NODE_STATES, custom__cellOptions=FILLED, custom__width=120),
+        override("Node", custom__width=120, links=links.to_node()),
+        override("State", mappings=NODE_STATES, custom__cellOptions=FILLED, custom__width=110),
         override(
             "Mode",
             mappings=MODES + absent("no reading"),
             custom__cellOptions=COLOURED,
-            custom__width=100,
+            custom__width=90,
         ),
         override("Throttle", **SHARE, custom__width=90),
         override("Tokens/s", unit="suffix:tok/s", decimals=1, custom__width=110),
@@ -128,7 +164,8 @@ def nodes() -> Json:
         ),
         override("Worker", custom__width=90),
         override("Begun answer", mappings=CONTINUATIONS, custom__width=110),
-        override("Heartbeat", unit="s", decimals=0, mappings=absent("never"), custom__width=95),
+        override("Heartbeat", unit="s", decimals=0, mappings=absent("never"), custom__width=85),
+        buttons_column("Worker is to", 260, *NODE_BUTTONS),
     ]
     return table(head, query, overrides=overrides)
 
@@ -147,20 +184,21 @@ def progress() -> Json:
     # The counts of a job cost time: they are asked for the twelve that are shown.
     query = sql(
         """
-        SELECT left(job_id::text, 8) AS "Job", scenario AS "Scenario", state AS "State",
-          progress_ratio AS "Progress", wanted AS "Wanted", done AS "Accepted",
+        SELECT scenario AS "Scenario", wanted AS "Wanted", requested_by AS "Ordered by",
+          state AS "State", progress_ratio AS "Progress", done AS "Accepted",
           rejected AS "Rejected", failed AS "Failed", eta_p50_at AS "End (P50)",
-          eta_p90_at AS "End (P90)"
+          eta_p90_at AS "End (P90)", left(job_id::text, 8) AS "Job", job_id::text AS job_id
         FROM analytics.jobs
         WHERE job_id = ANY (ARRAY(SELECT job_id FROM analytics.jobs ORDER BY {order} LIMIT 12))
         ORDER BY {order}
         """.replace("{order}", QUEUE_ORDER)
     )
-    end = {"unit": "dateTimeFromNow", "noValue": "-", "custom__width": 110}
-    counts = {"unit": "locale", "custom__width": 78}
+    end = {"unit": "dateTimeFromNow", "custom__width": 125}
+    counts = {"unit": "locale", "custom__width": 82}
     overrides = [
-        override("Job", custom__width=85),
-        override("State", mappings=JOB_STATES, custom__cellOptions=COLOURED, custom__width=80),
+        override("Scenario", custom__width=190, links=links.to_job()),
+        override("Ordered by", custom__width=120, custom__inspect=True),
+        override("State", mappings=JOB_STATES, custom__cellOptions=COLOURED, custom__width=85),
         override(
             "Progress",
             unit="percentunit",
@@ -173,6 +211,8 @@ def progress() -> Json:
         *(override(name, **counts) for name in ("Wanted", "Accepted", "Rejected", "Failed")),
         override("End (P50)", **end),
         override("End (P90)", **end),
+        override("Job", custom__width=90, links=links.to_job()),
+        override("job_id", **HIDDEN),
     ]
     return table(head, query, overrides=overrides)
 
@@ -248,4 +288,5 @@ def tokens_per_second() -> Json:
         "no tokens to show",
     )
     expr = 'sum by (node) (rate(fleet_llm_tokens_total{kind="completion"}[$__rate_interval]))'
-    return lines(head, series(expr, "{{node}}", step=RATE_STEP), min=0, decimals=1)
+    query = series(expr, "{{node}}", step=RATE_STEP)
+    return lines(head, query, min=0, decimals=1, links=links.to_node_of_series())
