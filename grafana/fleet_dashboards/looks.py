@@ -50,6 +50,34 @@ JOB_STATES = words(
     failed=("failed", "red"),
     cancelled=("cancelled", "text"),
 )
+WORKER_STATES = words(
+    running=("running", "green"),
+    restarting=("restarting", "blue"),
+    draining=("finishes, then stops", "orange"),
+    stopped=("stopped by people", "orange"),
+)
+COMMAND_STATES = words(
+    requested=("asked", "blue"),
+    acknowledged=("begun", "blue"),
+    done=("done", "green"),
+    failed=("failed", "red"),
+    expired=("too late", "orange"),
+)
+SERVER_STATES = words(
+    ready=("ready", "green"),
+    loading=("loading", "blue"),
+    unloaded=("unloaded", "blue"),
+    no_model=("lacks the model", "red"),
+    wedged=("fails each call", "red"),
+    unreachable=("does not answer", "red"),
+)
+LINES = words(
+    fast=("fast", "green"),
+    fair=("fair", "yellow"),
+    slow=("slow", "orange"),
+    broken=("no way", "red"),
+    unmeasured=("not measured", "text"),
+)
 VERDICTS = words(accepted=("accepted", "green"), rejected=("rejected", "orange"))
 
 # green < 70, yellow 70-80, red > 80. Grafana's steps begin at their number, so that 80 itself,

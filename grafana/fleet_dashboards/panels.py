@@ -144,15 +144,21 @@ def _reduce(*, fields: str) -> Json:
     return {"calcs": ["lastNotNull"], "fields": fields, "values": False}
 
 
-def stat(head: Head, *targets: Json, fields: str = "", color: str = "value", **field: Any) -> Json:
-    """Return big figures; fields is a regular expression of field names, empty for all numbers."""
+def stat(
+    head: Head, *targets: Json, fields: str = "", color: str = "value", text: str = "", **field: Any
+) -> Json:
+    """
+    Return big figures; fields is a regular expression of field names, empty for all numbers.
+
+    text: value_and_name shows the name of a series also where it is the only one.
+    """
     options = {
         "reduceOptions": _reduce(fields=fields),
         "colorMode": color,
         "graphMode": "none",
         "justifyMode": "center",
         "orientation": "auto",
-        "textMode": "auto" if color == "value" else "value",
+        "textMode": text or ("auto" if color == "value" else "value"),
         "wideLayout": True,
     }
     return _panel("stat", head, targets, options, **field)
@@ -186,6 +192,20 @@ def table(head: Head, *targets: Json, **field: Any) -> Json:
     options = {"showHeader": True, "cellHeight": "sm", "enablePagination": True}
     overrides = [EMPTY_CELLS, *field.pop("overrides", [])]
     return _panel("table", head, targets, options, custom=custom, overrides=overrides, **field)
+
+
+def timeline(head: Head, *targets: Json, **field: Any) -> Json:
+    """Return states over time; no buttons here: Grafana would let Viewers press them."""
+    custom = {"fillOpacity": 80, "lineWidth": 0}
+    options = {
+        "mergeValues": True,
+        "showValue": "auto",
+        "alignValue": "left",
+        "rowHeight": 0.9,
+        "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"},
+        "tooltip": {"mode": "single", "sort": "none"},
+    }
+    return _panel("state-timeline", head, targets, options, custom=custom, **field)
 
 
 def canvas(head: Head, *targets: Json, elements: Sequence[Json]) -> Json:

@@ -7,12 +7,14 @@ import json
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 import urllib.request
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
@@ -21,6 +23,10 @@ from fix_ports import free_port
 from fleet_dashboards import build
 from fleet_stack.parts.programs import find_tools
 from psycopg.types.json import Jsonb
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import machine
 
 PERSONA = {"customer_name": "Marisol Quintanilla", "account": "QX-55318"}
 TURNS = [
@@ -162,6 +168,7 @@ def lived_in(database, owner):
         write_conversations(alpha)
         judge_conversations(alpha)
         store_readings(alpha)
+        machine.put_rows(owner, alpha)
     owner.execute(
         "UPDATE fleet.grades SET realness = 6, healthcare_valid = (checks_passed = checks_total)"
     )
@@ -259,6 +266,7 @@ fleet_peer_throughput_bytes_per_second{{peer="beta"}} 6e6
 fleet_llm_tokens_total{{model="tiny",kind="prompt"}} {tokens}
 fleet_llm_tokens_total{{model="tiny",kind="completion"}} {tokens}
 """
+NODE_PAGE += machine.PAGE
 MASTER_PAGE = "".join(
     [
         f'fleet_jobs{{{{state="{state}"}}}} {number}\n'
@@ -346,7 +354,8 @@ def scraped_pages():
 
 def ask_prometheus(url, expr, values=()):
     expr = fill_in(expr, dict(values))
-    expr = expr.replace("$__rate_interval", "20s").replace("$__interval", "5s")
+    for macro, span in (("rate_interval", "20s"), ("interval", "5s"), ("range", "5m")):
+        expr = expr.replace(f"$__{macro}", span)
     assert "$__" not in expr, "a macro that this test cannot expand"
     form = urllib.parse.urlencode({"query": expr}).encode()
     with urllib.request.urlopen(f"{url}/api/v1/query", form, timeout=5) as response:

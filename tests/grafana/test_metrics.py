@@ -10,7 +10,7 @@ from fleet_exporters.catalogue import SPEC_BY_SERIES
 MASTER = {"fleet_jobs", "fleet_tasks"}  # of what the leading master publishes, those in use here
 OWN = {"ALERTS", "ALERTS_FOR_STATE"}  # Prometheus makes these itself
 FUNCTIONS = {"sum", "max", "min", "rate", "time", "vector", "label_replace"}
-FUNCTIONS |= {"max_over_time", "avg_over_time"}
+FUNCTIONS |= {"max_over_time", "avg_over_time", "histogram_quantile", "increase", "scalar"}
 WORDS = {"by", "and", "or", "unless", "on", "ignoring", "NaN"}
 
 
@@ -34,7 +34,8 @@ def test_scraped_page_is_an_exporter_s(scraped_pages):
     for line in scraped_pages["node"].splitlines():
         name, labels = re.match(r"(\w+)(?:\{(.*)\})?", line).groups()
         keys = re.findall(r"(\w+)=", labels or "")
-        assert tuple(keys) == SPEC_BY_SERIES[name].labels
+        bounds = ("le",) if name.endswith("_bucket") else ()
+        assert tuple(keys) == SPEC_BY_SERIES[name].labels + bounds
 
 
 @pytest.mark.parametrize("thing", ["job", "task"])

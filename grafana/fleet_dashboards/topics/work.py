@@ -35,37 +35,37 @@ QUEUE_ORDER = (
     "CASE WHEN finished_at IS NULL THEN created_at END, created_at DESC"
 )
 NO_MASTER = "no master leads"
-NODE = field("Node")
-NODE_BUTTONS = (
-    Button(
-        verb="node-start",
-        label="Start",
-        question=f"Let the worker of {NODE} run? It takes conversations again at once.",
-        variant="success",
-        arguments=[("node", NODE)],
-    ),
-    Button(
-        verb="node-drain",
-        label="Drain",
-        question=f"Drain {NODE}? It finishes what it writes, takes no more, and stays stopped.",
-        variant="secondary",
-        arguments=[("node", NODE)],
-    ),
-    Button(
-        verb="node-restart",
-        label="Restart",
-        question=f"Restart the worker of {NODE}? What it writes is given back, and it goes on.",
-        variant="primary",
-        arguments=[("node", NODE)],
-    ),
-    Button(
-        verb="node-stop",
-        label="Stop",
-        question=f"Stop the worker of {NODE} now? What it writes is given back; it stays stopped.",
-        variant="destructive",
-        arguments=[("node", NODE)],
-    ),
-)
+
+
+def node_buttons(node: str) -> list[Button]:
+    """Return what can be told to a machine; node is its name, or what Grafana puts in for it."""
+    return [
+        Button(
+            verb=f"node-{verb}",
+            label=verb.capitalize(),
+            question=question,
+            variant=variant,
+            arguments=[("node", node)],
+        )
+        for verb, variant, question in (
+            ("start", "success", f"Let the worker of {node} run? It takes conversations at once."),
+            (
+                "drain",
+                "secondary",
+                f"Drain {node}? It finishes what it writes, takes no more, and stays stopped.",
+            ),
+            (
+                "restart",
+                "primary",
+                f"Restart the worker of {node}? What it writes is given back, and it goes on.",
+            ),
+            (
+                "stop",
+                "destructive",
+                f"Stop the worker of {node} now? What it writes is given back; it stays stopped.",
+            ),
+        )
+    ]
 
 
 def tasks() -> Json:
@@ -165,7 +165,7 @@ def nodes() -> Json:
         override("Worker", custom__width=90),
         override("Begun answer", mappings=CONTINUATIONS, custom__width=110),
         override("Heartbeat", unit="s", decimals=0, mappings=absent("never"), custom__width=85),
-        buttons_column("Worker is to", 260, *NODE_BUTTONS),
+        buttons_column("Worker is to", 260, *node_buttons(field("Node"))),
     ]
     return table(head, query, overrides=overrides)
 
