@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 DASHBOARDS = Path(__file__).parents[2] / "grafana/dashboards"
 GOAL_MS = 250
+PICKED = {"node": "bench-1"}  # what the variables of dashboards hold
 STEPS_MAX = 800  # points that Grafana asks for, by the width of a panel
 
 
@@ -58,6 +59,8 @@ def expand(sql: str, hours: float) -> str:
         r"\$__timeFilter\(([^)]+)\)", rf"\1 BETWEEN '{start}' AND '{until.isoformat()}'", sql
     )
     sql = sql.replace("$__timeFrom()", f"'{start}'").replace("$__timeTo()", f"'{until}'")
+    for name, value in PICKED.items():
+        sql = sql.replace(f"${{{name}:sqlstring}}", f"'{value}'")
     return sql.replace("$__interval_ms", str(step_ms))
 
 
