@@ -21,6 +21,27 @@ from fleet_dashboards.panels import (
 
 DAY = 86400  # seconds
 GIBIBYTE = 1024**3
+# A straight line through the minutes of a day, of at least an hour of them.
+FULL_IN = """
+        WITH pace AS (
+          SELECT mount, count(*) AS minutes,
+            regr_slope(free_bytes_avg, extract(epoch FROM time)::double precision) AS slope
+          FROM analytics.disks_1m
+          WHERE node = ${node:sqlstring} AND time > now() - interval '1 day' GROUP BY mount
+        )
+        SELECT d.mount AS "Mount", d.free_bytes AS "Free",
+          d.free_bytes::double precision / nullif(d.total_bytes, 0) AS "Share",
+          CASE WHEN p.minutes >= 60 AND p.slope < 0
+            THEN least(d.free_bytes / -p.slope, 3.2e9) END AS "Full in",
+          CASE WHEN coalesce(p.minutes, 0) < 60 THEN 'too early to tell'
+            WHEN p.slope >= 0 OR d.free_bytes / -p.slope > 365 * 86400 THEN 'not within a year'
+            WHEN d.free_bytes / -p.slope > 7 * 86400 THEN 'not within a week'
+            ELSE 'within a week' END AS "Forecast"
+        FROM analytics.disks d LEFT JOIN pace p USING (mount)
+        WHERE d.node = ${node:sqlstring}
+          AND d.time = (SELECT max(time) FROM analytics.disks WHERE node = ${node:sqlstring})
+        ORDER BY d.mount
+"""
 
 
 def utilization() -> Json:
@@ -95,26 +116,6 @@ def disks() -> Json:
         "string",
         "no disk was read in the last 26 hours",
     )
-    query = sql("""
-        WITH pace AS (
-          SELECT mount, count(*) AS minutes,
-            regr_slope(free_bytes_avg, extract(epoch FROM time)::double precision) AS slope
-          FROM analytics.disks_1m
-          WHERE node = ${node:sqlstring} AND time > now() - interval '1 day' GROUP BY mount
-        )
-        SELECT d.mount AS "Mount", d.free_bytes AS "Free",
-          d.free_bytes::double precision / nullif(d.total_bytes, 0) AS "Share",
-          CASE WHEN p.minutes >= 60 AND p.slope < 0
-            THEN least(d.free_bytes / -p.slope, 3.2e9) END AS "Full in",
-          CASE WHEN coalesce(p.minutes, 0) < 60 THEN 'too early to tell'
-            WHEN p.slope >= 0 OR d.free_bytes / -p.slope > 365 * 86400 THEN 'not within a year'
-            WHEN d.free_bytes / -p.slope > 7 * 86400 THEN 'not within a week'
-            ELSE 'within a week' END AS "Forecast"
-        FROM analytics.disks d LEFT JOIN pace p USING (mount)
-        WHERE d.node = ${node:sqlstring}
-          AND d.time = (SELECT max(time) FROM analytics.disks WHERE node = ${node:sqlstring})
-        ORDER BY d.mount
-        """)
     overrides = [
         override("Mount", **LONG),
         override(
@@ -145,7 +146,7 @@ def disks() -> Json:
         ),
         override("Forecast", custom__width=140),
     ]
-    return table(head, query, overrides=overrides)
+    return table(head, sql(FULL_IN), overrides=overrides)
 
 
 def power() -> Json:
