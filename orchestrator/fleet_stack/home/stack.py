@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -54,7 +55,11 @@ INPUTS = (
     "FLEET_GAME_EXECUTABLES",
     "FLEET_PEER_LISTEN",
     "FLEET_PEER_ADDRESS",
+    "FLEET_CONTROL_TLS_CERTIFICATE",
+    "FLEET_CONTROL_TLS_KEY",
+    "FLEET_CONTROL_TLS_CA",
 )
+TLS = INPUTS[-3:]  # files with the control API's certificate, its key, and who signed it
 MANAGED, ABSENT, EXTERNAL = "managed", "absent", "external"
 SCHEMES = {"postgres": "postgresql", "mail": "smtp"}
 PATHS = {
@@ -85,6 +90,9 @@ class Decision:
     note: str = ""
     grafana_public_url: str = ""
     public_url: str = ""  # of the control API, as people browse it
+    # How callers trust the control API, where its address is https; empty: as any other server.
+    control_ca_file: str = ""
+    control_server_name: str = ""
     twin_nodes: int = 0
 
     @property
@@ -117,7 +125,7 @@ def decide_first(ports: Mapping[str, int], runtime: str) -> Decision:
     return Decision(parts, node="", runtime=runtime)
 
 
-def decide_public_url(public_url: str, port: int, name: str) -> str:
+def decide_public_url(public_url: str, port: int, name: str, scheme: str = "http") -> str:
     """
     Return the public address of a part.
 
@@ -125,7 +133,7 @@ def decide_public_url(public_url: str, port: int, name: str) -> str:
     and their own port, since no proxy that knows a path stands before them.
     """
     if not public_url:
-        return f"http://127.0.0.1:{port}"
+        return f"{scheme}://127.0.0.1:{port}"
     if name == "control-api":
         return public_url.rstrip("/")
     given = urlsplit(public_url)
@@ -134,9 +142,18 @@ def decide_public_url(public_url: str, port: int, name: str) -> str:
 
 
 def digest_inputs(environ: Mapping[str, str], checkout: str) -> str:
-    """Return a fingerprint of the settings that `up` read, and of the checkout's checksum."""
-    content = json.dumps([checkout, *(environ.get(name, "") for name in INPUTS)])
-    return hashlib.sha256(content.encode()).hexdigest()
+    """Return a fingerprint of the settings and certificates that `up` read, and of the checkout."""
+    given = [environ.get(name, "") for name in INPUTS]
+    stamps = [_stamp(Path(environ[name])) for name in TLS if environ.get(name)]
+    return hashlib.sha256(json.dumps([checkout, *given, *stamps]).encode()).hexdigest()
+
+
+def _stamp(path: Path) -> str:
+    """Return what changes when a certificate is renewed."""
+    try:
+        return str(path.stat().st_mtime_ns)
+    except OSError:
+        return ""  # whoever reads it says so
 
 
 def store(home: Home, decision: Decision) -> None:

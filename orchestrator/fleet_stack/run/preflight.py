@@ -17,6 +17,7 @@ from fleet_stack.home import (
     runtime,
     stack,
 )
+from fleet_stack.parts import tls
 from fleet_stack.run.supervisor import Places
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Preflight:
     runtime: Path
     progress: Callable[[str], None]
     twin_nodes: int = 0
+    trust: tls.Trust | None = None  # how to trust the control API; None: it speaks plain HTTP
 
     @property
     def public_url(self) -> str:
@@ -105,6 +107,7 @@ def prepare(
         runtime.prepare(home, environ, kept),
         progress,
         record.twin_nodes,
+        tls.settle(environ, secrets),
     )
 
 

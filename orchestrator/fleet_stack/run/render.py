@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from jinja2 import Environment, StrictUndefined, TemplateError
 
 from fleet_stack.home import CHECKOUT, MANAGED, StackError, addresses, make_folder, store_text
+from fleet_stack.parts import tls
 from fleet_stack.run import grafana
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ def collect_values(stack: Stack) -> dict[str, str]:
         "webhook_url": f"{stack.url('control-api')}/alerts/webhook",
         "webhook_token_file": str(stack.base.secrets.path("webhook_token")),
         "control_address": stack.address("control-api"),
+        "control_tls": render_tls(stack),
+        "control_ca_file": stack.decision.control_ca_file,
+        "control_server_name": stack.decision.control_server_name,
         "master_address": stack.address("master"),
         "llm_address": stack.address("llm") if is_llm_ours else "",
         "alertmanager_address": addresses.parse_place(stack.url("alertmanager")),
@@ -65,6 +70,17 @@ def collect_values(stack: Stack) -> dict[str, str]:
         "proxy_secret_file": str(stack.base.secrets.path("proxy_secret")),
         "dashboards_dir": str(grafana.DASHBOARDS),
     }
+
+
+def render_tls(stack: Stack) -> str:
+    """Return the tls_config of Prometheus and Alertmanager for the control API; empty for HTTP."""
+    if stack.base.trust is None:
+        return ""
+    told = {
+        "ca_file": stack.base.trust.ca_file,
+        "server_name": stack.base.trust.server_name,
+    }
+    return json.dumps({name: value for name, value in told.items() if value})
 
 
 def decide_sslmode(url: str) -> str:
@@ -100,6 +116,8 @@ def store_all(stack: Stack) -> dict[str, str]:
             text = render_template(template, values)
             store_text(stack.base.home.path(name, target), text, mode=0o600, owner=owner)
             content += text
+        if name == "grafana" and values["control_ca_file"]:
+            content += stack.base.secrets.read(tls.AUTHORITY_COPY)  # it reads it at its start
         checksums[name] = hashlib.sha256(content.encode()).hexdigest()[:12]
     return checksums
 

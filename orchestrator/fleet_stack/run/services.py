@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet_stack.home import CHECKOUT, MANAGED, addresses, load_current, settings
+from fleet_stack.parts import tls
 from fleet_stack.run import grafana
 from fleet_stack.run.shutdown import MARK
 from fleet_stack.run.supervisor import Service
@@ -233,8 +234,18 @@ def control_api(stack: Stack) -> Service:
             "FLEET_PUBLIC_GRAFANA_URL": stack.decision.grafana_public_url,
             "FLEET_PUBLIC_URL": stack.decision.public_url,
             "FLEET_RUNBOOKS_DIR": str(CHECKOUT / "prometheus" / "runbooks"),
+            **_certificate(stack),
         },
     )
+
+
+def _certificate(stack: Stack) -> dict[str, str]:
+    """Return the files of the control API's certificate and key, if it has them."""
+    if stack.base.trust is None:
+        return {}
+    copies = (tls.CERTIFICATE_COPY, tls.KEY_COPY)
+    names = ("FLEET_CONTROL_TLS_CERTIFICATE", "FLEET_CONTROL_TLS_KEY")
+    return {n: str(stack.base.secrets.path(c)) for n, c in zip(names, copies, strict=True)}
 
 
 def prometheus(stack: Stack) -> Service:
