@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fleet_stack.home.errors import HomeError
-from fleet_stack.home.files import store_text
+from fleet_stack.home.files import digest_file, store_text
+from fleet_stack.paging import COPIED_FILES
+from fleet_stack.paging import INPUTS as PAGING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,8 @@ EXTERNALS = {
     "alertmanager": "FLEET_EXTERNAL_ALERTMANAGER_URL",
     "grafana": "FLEET_EXTERNAL_GRAFANA_URL",
 }
+# Files with the control API's certificate, its key, and who signed it.
+TLS = ("FLEET_CONTROL_TLS_CERTIFICATE", "FLEET_CONTROL_TLS_KEY", "FLEET_CONTROL_TLS_CA")
 # The settings of a home, which may be changed at each `up`; EXTERNALS are fixed at the first start.
 INPUTS = (
     "FLEET_GRAFANA_HOME",
@@ -55,11 +58,9 @@ INPUTS = (
     "FLEET_GAME_EXECUTABLES",
     "FLEET_PEER_LISTEN",
     "FLEET_PEER_ADDRESS",
-    "FLEET_CONTROL_TLS_CERTIFICATE",
-    "FLEET_CONTROL_TLS_KEY",
-    "FLEET_CONTROL_TLS_CA",
+    *TLS,
+    *PAGING,
 )
-TLS = INPUTS[-3:]  # files with the control API's certificate, its key, and who signed it
 MANAGED, ABSENT, EXTERNAL = "managed", "absent", "external"
 SCHEMES = {"postgres": "postgresql", "mail": "smtp"}
 PATHS = {
@@ -142,18 +143,14 @@ def decide_public_url(public_url: str, port: int, name: str, scheme: str = "http
 
 
 def digest_inputs(environ: Mapping[str, str], checkout: str) -> str:
-    """Return a fingerprint of the settings and certificates that `up` read, and of the checkout."""
+    """
+    Return a fingerprint of the settings that `up` read, and of the checkout's checksum.
+
+    Files of people count with what is in them now: a renewed certificate, another password.
+    """
     given = [environ.get(name, "") for name in INPUTS]
-    stamps = [_stamp(Path(environ[name])) for name in TLS if environ.get(name)]
-    return hashlib.sha256(json.dumps([checkout, *given, *stamps]).encode()).hexdigest()
-
-
-def _stamp(path: Path) -> str:
-    """Return what changes when a certificate is renewed."""
-    try:
-        return str(path.stat().st_mtime_ns)
-    except OSError:
-        return ""  # whoever reads it says so
+    files = [digest_file(environ[name]) for name in (*TLS, *COPIED_FILES) if environ.get(name)]
+    return hashlib.sha256(json.dumps([checkout, *given, *files]).encode()).hexdigest()
 
 
 def store(home: Home, decision: Decision) -> None:

@@ -15,6 +15,7 @@ from fleet_stack.home import (
     placement,
     ports,
     runtime,
+    settings,
     stack,
 )
 from fleet_stack.parts import tls
@@ -90,6 +91,7 @@ def prepare(
         placement.refuse_leftover(home, place)
     for name in SECRETS:
         secrets.ensure(name)
+    settings.copy_files(environ, secrets)
     for name in ("logs", "supervisor"):
         make_folder(home.path(name))
     for name in ("mail", "pycache", "spool"):

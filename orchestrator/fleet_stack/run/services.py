@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet_stack.home import CHECKOUT, MANAGED, addresses, load_current, settings
+from fleet_stack.paging import COPIED_FILES
 from fleet_stack.parts import tls
 from fleet_stack.run import grafana
 from fleet_stack.run.shutdown import MARK
@@ -262,7 +263,16 @@ def prometheus(stack: Stack) -> Service:
 def alertmanager(stack: Stack) -> Service:
     """Alertmanager; alone, so without the port that its cluster would open."""
     data = stack.base.home.path("alertmanager", "data")
-    return _monitor(stack, "alertmanager", f"--storage.path={data}", "--cluster.listen-address=")
+    own = (f"--storage.path={data}", "--cluster.listen-address=")
+    service = _monitor(stack, "alertmanager", *own)
+    given = stack.base.environ
+    environment = {}
+    if given.get("FLEET_TIME_ZONE"):
+        environment["TZ"] = given["FLEET_TIME_ZONE"]  # of the local times in mails
+    if given.get("FLEET_SNS_CREDENTIALS_FILE"):
+        file = COPIED_FILES["FLEET_SNS_CREDENTIALS_FILE"]
+        environment["AWS_SHARED_CREDENTIALS_FILE"] = str(stack.base.secrets.path(file))
+    return replace(service, environment=environment)
 
 
 def _monitor(stack: Stack, name: str, *own: str) -> Service:
