@@ -88,7 +88,7 @@ def element(button: Button, box: Box) -> Json:
         "align": "center",
         "style": {"variant": button.variant},
     }
-    return _element("button", button.verb, box, config) | {
+    return _element("button", button.label, box, config) | {
         "actions": [action(button, one_click=True)]
     }
 

@@ -196,7 +196,7 @@ def table(head: Head, *targets: Json, **field: Any) -> Json:
 
 def timeline(head: Head, *targets: Json, **field: Any) -> Json:
     """Return states over time; no buttons here: Grafana would let Viewers press them."""
-    custom = {"fillOpacity": 80, "lineWidth": 0}
+    custom = {"fillOpacity": 80, "lineWidth": 0} | field.pop("custom", {})
     options = {
         "mergeValues": True,
         "showValue": "auto",

@@ -8,6 +8,7 @@ button `${name}`, or `${name:csv}` where several may be picked.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fleet_dashboards.datasources import POSTGRES
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json
 
 
-def picked(name: str, label: str, sql: str, *, several: bool = False) -> Json:
-    """Return a list of values from SQL (columns __text and __value, or one column)."""
+def picked(name: str, label: str, sql: str, *, several: bool = False, once: bool = False) -> Json:
+    """
+    Return a list of values from SQL (columns __text and __value, or one column).
+
+    It is read anew at each refresh of the page, and a value that it lacks gives way to the first.
+    With `once` it is read when the page opens: a link may bring a value that is not in the list.
+    """
     query = textwrap.dedent(sql).strip()
     return {
         "type": "query",
@@ -28,7 +34,7 @@ def picked(name: str, label: str, sql: str, *, several: bool = False) -> Json:
         "datasource": POSTGRES,
         "query": query,
         "definition": query,
-        "refresh": 2,  # whenever the time range changes
+        "refresh": 1 if once else 2,
         "sort": 0,
         "multi": several,
         "includeAll": False,
@@ -55,17 +61,20 @@ def typed(name: str, label: str, default: str = "") -> Json:
     }
 
 
-def chosen(name: str, label: str, values: Sequence[str]) -> Json:
-    """Return a list of fixed values; the first is the default."""
+def chosen(name: str, label: str, values: Sequence[str] | Mapping[str, str]) -> Json:
+    """Return a list of fixed values, or of words with the value of each; the first is preset."""
+    pairs = list(
+        values.items() if isinstance(values, Mapping) else zip(values, values, strict=True)
+    )
     options = [
-        {"text": value, "value": value, "selected": number == 0}
-        for number, value in enumerate(values)
+        {"text": text, "value": value, "selected": number == 0}
+        for number, (text, value) in enumerate(pairs)
     ]
     return {
         "type": "custom",
         "name": name,
         "label": label,
-        "query": ",".join(values),
+        "query": ",".join(text if text == value else f"{text} : {value}" for text, value in pairs),
         "multi": False,
         "includeAll": False,
         "hide": 0,

@@ -149,8 +149,8 @@ def fill_in_query(api, path, query):
     if path.startswith("/buttons/node-"):
         is_name = are_valid({"": query.get("node", "")})
         return {**query, "node": enrol(api)} if is_name else query
-    if path == "/buttons/jobs-update" and query and is_confirmation(query):
-        return confirm(api, query)
+    if path.startswith("/buttons/jobs-") and query:
+        return name_jobs(api, query)
     if path.startswith("/buttons/job-") and is_id((query or {}).get("job_id")):
         return {**query, "job_id": make_job(api)}
     if path != "/buttons/job-submit":
@@ -159,6 +159,15 @@ def fill_in_query(api, path, query):
     if not all(isinstance(number, int) and number in TURNS for number in turns):
         return query
     return {**query, "min_turns": min(turns), "max_turns": max(turns)}
+
+
+def name_jobs(api, query):
+    """A change of many jobs that are there, and allow it."""
+    if is_confirmation(query):
+        return confirm(api, query)
+    if is_id(str(query.get("job_ids"))[:36]):
+        return {**query, "change": "move_first", "job_ids": make_job(api)}
+    return query
 
 
 def is_id(value):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 ORDER = {"scenario": "healthcare_billing", "count": 5}
@@ -195,3 +197,64 @@ def test_buttons_steer_jobs(api):
     assert press("job-retry", job_id=job).status_code == 200
     confirm = post(api, "/update/preview", {"change": "cancel"}).json["confirm"]
     assert press("jobs-update", change="cancel", confirm=confirm).json["count"] == 1
+
+
+def change_picked(api, *jobs, change="pause", who="grafana:editor", **values):
+    query = {"change": change, "job_ids": ",".join(jobs), **values}
+    return api.call(who, "POST", "/buttons/jobs-change", query_string=query)
+
+
+def test_button_changes_all_picked_jobs(api):
+    """Each picked job has its row; "none", which stands for an empty list, is left out."""
+    jobs = [post(api, "", ORDER).json["job_id"] for _ in range(3)]
+
+    answer = change_picked(api, "none", *jobs[:2], reason="noise").json
+
+    assert (answer["count"], {job["state"] for job in answer["jobs"]}) == (2, {"paused"})
+    assert api.call("viewer", "GET", f"/jobs/{jobs[2]}").json["state"] == "pending"
+    rows = audit_rows(api, "jobs.update")
+    assert {row["reason"] for row in rows} == {"pause of 2 of 2 picked jobs: noise"}
+    assert [row["target"] for row in rows] == ["2 jobs", f"job {jobs[0]}", f"job {jobs[1]}"]
+
+
+def test_picked_jobs_that_do_not_allow_it_are_left_out(api):
+    """A job that ended since it was picked does not keep the others from being changed."""
+    ended, open_job = (post(api, "", ORDER).json["job_id"] for _ in range(2))
+    post(api, f"/{ended}/cancel")
+
+    answer = change_picked(api, ended, open_job, change="set_priority", priority=9).json
+
+    assert [(job["job_id"], job["priority"]) for job in answer["jobs"]] == [(open_job, 9)]
+    assert audit_rows(api, "jobs.update")[-1]["reason"] == "set_priority 9 of 1 of 2 picked jobs"
+
+
+def test_change_of_no_picked_job_is_a_conflict(api):
+    """The audit row says why nothing came of it."""
+    job = post(api, "", ORDER).json["job_id"]
+
+    response = change_picked(api, job, change="resume")
+
+    assert response.status_code == 409
+    assert response.json["detail"] == "resume can be done with none of the 1 picked jobs"
+    assert audit_rows(api, "jobs.update")[-1]["outcome"] == "failed"
+
+
+@pytest.mark.parametrize("job_ids", ["none", "5", ",".join([str(uuid.UUID(int=1))] * 101)])
+def test_picked_jobs_are_counted_before(lasting_api, job_ids):
+    """No job, no id, and more than 100 of them are refused."""
+    assert change_picked(lasting_api, job_ids).status_code == 422
+
+
+def test_any_is_no_constraint_of_a_picked_order(api):
+    """A list to pick from has a first entry that asks for nothing."""
+    asked = {**ORDER, "model": "any", "node_class": "any", "vram_bytes_min": "any"}
+    job = api.call("grafana:editor", "POST", "/buttons/job-submit", query_string=asked).json
+    asked |= {"model": "tiny", "node_class": "gpu", "vram_bytes_min": "4294967296"}
+    other = api.call("grafana:editor", "POST", "/buttons/job-submit", query_string=asked).json
+
+    assert [job[key] for key in ("model", "node_class", "vram_bytes_min")] == [None] * 3
+    assert [other[key] for key in ("model", "node_class", "vram_bytes_min")] == [
+        "tiny",
+        "gpu",
+        4 << 30,
+    ]

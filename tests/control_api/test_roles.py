@@ -97,6 +97,8 @@ TABLE = {
     ("POST", "/buttons/job-resume"): PRESSERS,
     ("POST", "/buttons/job-retry"): PRESSERS,
     ("POST", "/buttons/jobs-update"): PRESSERS,
+    ("POST", "/buttons/jobs-change"): PRESSERS,
+    ("POST", "/buttons/node-model"): {"grafana:admin"},
     ("POST", "/buttons/config-set"): {"grafana:admin"},
     ("POST", "/buttons/config-rollback"): {"grafana:admin"},
     ("GET", "/"): EVERYBODY,

@@ -12,6 +12,7 @@ import pytest
 import requests
 from fix_http import serving
 from fleet_control_api.app import create_app, make_services
+from fleet_control_api.callers.identity import Role
 from fleet_control_api.routes.buttons import BUTTONS
 from fleet_dashboards import build, datasources
 from werkzeug.serving import make_server
@@ -32,12 +33,32 @@ def find_actions(value):
             yield from find_actions(each)
 
 
+def verb(action):
+    return action["fetch"]["url"].removeprefix(datasources.CONTROL_PROXY + "/")
+
+
+def asks_for_reason(action):
+    return ["reason", "$reason"] in action["fetch"]["queryParams"]
+
+
 ACTIONS = [
     pytest.param(action, id=f"{path.stem} {action['title']}")
     for path in sorted(build.FOLDER.glob("*.json"))
     for action in find_actions(json.loads(path.read_text()))
 ]
-pytestmark = pytest.mark.parametrize("action", ACTIONS)
+USERS = {"viewer": Role.VIEWER, "editor": Role.OPERATOR, "admin": Role.ADMIN}
+each_action = pytest.mark.parametrize("action", ACTIONS)
+
+
+def each_press(*, is_allowed):
+    """Every action with each person who may press it, or may not."""
+    cases = [
+        pytest.param(action.values[0], user, id=f"{action.id} {user}")
+        for action in ACTIONS
+        for user, role in USERS.items()
+        if (role >= BUTTONS[verb(action.values[0])].role) == is_allowed
+    ]
+    return pytest.mark.parametrize(("action", "user"), cases)
 
 
 @dataclass(frozen=True)
@@ -46,13 +67,15 @@ class Press:
     What is needed to try the button of a verb.
 
     `prepare(owner)` makes what it acts on and returns the columns of its row and the variables;
-    `typed` is what a person types beside the reason; `sees(owner)` is what it changes, in SQL.
+    `typed` is what a person types beside the reason; `sees` is what it changes, in SQL; `says` is
+    the reason in the audit log of a button that asks for none.
     """
 
     sees: str
     after: object
     prepare: Callable[..., dict[str, str]]
     typed: dict[str, str] = field(default_factory=dict)
+    says: str = ""
 
 
 def fleet_is(state):
@@ -68,9 +91,72 @@ def one_node(owner):
     return {"Node": "alpha", "node": "alpha"}
 
 
+def one_job(owner):
+    """Return a job beside another one, whether the button stands in its row or is told of it."""
+    jobs = [
+        str(
+            owner.execute("SELECT fleet.submit_job('complaint', 1, 'tests')").fetchone()[
+                "submit_job"
+            ]
+        )
+        for _ in range(2)
+    ]
+    owner.execute("SELECT fleet.split_jobs()")
+    return {"job_id": jobs[1], "job": jobs[1], "jobs": f"none,{jobs[1]}"}
+
+
+def paused_job(owner):
+    row = one_job(owner)
+    owner.execute("SELECT fleet.pause_job(%s)", [row["job_id"]])
+    return row
+
+
+def failed_job(owner):
+    row = one_job(owner)
+    owner.execute("UPDATE fleet.tasks SET state = 'failed' WHERE job_id = %s", [row["job_id"]])
+    # Nothing is counted by triggers while a test prepares.
+    owner.execute(
+        "INSERT INTO fleet.count_changes (job_id, failed) VALUES (%s, 1)", [row["job_id"]]
+    )
+    return row
+
+
+def new_order(owner):
+    return {
+        "scenario": "complaint", "count": "20", "counts": "written", "min_turns": "6",
+        "max_turns": "8", "priority": "5", "model": "any", "node_class": "any",
+        "vram_bytes_min": "any",
+    }  # fmt: skip
+
+
 FLEET_STATE = "SELECT state FROM analytics.fleet_state"
 LAST_COMMAND = "SELECT verb || ' ' || node FROM analytics.commands ORDER BY time DESC LIMIT 1"
+LAST_JOB = "SELECT {} FROM analytics.jobs ORDER BY created_at DESC LIMIT 1"
+LAST_TASKS = (
+    "SELECT string_agg(state, ',') FROM analytics.tasks WHERE job_id = "
+    f"({LAST_JOB.format('job_id')})"
+)
+CHANGES_OF_JOBS = {
+    "pause": Press(LAST_JOB.format("state"), "paused", one_job),
+    "resume": Press(LAST_JOB.format("state"), "running", paused_job),
+    "move": Press(LAST_JOB.format("abs(rank)"), 1, one_job),
+    "retry": Press(LAST_TASKS, "pending", failed_job),
+    "cancel": Press(LAST_JOB.format("state"), "cancelled", one_job),
+}
 PRESSES = {
+    **{f"job-{change}": press for change, press in CHANGES_OF_JOBS.items()},
+    **{f"jobs-change {change}": press for change, press in CHANGES_OF_JOBS.items()},
+    "jobs-change move_first": CHANGES_OF_JOBS["move"],
+    "jobs-change move_last": CHANGES_OF_JOBS["move"],
+    "jobs-change set_priority": Press(
+        LAST_JOB.format("priority"), 8, one_job, typed={"priority": "8"}
+    ),
+    "job-submit": Press(
+        LAST_JOB.format("wanted || ' ' || scenario"),
+        "20 complaint",
+        new_order,
+        says="20 conversations of complaint",
+    ),
     "fleet-pause": Press(FLEET_STATE, "paused", fleet_is("running")),
     "fleet-resume": Press(FLEET_STATE, "running", fleet_is("paused")),
     "fleet-emergency-stop": Press(
@@ -83,8 +169,10 @@ PRESSES = {
 }
 
 
-def verb(action):
-    return action["fetch"]["url"].removeprefix(datasources.CONTROL_PROXY + "/")
+def press_of(action):
+    """What is needed to try an action: by its verb and first constant, or by its verb alone."""
+    constants = [value for _, value in action["fetch"]["queryParams"] if "$" not in value]
+    return PRESSES.get(" ".join([verb(action), *constants[:1]])) or PRESSES[verb(action)]
 
 
 @pytest.fixture
@@ -108,7 +196,7 @@ def grafana(app, grafana_double):
 def prepared(owner, action):
     """What the button acts on is there; the columns of its row and the dashboard's variables."""
     with fix_control.unaudited(owner):
-        return PRESSES[verb(action)].prepare(owner)
+        return press_of(action).prepare(owner)
 
 
 @pytest.fixture
@@ -119,9 +207,9 @@ def press(grafana, prepared, action):
         if value == "$reason":
             return value if reason is None else reason
         if value.startswith("${"):
-            name = re.fullmatch(r"\$\{(?:__data\.fields\.)?(\w+)(?::csv)?\}", value)[1]
+            name = re.fullmatch(r"\$\{(?:__data\.fields\.)?(\w+)(?::\w+)?\}", value)[1]
             return prepared[name]
-        return PRESSES[verb(action)].typed[value[1:]] if value.startswith("$") else value
+        return press_of(action).typed[value[1:]] if value.startswith("$") else value
 
     def send(user, reason="driver update & reboot"):
         fetch = action["fetch"]
@@ -140,7 +228,7 @@ def press(grafana, prepared, action):
 
 def look(owner, action):
     """What the button changes, now."""
-    row = owner.execute(PRESSES[verb(action)].sees).fetchone()
+    row = owner.execute(press_of(action).sees).fetchone()
     return next(iter(row.values())) if row else None
 
 
@@ -148,6 +236,7 @@ def audit(owner):
     return owner.execute("SELECT * FROM analytics.audit ORDER BY audit_id").fetchall()
 
 
+@each_action
 def test_button_is_a_route(action, app):
     """The address exists exactly so, takes POST, and knows every argument that is sent."""
     rules = {rule.rule: rule for rule in app.url_map.iter_rules()}
@@ -157,36 +246,44 @@ def test_button_is_a_route(action, app):
     assert {key for key, _ in action["fetch"]["queryParams"]} <= known
 
 
-@pytest.mark.parametrize(("user", "role"), [("editor", "operator"), ("admin", "admin")])
-def test_editor_and_admin_do_it(action, user, role, press, owner):
+@each_press(is_allowed=True)
+def test_who_may_does_it(action, user, press, owner):
     """The fleet changes, and the audit row has who, why and how."""
     answer = press(user)
 
     assert answer.status_code == 200, answer.text
-    assert look(owner, action) == PRESSES[verb(action)].after
+    assert look(owner, action) == press_of(action).after
     row = audit(owner)[-1]
-    assert (user, role, "grafana", "done") == tuple(
+    assert (user, USERS[user].name.lower(), "grafana", "done") == tuple(
         row[key] for key in ("actor", "role", "way", "outcome")
     )
-    assert row["reason"] == "driver update & reboot"
+    said = "driver update & reboot" if asks_for_reason(action) else press_of(action).says
+    assert said
+    assert said in row["reason"]
 
 
-def test_viewer_is_refused(action, press, owner):
+@each_press(is_allowed=False)
+def test_who_may_not_is_refused(action, user, press, owner):
     """The request reaches the control API, which answers 403 and writes it down."""
     before = look(owner, action)
 
-    assert press("viewer").status_code == 403
+    assert press(user).status_code == 403
 
-    assert look(owner, action) == before != PRESSES[verb(action)].after
+    assert look(owner, action) == before != press_of(action).after
     [row] = audit(owner)
-    assert (row["actor"], row["role"], row["outcome"]) == ("viewer", "viewer", "refused")
+    assert (row["actor"], row["role"], row["outcome"]) == (
+        user,
+        USERS[user].name.lower(),
+        "refused",
+    )
 
 
+@pytest.mark.parametrize("action", [each for each in ACTIONS if asks_for_reason(each.values[0])])
 @pytest.mark.parametrize("reason", [None, ""], ids=["untouched", "cleared"])
 def test_reason_must_be_typed(action, press, owner, reason):
     """A prompt that was left alone or cleared changes nothing."""
     before = look(owner, action)
 
-    assert press("editor", reason).status_code == 422
+    assert press("admin", reason).status_code == 422
 
     assert look(owner, action) == before

@@ -140,7 +140,7 @@ def test_actions_are_posts_to_the_control_api(dashboard):
             assert len(action["confirmation"]) > 40, "the question names what will happen"
             said = action["confirmation"] + action["title"]
             variables = [f"${{{each['name']}}}" for each in dashboard["templating"]["list"]]
-            for known in (FIELD, *map(re.escape, variables), r"\$\{\w+:csv\}"):
+            for known in (FIELD, *map(re.escape, variables), r"\$\{\w+:(csv|text)\}"):
                 said = re.sub(known, "", said)
             assert "$" not in said
 

@@ -44,10 +44,10 @@ BEGIN
     PERFORM fleet.check_priority(p_priority);
   END IF;
   SELECT k INTO v_unknown FROM jsonb_object_keys(p_filter) k
-  WHERE k NOT IN ('state', 'scenario', 'requested_by', 'having_priority') ORDER BY k LIMIT 1;
+  WHERE k NOT IN ('state', 'scenario', 'requested_by', 'having_priority', 'job_ids') ORDER BY k LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'jobs cannot be chosen by %', quote_literal(v_unknown) USING ERRCODE = 'check_violation',
-      HINT = 'Choose by state, scenario, requested_by or having_priority.';
+      HINT = 'Choose by state, scenario, requested_by, having_priority or job_ids.';
   END IF;
   IF p_filter ->> 'scenario' <> 'mixed' AND NOT EXISTS (SELECT FROM fleet.scenarios s WHERE s.scenario = p_filter ->> 'scenario') THEN
     RAISE EXCEPTION 'unknown scenario %', p_filter ->> 'scenario' USING ERRCODE = 'check_violation',
@@ -64,6 +64,7 @@ BEGIN
         WHEN 'set_priority' THEN o.is_open AND j.priority <> p_priority
         ELSE o.is_open END
       AND (p_filter ->> 'state' IS NULL OR p_filter ->> 'state' = CASE WHEN o.is_open AND j.is_paused THEN 'paused' ELSE j.state::text END)
+      AND (p_filter -> 'job_ids' IS NULL OR p_filter -> 'job_ids' ? j.job_id::text)
       AND (p_filter ->> 'requested_by' IS NULL OR j.requested_by = p_filter ->> 'requested_by')
       AND (p_filter ->> 'having_priority' IS NULL OR j.priority = (p_filter ->> 'having_priority')::integer)
       AND (p_filter ->> 'scenario' IS NULL OR p_filter ->> 'scenario' = CASE
@@ -77,7 +78,7 @@ BEGIN
   RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION fleet.preview_change(text, jsonb, integer) IS
-  'Which jobs change_jobs would change now, in the order of the queue, and what confirms just these. Filter: {"state", "scenario", "requested_by", "having_priority"}, all optional. Errors: no such change, no such filter.';
+  'Which jobs change_jobs would change now, in the order of the queue, and what confirms just these. Filter: {"state", "scenario", "requested_by", "having_priority", "job_ids" (a list)}, all optional. Errors: no such change, no such filter.';
 
 CREATE OR REPLACE FUNCTION fleet.change_jobs(p_change text, p_filter jsonb, p_priority integer, p_confirm text) RETURNS uuid[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

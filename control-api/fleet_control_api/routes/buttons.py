@@ -15,7 +15,7 @@ from flask import Blueprint, request
 
 from fleet_control_api.changes.perform import perform_once
 from fleet_control_api.permissions.roles import button, public
-from fleet_control_api.routes import config, fleet, job_changes, jobs, nodes, stopping
+from fleet_control_api.routes import config, fleet, job_changes, jobs, models, nodes, stopping
 from fleet_control_api.values.arguments import parse_button
 from fleet_control_api.values.documents import Series, Version
 
@@ -32,15 +32,17 @@ BUTTONS: dict[str, Command[Any, Any]] = {
     "fleet-pause": fleet.PAUSE,
     "fleet-resume": fleet.RESUME,
     "fleet-emergency-stop": stopping.STOP,
-    "job-submit": jobs.SUBMIT_FLAT,
+    "job-submit": jobs.SUBMIT_PICKED,
     "job-cancel": job_changes.CANCEL,
     "job-pause": job_changes.PAUSE,
     "job-resume": job_changes.RESUME,
     "job-retry": job_changes.RETRY,
     "job-move": job_changes.MOVE_TO_END,
     "jobs-update": job_changes.UPDATE,
+    "jobs-change": job_changes.UPDATE_PICKED,
     "config-set": config.SET,
     "config-rollback": config.ROLLBACK,
+    "node-model": models.TRY,
     **{f"node-{verb}": command for verb, command in nodes.COMMANDS.items()},
 }
 

@@ -15,6 +15,7 @@ from fleet_control_api.changes.perform import perform
 from fleet_control_api.permissions.roles import asks, changes
 from fleet_control_api.routes.jobs import load_job, load_jobs
 from fleet_control_api.service.context import services
+from fleet_control_api.service.errors import ConflictError
 from fleet_control_api.values.body import read_arguments
 from fleet_control_api.values.job_changes import (
     Changed,
@@ -22,6 +23,7 @@ from fleet_control_api.values.job_changes import (
     JobChange,
     Move,
     MoveToEnd,
+    PickedJobs,
     Preview,
     Selection,
 )
@@ -112,9 +114,28 @@ MOVE_TO_END = replace(
 
 def change_jobs(connection: Connection, _: Identity, wanted: ConfirmedSelection) -> Done[Changed]:
     """Change all jobs that were confirmed, or none."""
-    values = [wanted.change, Jsonb(wanted.describe()), wanted.priority, wanted.confirm]
+    return _change(connection, wanted, wanted.confirm, name_change(wanted))
+
+
+def change_picked(connection: Connection, _: Identity, wanted: PickedJobs) -> Done[Changed]:
+    """Change those of the jobs that allow it; whoever names each needs no preview."""
+    values = [wanted.change, Jsonb(wanted.describe()), wanted.priority]
+    told = connection.execute(PREVIEW, values).fetchall()[0]
+    picked = len(set(wanted.job_ids))
+    if not told["jobs"]:
+        raise ConflictError(
+            f"{wanted.change} can be done with none of the {picked} picked jobs",
+            remedy="They have ended, or are so already: look at their states.",
+        )
+    said = f"{_name(wanted)} of {len(told['jobs'])} of {picked} picked jobs"
+    return _change(connection, wanted, told["confirm"], said)
+
+
+def _change(
+    connection: Connection, wanted: ConfirmedSelection | PickedJobs, confirm: str, said: str
+) -> Done[Changed]:
+    values = [wanted.change, Jsonb(wanted.describe()), wanted.priority, confirm]
     jobs = load_jobs(connection, connection.execute(CHANGE, values).fetchall()[0]["jobs"])
-    said = name_change(wanted)
     reason = f"{said}: {wanted.reason}" if wanted.reason else said
     answer = Changed(change=wanted.change, count=len(jobs), jobs=jobs)
     return Done(answer, f"{len(jobs)} jobs", reason, tuple(f"job {job.job_id}" for job in jobs))
@@ -122,9 +143,12 @@ def change_jobs(connection: Connection, _: Identity, wanted: ConfirmedSelection)
 
 def name_change(wanted: Selection) -> str:
     """Return the change with its value, and by what the jobs are chosen."""
-    value = f" {wanted.priority}" if wanted.change == "set_priority" else ""
     chosen = ", ".join(f"{name} {value}" for name, value in wanted.describe().items())
-    return f"{wanted.change}{value} of {f'jobs with {chosen}' if chosen else 'all jobs'}"
+    return f"{_name(wanted)} of {f'jobs with {chosen}' if chosen else 'all jobs'}"
+
+
+def _name(wanted: Selection | PickedJobs) -> str:
+    return wanted.change + (f" {wanted.priority}" if wanted.change == "set_priority" else "")
 
 
 UPDATE = Command(
@@ -135,6 +159,15 @@ UPDATE = Command(
     Changed,
     change_jobs,
     name_change,
+)
+UPDATE_PICKED = Command(
+    "jobs.update",
+    Role.OPERATOR,
+    "Change all jobs of a list that allow it.",
+    PickedJobs,
+    Changed,
+    change_picked,
+    lambda wanted: f"{len(wanted.job_ids)} jobs",
 )
 
 

@@ -31,6 +31,7 @@ from fleet_control_api.values.jobs import (
     JobWithTasks,
     Order,
     Orders,
+    PickedOrder,
 )
 from fleet_control_api.values.paging import parse_time
 
@@ -109,7 +110,7 @@ SUBMIT: Command[Any, Job] = Command(
     InvalidError,
 )
 # In a query string there is no room for a mix.
-SUBMIT_FLAT = replace(SUBMIT, arguments=FlatOrder)
+SUBMIT_PICKED = replace(SUBMIT, arguments=PickedOrder)
 SUBMIT_BATCH = Command(
     "jobs.batch",
     Role.OPERATOR,

@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, TypeAdapter, WithJsonSchema, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    WithJsonSchema,
+    WrapValidator,
+)
 from typing_extensions import TypeAliasType
 
 from fleet_control_api.service.errors import InvalidError
@@ -127,6 +135,22 @@ class FlatOrder(Request):
         """Return the order as fleet.submit_order takes it."""
         left_out = {"idempotency_key"}
         return {name: value for name, value in self if name not in left_out and value is not None}
+
+
+ANY = "any"  # what a list to pick from sends where it does not matter
+AnyModel = Annotated[Text | None, AfterValidator(lambda model: None if model == ANY else model)]
+AnyClass = Annotated[NodeClass | None, AfterValidator(lambda name: None if name == ANY else name)]
+AnyBytes = Annotated[Bytes | None, BeforeValidator(lambda size: None if size == ANY else size)]
+
+
+class PickedOrder(FlatOrder):
+    """An order whose constraints are picked from lists, each of which has "any"."""
+
+    model: AnyModel = Field(None, description="Only machines with this model write it.")
+    node_class: AnyClass = Field(None, description="Only machines of this class write it.")
+    vram_bytes_min: AnyBytes = Field(
+        None, description="Only machines with one GPU of at least so much memory write it."
+    )
 
 
 class Order(FlatOrder):

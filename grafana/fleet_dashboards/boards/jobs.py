@@ -1,0 +1,35 @@
+"""The dashboard "Jobs": what is open and when it ends, more orders, and what became of others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet_dashboards.layout import Heading, Page, Row, dashboard
+from fleet_dashboards.links import JOBS
+from fleet_dashboards.topics import forecast, jobs, ordering, steering
+
+if TYPE_CHECKING:
+    from fleet_dashboards.datasources import Json
+
+PAGE = Page(
+    JOBS,
+    "Jobs",
+    "Orders for conversations: those that are open, with their buttons, and those that ended.",
+    since="now-24h",
+)
+
+
+def build() -> Json:
+    """Return the dashboard; the form of a new job are the variables at its top."""
+    rows: list[Row | Heading] = [
+        Heading(150, "Will it be done in time?"),
+        Row(4, [(15, forecast.end(151)), (9, forecast.pace(152))]),
+        Row(12, [(24, jobs.open_jobs())]),
+        Row(6, [(14, ordering.change_picked()), (10, steering.audit(161))]),
+        Heading(154, "What else is to be written?"),
+        Row(12, [(15, ordering.scenarios()), (9, ordering.create())]),
+        Heading(160, "What became of the others?"),
+        Row(10, [(24, jobs.timeline())]),
+        Row(12, [(24, jobs.ended_jobs())]),
+    ]
+    return dashboard(PAGE, rows, ordering.form())
