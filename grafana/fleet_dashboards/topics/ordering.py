@@ -101,8 +101,9 @@ def create(number: int = 155) -> Json:
             ${count:sqlstring}, ${scenario:sqlstring}, ${min_turns:sqlstring},
             ${max_turns:sqlstring}, ${priority:sqlstring}, ${counts:sqlstring}) AS "order",
           format('Machines: model %s, class %s, GPU memory %s.', ${model:sqlstring},
-            ${node_class:sqlstring}, CASE ${vram_bytes_min:sqlstring} WHEN 'any' THEN 'any'
-              ELSE 'from ' || pg_size_pretty(${vram_bytes_min:sqlstring}::bigint) END) AS machines,
+            ${node_class:sqlstring}, coalesce(
+              'from ' || (nullif(${vram_bytes_min:sqlstring}, 'any')::bigint >> 30) || ' GiB',
+              'any')) AS machines,
           CASE WHEN ${count:sqlstring} !~ '^ *[0-9]{1,7} *$'
             THEN 'Conversations must be a whole number: see the top of the page.'
             WHEN pace.judged < 3 THEN 'Nothing was written in the last hour: no forecast.'
