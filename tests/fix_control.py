@@ -28,6 +28,8 @@ from fix_http import serving
 from fix_ports import free_port
 from fleet_control_api.callers.identity import digest
 from fleet_control_api.callers.passwords import hash_password
+from fleet_control_api.client.remote import Remote, Token
+from fleet_control_api.service.errors import ClientError
 from fleet_control_api.service.settings import Settings
 
 if TYPE_CHECKING:
@@ -102,12 +104,16 @@ def control_settings(database, grafana_double) -> Settings:
 
 
 def start_api(
-    settings: Settings, folder: Path, tls: Mapping[str, str] | None = None
+    settings: Settings,
+    folder: Path,
+    tls: Mapping[str, str] | None = None,
+    server_name: str = "",
 ) -> tuple[subprocess.Popen, str, Path]:
     """
     Start gunicorn as the launcher does; return it, its address and its log, once it answers.
 
-    `tls` has the variables with the files of certificate and key.
+    `tls` has the variables with the files of certificate, key and perhaps authority;
+    `server_name` is what the certificate names in place of 127.0.0.1.
     """
     listen, tls = f"127.0.0.1:{free_port()}", tls or {}
     address = f"{'https' if tls else 'http'}://{listen}"
@@ -125,12 +131,14 @@ def start_api(
             [sys.executable, "-m", "fleet_control_api.cli"], env=environ, stdout=out, stderr=out
         )
 
+    ca_file = tls.get("FLEET_CONTROL_TLS_CA") or tls.get("FLEET_CONTROL_TLS_CERTIFICATE", "")
+    remote = Remote(f"{address}/api/v1", Token(""), ca_file=ca_file, server_name=server_name)
+
     def is_there():
         assert process.poll() is None, log.read_text()
         try:
-            trusted = tls.get("FLEET_CONTROL_TLS_CERTIFICATE", True)
-            return requests.get(f"{address}/api/v1/openapi.json", timeout=60, verify=trusted)
-        except requests.ConnectionError:
+            return remote.call("GET", "/openapi.json")
+        except ClientError:
             return None
 
     try:

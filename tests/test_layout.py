@@ -22,7 +22,7 @@ EXTRA = {"fleet_twin": {"fleet_exporters", "fleet_orchestrator", "fleet_control_
 COMPONENTS = {"exporters", "orchestrator", "control-api", "grafana", "prometheus", "alertmanager",
               "timescale"}  # fmt: skip
 # The rooms of the launcher, from the top; `servers` stands beside them and imports none.
-ROOMS = ("commands", "joined", "run", "parts", "fetch", "home")
+ROOMS = ("commands", "joined", "run", "parts", "fetch", "home", "paging")
 ROOM_FILES_MAX = 12
 LINES_MAX = 500
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc"}

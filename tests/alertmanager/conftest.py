@@ -17,6 +17,7 @@ from pathlib import Path
 import jinja2
 import pytest
 from aiosmtpd.controller import Controller
+from fix_mail import mail_server
 from fix_ports import free_port
 from fleet_stack.parts.programs import find_tools
 
@@ -43,6 +44,19 @@ def render():
         "smtp_address": "127.0.0.1:2525",
         "mail_from": "fleet@localhost",
         "mail_to": "operator@localhost",
+        "mail_to_critical": "operator@localhost",
+        "smtp_needs_starttls": False,
+        "smtp_user": "",
+        "smtp_password_file": "",
+        "smtp_ca_file": "",
+        "quiet_hours": [],
+        "time_zone": "",
+        "heartbeat_url": "",
+        "sms_url": "",
+        "sms_token_file": "",
+        "sns_topic": "",
+        "sns_url": "",
+        "home_url": "http://127.0.0.1:8000",
         "templates_dir": str(ROOT / "templates"),
         "dashboard_url": "http://127.0.0.1:3000/",
         "runbook_url": "http://127.0.0.1:8000/api/v1/runbooks",
@@ -85,11 +99,11 @@ class Alertmanager:
         urllib.request.urlopen(request, timeout=5).close()
 
 
-def wait_until_ready(url, running):
+def wait_until_ready(url, running, log):
     """Ask until it answers; a server that ended or takes too long fails the test."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        assert running.poll() is None, running.communicate()[0]
+        assert running.poll() is None, log.read_text()
         with contextlib.suppress(urllib.error.URLError, ConnectionError):
             urllib.request.urlopen(f"{url}/-/ready", timeout=1).close()
             return
@@ -97,7 +111,7 @@ def wait_until_ready(url, running):
 
 
 @contextlib.contextmanager
-def start(program, folder, config):
+def start(program, folder, config, environ):
     """Run Alertmanager with this configuration until the test is over."""
     (folder / "alertmanager.yml").write_text(config)
     port = free_port()
@@ -108,17 +122,27 @@ def start(program, folder, config):
         f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",
     ]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with (folder / "alertmanager.log").open("a") as log:
+        running = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environ}
+        )
     try:
-        wait_until_ready(f"http://127.0.0.1:{port}", running)
+        wait_until_ready(f"http://127.0.0.1:{port}", running, folder / "alertmanager.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         running.terminate()
-        running.communicate(timeout=10)
+        running.wait(timeout=10)
 
 
 @pytest.fixture
-def alertmanager(tools, render, tmp_path):
+def mail_servers(tmp_path):
+    """A function that starts a mail server, which outlives the Alertmanager of the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **how: stack.enter_context(mail_server(tmp_path, **how))
+
+
+@pytest.fixture
+def alertmanager(tools, render, tmp_path, mail_servers):
     """A function that starts Alertmanager with short waits; keywords change the configuration."""
     mailbox = Mailbox()
     mail = Controller(mailbox, hostname="127.0.0.1", port=free_port())
@@ -126,9 +150,10 @@ def alertmanager(tools, render, tmp_path):
     waits = {"critical_wait": "100ms", "warning_wait": "1s", "group_interval": "1s"}
     with contextlib.ExitStack() as stack:
 
-        def run(**changes):
-            config = render(smtp_address=f"127.0.0.1:{mail.port}", **(waits | changes))
-            url = stack.enter_context(start(tools["alertmanager"], tmp_path, config))
+        def run(environ=None, **changes):
+            config = render(**({"smtp_address": f"127.0.0.1:{mail.port}"} | waits | changes))
+            running = start(tools["alertmanager"], tmp_path, config, environ or {})
+            url = stack.enter_context(running)
             return Alertmanager(url, mailbox)
 
         yield run

@@ -42,10 +42,38 @@ def test_mail_tells_what_and_where(alertmanager):
     assert "Node alpha is at 91 °C & <rising>." in plain
     assert "Dashboard: http://127.0.0.1:3000/d/fleet-overview?var-node=alpha" in plain
     assert "Runbook: http://127.0.0.1:8000/api/v1/runbooks/GpuHot" in plain
+    silence = "http://127.0.0.1:3000/d/fleet-alerts?var-alertname=GpuHot&var-node=alpha"
+    assert f"Silence: {silence}" in plain
     html = read(message, "html")
     assert "Node alpha is at 91 °C &amp; &lt;rising&gt;." in html
     assert 'href="http://127.0.0.1:3000/d/fleet-overview?var-node=alpha"' in html
     assert 'href="http://127.0.0.1:8000/api/v1/runbooks/GpuHot"' in html
+    assert f'href="{silence}"' in html
+
+
+def test_nodes_that_vanish_together_are_one_mail(alertmanager):
+    """A mail lists all of an alert's nodes; its subject names three of them, and counts more."""
+    running = alertmanager(critical_wait="1s")
+    running.post(*[alert("NodeDown", f"node-{number}", "critical") for number in range(20)])
+    running.post(alert("GpuHot", "alpha", "critical"), alert("GpuHot", "beta", "critical"))
+    mails = {mail["Subject"]: mail for mail in (running.mailbox.next(), running.mailbox.next())}
+
+    assert mails.keys() == {
+        "[FIRING critical] NodeDown on 20 nodes: NodeDown in short.",
+        "[FIRING critical] GpuHot on alpha, beta: GpuHot in short.",
+    }
+    html = read(mails["[FIRING critical] NodeDown on 20 nodes: NodeDown in short."], "html")
+    assert [number for number in range(20) if f">node-{number}<" not in html] == []
+
+
+def test_times_are_also_told_in_the_time_zone_of_people(alertmanager):
+    """UTC for logs, local time for who was woken."""
+    running = alertmanager(time_zone="Asia/Tokyo", environ={"TZ": "Asia/Tokyo"})
+    running.post({**alert("GpuHot", "alpha", "critical"), "startsAt": "2026-01-02T22:30:00Z"})
+    message = running.mailbox.next()
+
+    for kind in ("plain", "html"):
+        assert "2026-01-02 22:30:00 UTC (Sat 07:30 JST)" in read(message, kind)
 
 
 def test_end_of_an_alert_is_told(alertmanager):
@@ -68,6 +96,7 @@ def test_without_grafana_there_is_no_dead_link(alertmanager):
 
     for kind in ("plain", "html"):
         assert "ashboard" not in read(message, kind)
+        assert "grafana" not in read(message, kind)
         assert "http://127.0.0.1:8000/api/v1/runbooks/CpuHot" in read(message, kind)
 
 

@@ -15,6 +15,7 @@ from fix_ports import free_port
 from fleet_control_api.client.bearers import SessionBearer
 from fleet_control_api.client.login import add_login
 from fleet_control_api.client.place import Place, parse_url
+from fleet_control_api.client.remote import Remote, Token
 from fleet_control_api.client.sessions import Session, SessionFolder
 from fleet_control_api.service.errors import ClientError, LoggedOutError
 
@@ -164,7 +165,7 @@ def test_spent_access_token_is_renewed(logged_in, sessions, served_url, api):
 def test_two_commands_renew_one_login_once(logged_in, sessions, served_url, api):
     """A refresh token used twice is taken for stolen: the second waits and takes the new one."""
     spoil(sessions, served_url, access_until=0)
-    bearers = [SessionBearer(sessions, served_url) for _ in range(8)]
+    bearers = [SessionBearer(sessions, Remote(served_url, Token(""))) for _ in range(8)]
     read = []
     threads = [threading.Thread(target=lambda b=b: read.append(b.read())) for b in bearers]
     for thread in threads:
@@ -212,7 +213,7 @@ def test_copied_login_ends_for_both(logged_in, sessions, served_url, tmp_path):
     assert logged_in("jobs", "list")[0] == 0
 
     with pytest.raises(LoggedOutError, match="has ended"):
-        SessionBearer(copy, served_url).read()
+        SessionBearer(copy, Remote(served_url, Token(""))).read()
     spoil(sessions, served_url, access_until=0)
     assert "has ended" in logged_in("jobs", "list")[2]
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from fix_control import start_api, stop_api
+from fix_control import make_token, make_user, start_api, stop_api
+from fix_tls import make_files
+from fleet_control_api.client import Place, main
 from fleet_control_api.service.settings import read_tls
 from fleet_timescale.errors import SettingsError
 
@@ -23,32 +20,8 @@ CERTIFICATE, KEY = "FLEET_CONTROL_TLS_CERTIFICATE", "FLEET_CONTROL_TLS_KEY"
 @pytest.fixture
 def pair(tmp_path):
     """The files of a self-made certificate for 127.0.0.1 and of its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return {CERTIFICATE: str(files[0]), KEY: str(files[1])}
+    files = make_files(tmp_path, addresses=("127.0.0.1",), is_self_signed=True)
+    return {CERTIFICATE: str(files.certificate), KEY: str(files.key)}
 
 
 @pytest.fixture
@@ -107,3 +80,31 @@ def test_file_that_is_no_key_is_refused(pair, tmp_path, content):
 
     with pytest.raises(SettingsError, match="are no certificate with its key"):
         read_tls(pair | {KEY: str(wrong)})
+
+
+def test_login_trusts_what_it_is_told_to(served, pair, owner, tmp_path, capsys):
+    """An authority of one's own, remembered with the login; without it nothing is sent."""
+    make_user(owner, "ada", "viewer", "correct horse battery")
+    (tmp_path / "password").write_text("correct horse battery")
+    place = Place({"XDG_CONFIG_HOME": str(tmp_path)})
+    argv = ["login", f"https://127.0.0.1:{served}", "--user", "ada"]
+    argv += ["--password-file", str(tmp_path / "password")]
+
+    assert main(argv, place) == 1
+    assert "is not trusted" in capsys.readouterr().err
+    assert main([*argv, "--ca-file", pair[KEY]], place) == 1
+    assert "has no certificate in PEM format" in capsys.readouterr().err
+    assert main([*argv, "--ca-file", pair[CERTIFICATE]], place) == 0
+    assert main(["jobs", "list"], place) == 0
+
+
+@pytest.mark.parametrize(("name", "code"), [("fleet.example.com", 0), ("other.example.com", 1)])
+def test_home_expects_the_name_of_the_certificate(control_settings, owner, tmp_path, name, code):
+    """At 127.0.0.1, which certificates seldom name; another name is not taken."""
+    files = make_files(tmp_path, "fleet.example.com")
+    process, url, _ = start_api(control_settings, tmp_path, files.environ(), "fleet.example.com")
+    try:
+        place = Place({}, url, make_token(owner, "admin"), str(files.authority), name)
+        assert main(["jobs", "list"], place) == code
+    finally:
+        stop_api(process)

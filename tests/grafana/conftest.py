@@ -13,6 +13,7 @@ import time
 import urllib.parse
 import urllib.request
 import uuid
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pytest
 from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
 from fix_http import QuietHandler, listen, serving
 from fix_ports import free_port
+from fleet_control_api.service.metrics import Metrics
 from fleet_dashboards import build
 from fleet_stack.parts.programs import find_tools
 from psycopg.types.json import Jsonb
@@ -169,6 +171,7 @@ def lived_in(database, owner):
         judge_conversations(alpha)
         store_readings(alpha)
         machine.put_rows(owner, alpha)
+    lead(owner)
     owner.execute(
         "UPDATE fleet.grades SET realness = 6, healthcare_valid = (checks_passed = checks_total)"
     )
@@ -178,6 +181,14 @@ def lived_in(database, owner):
             [role, outcome],
         )
     return database
+
+
+def lead(owner):
+    """Have a master lead that has told what it did, and has measured what readings take."""
+    master = uuid.uuid4()
+    term = owner.execute("SELECT fleet.lead(%s) AS term", [master]).fetchone()["term"]
+    owner.execute("SELECT fleet.tell_round(%s, %s, 'Made 7 tasks.')", [master, term])
+    owner.execute("SELECT telemetry.note_storage()")
 
 
 def write_conversations(alpha):
@@ -265,6 +276,11 @@ fleet_peer_round_trip_seconds{{peer="beta"}} 0.002
 fleet_peer_throughput_bytes_per_second{{peer="beta"}} 6e6
 fleet_llm_tokens_total{{model="tiny",kind="prompt"}} {tokens}
 fleet_llm_tokens_total{{model="tiny",kind="completion"}} {tokens}
+fleet_tick_late_seconds 0.01
+fleet_ticks_missed_total 2
+fleet_samples_dropped_total{{collector="gpu",reason="unreadable"}} 3
+fleet_spool_dropped_rows_total{{reason="full"}} 0
+fleet_page_series_cut_total 0
 """
 NODE_PAGE += machine.PAGE
 MASTER_PAGE = "".join(
@@ -280,10 +296,12 @@ MASTER_PAGE = "".join(
             ("pending", "claimed", "running", "done", "failed", "cancelled"), start=11
         )
     ]
+    + ["fleet_levels_upkeep_timestamp_seconds 1790000000\n"]
 )
 PROMETHEUS_CONFIG = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}]
+alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alertmanager}"]}}]}}]}}
 scrape_configs:
   - job_name: fleet-node
     metrics_path: /node
@@ -291,6 +309,18 @@ scrape_configs:
   - job_name: fleet-master
     metrics_path: /master
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+  - job_name: fleet-control-api
+    metrics_path: /control
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+  - job_name: prometheus
+    static_configs: [{{targets: ["{prometheus}"]}}]
+  - job_name: alertmanager
+    static_configs: [{{targets: ["{alertmanager}"]}}]
+"""
+# It waits before it tells, so that Prometheus has seen its counter at 0.
+ALERTMANAGER_CONFIG = """\
+route: {{receiver: page, group_wait: 3s}}
+receivers: [{{name: page, webhook_configs: [{{url: "http://127.0.0.1:{port}/hook"}}]}}]
 """
 RULES = """\
 groups:
@@ -300,50 +330,105 @@ groups:
 
 
 class Pages(QuietHandler):
-    """The pages of an exporter and of a master; the tokens rise at each scrape."""
+    """
+    The pages of an exporter, of a master and of a control API, and the ear of Alertmanager.
+
+    Counters rise at each scrape.
+    """
 
     tokens = 0
+    control = Metrics()
 
     def do_GET(self):
         type(self).tokens += 50
-        page = NODE_PAGE if self.path == "/node" else MASTER_PAGE
-        body = page.format(tokens=type(self).tokens).encode()
+        page = {"/node": NODE_PAGE, "/master": MASTER_PAGE}.get(self.path, "")
+        body = page.format(tokens=self.tokens).encode() or self.count_request()
         self.reply(200, body, "text/plain; version=0.0.4")
 
+    def count_request(self):
+        """Return the control API's own page after one more request, change and intruder."""
+        self.control.requests.labels("POST", "/jobs", "200").inc()
+        self.control.duration.labels("/jobs").observe(0.01)
+        self.control.attempts.labels("jobs.submit", "done").inc()
+        self.control.unauthenticated.inc()
+        self.control.audit_rows.set(7)
+        self.control.audit_head.set(0xAB12)
+        return self.control.render()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.reply(200, b"", "text/plain")
+
 
 @pytest.fixture(scope="session")
-def prometheus_program():
-    program = find_tools(os.environ, print).get("prometheus")
-    if program is None:
-        pytest.skip("no Prometheus could be had; set FLEET_PROMETHEUS_HOME to its folder")
-    return program
+def watchers():
+    """The programs that watch: Prometheus and Alertmanager."""
+    tools = find_tools(os.environ, print)
+    for name in ("prometheus", "alertmanager"):
+        if tools.get(name) is None:
+            pytest.skip(f"no {name} could be had; set FLEET_{name.upper()}_HOME to its folder")
+    return tools
 
 
 @pytest.fixture(scope="session")
-def prometheus(prometheus_program, tmp_path_factory):
-    """Ask a real Prometheus that scrapes Pages: a function from PromQL to its result."""
-    folder = tmp_path_factory.mktemp("prometheus")
-    pages = listen(Pages)
-    (folder / "tests.rules.yml").write_text(RULES)
-    config = folder / "prometheus.yml"
-    config.write_text(
-        PROMETHEUS_CONFIG.format(rules=folder / "tests.rules.yml", port=pages.server_port)
-    )
-    address = f"127.0.0.1:{free_port()}"
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [prometheus_program, f"--config.file={config}", f"--web.listen-address={address}",
-             f"--storage.tsdb.path={folder / 'data'}"],
-            stdout=log, stderr=log,
-        )  # fmt: skip
+def prometheus_program(watchers):
+    return watchers["prometheus"]
+
+
+@contextmanager
+def running(log, *command):
+    """A server that is ended afterwards."""
+    with log.open("w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out)
     try:
-        ask = functools.partial(ask_prometheus, f"http://{address}")
-        with serving(pages):
-            wait_until_seen(ask, process, folder / "log")
-            yield ask
+        yield process
     finally:
         process.terminate()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def prometheus(watchers, tmp_path_factory):
+    """
+    Ask a real Prometheus that scrapes Pages: a function from PromQL to its result.
+
+    It tells its alert to a real Alertmanager, and scrapes both itself and that.
+    """
+    folder = tmp_path_factory.mktemp("prometheus")
+    pages = listen(Pages)
+    (folder / "tests.rules.yml").write_text(RULES)
+    config, telling = folder / "prometheus.yml", folder / "alertmanager.yml"
+    address, teller = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    config.write_text(
+        PROMETHEUS_CONFIG.format(
+            rules=folder / "tests.rules.yml",
+            port=pages.server_port,
+            prometheus=address,
+            alertmanager=teller,
+        )
+    )
+    telling.write_text(ALERTMANAGER_CONFIG.format(port=pages.server_port))
+    ask = functools.partial(ask_prometheus, f"http://{address}")
+    with (
+        serving(pages),
+        running(
+            folder / "alertmanager.log",
+            watchers["alertmanager"],
+            f"--config.file={telling}",
+            f"--web.listen-address={teller}",
+            "--cluster.listen-address=",
+            f"--storage.path={folder / 'alerts'}",
+        ),
+        running(
+            folder / "log",
+            watchers["prometheus"],
+            f"--config.file={config}",
+            f"--web.listen-address={address}",
+            f"--storage.tsdb.path={folder / 'data'}",
+        ) as process,
+    ):
+        wait_until_seen(ask, process, folder / "log")
+        yield ask
 
 
 @pytest.fixture(scope="session")
@@ -363,8 +448,9 @@ def ask_prometheus(url, expr, values=()):
 
 
 def wait_until_seen(ask, process, log):
-    """Return when all pages were scraped twice and the alert fires."""
-    probe = "rate(fleet_llm_tokens_total[20s]) and on () fleet_tasks and on () ALERTS"
+    """Return when all pages were scraped twice, and somebody was told of the alert."""
+    told = "increase(alertmanager_notifications_total[1m]) > 0"
+    probe = f"rate(fleet_llm_tokens_total[20s]) and on () fleet_tasks and on () ({told})"
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:

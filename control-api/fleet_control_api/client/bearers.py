@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fleet_control_api.client.remote import TIMEOUT, Remote, Token
 from fleet_control_api.service.errors import ClientError, LoggedOutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fleet_control_api.client.remote import Remote
     from fleet_control_api.client.sessions import Session, SessionFolder
 
 MARGIN_SECONDS = 30.0  # an access token that ends sooner is renewed before it is used
@@ -27,8 +27,7 @@ class SessionBearer:
     """
 
     folder: SessionFolder
-    url: str
-    timeout: tuple[float, float] = TIMEOUT
+    remote: Remote  # to whom nothing is shown
     clock: Callable[[], float] = time.time
 
     def read(self) -> str:
@@ -44,18 +43,17 @@ class SessionBearer:
         return self._replace(session) if session.access_token == refused else session.access_token
 
     def _replace(self, seen: Session) -> str:
-        with self.folder.lock(self.url, sum(self.timeout)):
+        with self.folder.lock(self.remote.url, sum(self.remote.timeout)):
             session = self.load()
             # Access tokens of one second are alike; refresh tokens never are.
             if session.refresh_token != seen.refresh_token:
                 return session.access_token
-            remote = Remote(self.url, Token(""), self.timeout, session.ca_file)
             sent = {"refresh_token": session.refresh_token}
             try:
-                answer = remote.call("POST", "/auth/refresh", body=sent)
+                answer = self.remote.call("POST", "/auth/refresh", body=sent)
             except LoggedOutError as exc:
                 raise LoggedOutError(
-                    f"the login of {session.login} at {self.url} has ended",
+                    f"the login of {session.login} at {self.remote.url} has ended",
                     remedy="`./fleet login` begins another, `./fleet logout` forgets this one.",
                 ) from exc
             renewed = take_tokens(session, answer, self.clock())
@@ -64,9 +62,11 @@ class SessionBearer:
 
     def load(self) -> Session:
         """Return the login as it is now. Raises ClientError when it was forgotten meanwhile."""
-        session = self.folder.load(self.url)
+        session = self.folder.load(self.remote.url)
         if session is None:
-            raise ClientError(f"nobody is logged in at {self.url}", remedy="`./fleet login` does.")
+            raise ClientError(
+                f"nobody is logged in at {self.remote.url}", remedy="`./fleet login` does."
+            )
         return session
 
 

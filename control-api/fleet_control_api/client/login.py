@@ -70,8 +70,8 @@ def log_out(place: Place, arguments: argparse.Namespace) -> Answer:
 
 def call_logout(place: Place, url: str) -> None:
     """End the session that is kept for an address."""
-    remote = replace(place.reach(url), bearer=SessionBearer(place.sessions, url))
-    remote.call("POST", "/auth/logout")
+    remote = place.reach(url)
+    replace(remote, bearer=SessionBearer(place.sessions, remote)).call("POST", "/auth/logout")
 
 
 def show_caller(place: Place, _: argparse.Namespace) -> Answer:

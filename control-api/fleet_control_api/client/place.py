@@ -34,6 +34,8 @@ class Place:
     environ: Mapping[str, str]
     url: str = ""  # of the home's control API
     token: str = ""  # the home's own
+    ca_file: str = ""  # how to trust the home's control API, and which name to expect of it
+    server_name: str = ""
     missing: str = ""  # why there is no home, or no token in it
 
     @property
@@ -57,7 +59,7 @@ class Place:
         if file:
             return "token", Token(read_token(Path(file)))
         if self.sessions.load(url) is not None:
-            return "session", SessionBearer(self.sessions, url, timeout)
+            return "session", SessionBearer(self.sessions, self.reach(url, timeout))
         if url == self.url and self.token:
             return "home", Token(self.token)
         if url == self.url:
@@ -73,6 +75,8 @@ class Place:
         """Return a control API to which nothing is shown."""
         session = self.sessions.load(url)
         ca_file = self.environ.get("FLEET_API_CA_FILE", "") or (session.ca_file if session else "")
+        if url == self.url:
+            return Remote(url, Token(""), timeout, ca_file or self.ca_file, self.server_name)
         return Remote(url, Token(""), timeout, ca_file)
 
     def _explain(self) -> ClientError:

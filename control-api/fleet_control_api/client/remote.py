@@ -54,12 +54,18 @@ class Token:
 
 @dataclass(frozen=True)
 class Remote:
-    """One control API; `url` ends in /api/v1, `ca_file` is trusted in place of Python's own."""
+    """
+    One control API; `url` ends in /api/v1.
+
+    `ca_file` is trusted in place of Python's own authorities, `server_name` is expected in place of
+    the host in the address.
+    """
 
     url: str
     bearer: Bearer
     timeout: tuple[float, float] = TIMEOUT
     ca_file: str = ""
+    server_name: str = ""
 
     def call(
         self,
@@ -104,6 +110,8 @@ class Remote:
             # The token goes to the API and nowhere else: no proxy, no .netrc, no redirect.
             session.trust_env = False
             session.verify = self.ca_file or True
+            if self.server_name:
+                expect_name(session, self.server_name)
             request = requests.Request(method, self.url + path, json=body, params=query)
             shown = self.bearer.read()
             response = self._send(session, request, shown)
@@ -140,6 +148,13 @@ class Remote:
                 f"the control API at {self.url} does not answer",
                 remedy="`./fleet up` starts it, `./fleet status` shows its state.",
             ) from exc
+
+
+def expect_name(session: requests.Session, name: str) -> None:
+    """Let a session ask for a certificate of this name, and check it, whatever the address."""
+    adapter = requests.adapters.HTTPAdapter()
+    adapter.poolmanager.connection_pool_kw.update(server_hostname=name, assert_hostname=name)
+    session.mount("https://", adapter)
 
 
 def find_cause(error: BaseException) -> str:

@@ -54,7 +54,12 @@ def main(argv: list[str], running: Running, places: Sequence[Place], folder: Pat
     steps = choose(CONTROLS, told.only)
     addresses = running.read_addresses()
     scene = Scene(
-        Remote(addresses["FLEET_CONTROL_URL"], Token(addresses["FLEET_ADMIN_TOKEN"])),
+        Remote(
+            addresses["FLEET_CONTROL_URL"],
+            Token(addresses["FLEET_ADMIN_TOKEN"]),
+            ca_file=addresses.get("FLEET_CONTROL_CA_FILE", ""),
+            server_name=addresses.get("FLEET_CONTROL_SERVER_NAME", ""),
+        ),
         addresses["FLEET_DATABASE_URL"],
         addresses["FLEET_PROMETHEUS_URL"],
         folder,

@@ -56,10 +56,10 @@ def checks() -> Json:
     return table(head, query, overrides=overrides)
 
 
-def kept() -> Json:
+def kept(number: int = 19) -> Json:
     """Return the share of the judged conversations that was accepted."""
     head = Head(
-        19,
+        number,
         "Yield",
         "Accepted of the conversations judged in the chosen time, by whole hours. "
         "Source: analytics.yield_1h; over the last hour also the recording rule "

@@ -15,45 +15,8 @@ from fleet_dashboards.panels import (
     thresholds,
 )
 
-
-def counts(number: int = 28) -> Json:
-    """Return how many machines are there, and how many are missed."""
-    head = Head(
-        number,
-        "Machines",
-        "Enrolled machines: online (heartbeat within 30 s), stale (one of agent and exporter spoke "
-        "within 120 s), offline (both are silent), off (on purpose, by people or by a calendar). "
-        "Source: analytics.nodes.",
-        "locale",
-        "unknown: the database does not answer",
-    )
-    query = sql("""
-        SELECT count(*) FILTER (WHERE state = 'online') AS online,
-          count(*) FILTER (WHERE state = 'stale' AND is_expected) AS stale,
-          count(*) FILTER (WHERE state = 'offline' AND is_expected) AS offline,
-          count(*) FILTER (WHERE state <> 'online' AND NOT is_expected) AS off
-        FROM analytics.nodes
-        """)
-    overrides = [
-        override("stale", thresholds=thresholds("text", (1, "orange"))),
-        override("offline", thresholds=thresholds("text", (1, "red"))),
-    ]
-    return stat(head, query, decimals=0, thresholds=thresholds("text"), overrides=overrides)
-
-
-def troubles(number: int = 29) -> Json:
-    """Return what is wrong with which machine, the worst first."""
-    head = Head(
-        number,
-        "Machines that need a look",
-        "Each machine that is not off on purpose and is missing, hot (above 80 °C), slowed down, "
-        "without a working model server, told to stop, or played on. "
-        "Source: analytics.nodes and analytics.endpoints.",
-        "string",
-        "unknown: the database does not answer",
-    )
-    # The second half makes a row of its own, so that a failed query never reads as calm.
-    query = sql("""
+# The second half makes a row of its own, so that a failed query never reads as calm.
+TROUBLES = """
         WITH troubles AS (
           SELECT t.severity, n.node, t.trouble, t.since, t.place
           FROM analytics.nodes n LEFT JOIN analytics.endpoints e USING (node),
@@ -86,14 +49,52 @@ def troubles(number: int = 29) -> Json:
           UNION ALL SELECT 'none', NULL, 'all machines are well', NULL, 9
           WHERE NOT EXISTS (SELECT FROM troubles)
         ) AS shown ORDER BY place, node
+        """
+
+
+def counts(number: int = 28) -> Json:
+    """Return how many machines are there, and how many are missed."""
+    head = Head(
+        number,
+        "Machines",
+        "Enrolled machines: online (heartbeat within 30 s), stale (one of agent and exporter spoke "
+        "within 120 s), offline (both are silent), off (on purpose, by people or by a calendar). "
+        "Source: analytics.nodes.",
+        "locale",
+        "unknown: the database does not answer",
+    )
+    query = sql("""
+        SELECT count(*) FILTER (WHERE state = 'online') AS online,
+          count(*) FILTER (WHERE state = 'stale' AND is_expected) AS stale,
+          count(*) FILTER (WHERE state = 'offline' AND is_expected) AS offline,
+          count(*) FILTER (WHERE state <> 'online' AND NOT is_expected) AS off
+        FROM analytics.nodes
         """)
+    overrides = [
+        override("stale", thresholds=thresholds("text", (1, "orange"))),
+        override("offline", thresholds=thresholds("text", (1, "red"))),
+    ]
+    return stat(head, query, decimals=0, thresholds=thresholds("text"), overrides=overrides)
+
+
+def troubles() -> Json:
+    """Return what is wrong with which machine, the worst first."""
+    head = Head(
+        29,
+        "Machines that need a look",
+        "Each machine that is not off on purpose and is missing, hot (above 80 °C), slowed down, "
+        "without a working model server, told to stop, or played on. "
+        "Source: analytics.nodes and analytics.endpoints.",
+        "string",
+        "unknown: the database does not answer",
+    )
     overrides = [
         override("Severity", mappings=SEVERITIES, custom__cellOptions=COLOURED, custom__width=80),
         override("Node", custom__width=110, links=links.to_node()),
         override("Trouble", **LONG),
         override("Since", unit="dateTimeFromNow", custom__width=120),
     ]
-    return table(head, query, overrides=overrides)
+    return table(head, sql(TROUBLES), overrides=overrides)
 
 
 def failures() -> Json:

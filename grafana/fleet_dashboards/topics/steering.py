@@ -92,10 +92,10 @@ def buttons() -> Json:
     return canvas(head, sql(EXPLANATION), elements=elements)
 
 
-def alerts() -> Json:
+def alerts(number: int = 6) -> Json:
     """Return the alerts that fire now, the gravest first."""
     head = Head(
-        6,
+        number,
         "Firing alerts",
         "What needs a look now, without Watchdog, which always fires. Source: Prometheus, "
         "ALERTS{alertstate='firing'}; the age is that of ALERTS_FOR_STATE.",

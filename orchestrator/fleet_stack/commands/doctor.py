@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from fleet_stack.home import homes, stack
+from fleet_stack.home import HomeError, Secrets, homes, stack
+from fleet_stack.paging import COPIED_FILES, decide_sender, has_mail, parse_smtp, session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +56,7 @@ def collect_facts(home: Home, environ: Mapping[str, str]) -> list[Fact]:
     return [
         describe_space(home.root, space.free, space.total),
         describe_links(find_public_url(home, environ)),
+        describe_mail_server(home, read_paging(home)),
         describe_model_server(read_begun_answer(find_runtime(home))),
     ]
 
@@ -92,6 +94,35 @@ def describe_links(url: str) -> Fact:
         "set FLEET_PUBLIC_URL=http://HOST:PORT and run `./fleet up`"
     )
     return "mail links", WARNING, text
+
+
+def read_paging(home: Home) -> Mapping[str, str]:
+    """Return the settings of the last `up`; none before the first one."""
+    return homes.load(home).settings if homes.exists(home) else {}
+
+
+def describe_mail_server(home: Home, given: Mapping[str, str]) -> Fact:
+    """Return whether the mail server takes our mails, as it says itself; name, state and text."""
+    if not has_mail(given):
+        text = "none: mails stay on this machine, and nobody is told of alerts; FLEET_SMTP_URL"
+        return "mail server", WARNING, f"{text}, FLEET_SMTP_PASSWORD_FILE and FLEET_MAIL_TO name it"
+    server = parse_smtp("FLEET_SMTP_URL", given["FLEET_SMTP_URL"])
+    to = [given["FLEET_MAIL_TO"], given.get("FLEET_MAIL_TO_CRITICAL") or given["FLEET_MAIL_TO"]]
+    receivers = sorted({one.strip() for one in ",".join(to).split(",")})
+    secrets = Secrets(home.path("secrets"))
+    try:
+        password = secrets.read(COPIED_FILES["FLEET_SMTP_PASSWORD_FILE"]) if server.user else ""
+    except HomeError as exc:
+        return "mail server", WARNING, f"{server.url} cannot be asked: {exc}"
+    authority = ""
+    if given.get("FLEET_SMTP_CA_FILE"):
+        authority = str(secrets.path(COPIED_FILES["FLEET_SMTP_CA_FILE"]))
+    objection = session.read_objection(
+        server, decide_sender(given), receivers, session.Means(password, authority)
+    )
+    if objection:
+        return "mail server", WARNING, f"{server.url} {objection}"
+    return "mail server", OK, f"{server.url} takes mails to {', '.join(receivers)}"
 
 
 def read_begun_answer(runtime: Path | None) -> tuple[str, str] | None:

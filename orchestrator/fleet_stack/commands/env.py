@@ -76,7 +76,17 @@ def collect(home: Home, decision: Decision, secrets: Secrets) -> dict[str, str]:
         "FLEET_CONTROL_URL": parts["control-api"].url,
         "FLEET_ADMIN_TOKEN": secrets.read("admin_token"),
         "FLEET_MAIL_DIR": str(home.path("mail")),
+        **find_trust(decision),
     }
+
+
+def find_trust(decision: Decision) -> dict[str, str]:
+    """Return what callers of the control API need beside its address; nothing for plain HTTP."""
+    told = {
+        "FLEET_CONTROL_CA_FILE": decision.control_ca_file,
+        "FLEET_CONTROL_SERVER_NAME": decision.control_server_name,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def render(values: dict[str, str], programs: Path) -> str:
@@ -148,7 +158,11 @@ def find_client(home: Home) -> dict[str, str]:
             "missing": f"{home.root} is a node only; steer its fleet from the home that runs "
             f"{record.control_url or 'it'}, or log in to it here",
         }
+    decision = stack.load(home)
+    found = decision.parts["control-api"].url if decision else ""
     return {
-        "url": stack.render_url("control-api", ports.load(home)["control-api"]),
+        "url": found or stack.render_url("control-api", ports.load(home)["control-api"]),
         "token": Secrets(home.path("secrets")).read("admin_token"),
+        "ca_file": decision.control_ca_file if decision else "",
+        "server_name": decision.control_server_name if decision else "",
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fleet_timescale.connection import connect
 
 from fleet_stack.home import StartError
-from fleet_stack.parts import enrolment
+from fleet_stack.parts import enrolment, tls
 
 if TYPE_CHECKING:
     from fleet_stack.commands.progress import Progress
@@ -23,8 +23,6 @@ KEY = "first-job"  # an interrupted first start does not order twice
 TIMEOUT_SECONDS = 10.0
 WAIT_SECONDS = 240.0
 POLL_SECONDS = 0.25
-
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def decide_count(twin_nodes: int) -> int:
@@ -43,7 +41,9 @@ def submit(whole: assembly.Stack, count: int) -> None:
         },
     )
     try:
-        with _opener.open(request, timeout=TIMEOUT_SECONDS):
+        with tls.make_opener(whole.base.trust or tls.Trust()).open(
+            request, timeout=TIMEOUT_SECONDS
+        ):
             return
     except urllib.error.HTTPError as exc:
         with exc:

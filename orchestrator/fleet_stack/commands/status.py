@@ -14,6 +14,8 @@ import psutil
 
 from fleet_stack.commands.progress import say
 from fleet_stack.home import (
+    ABSENT,
+    EXTERNAL,
     MANAGED,
     Decision,
     HomeError,
@@ -65,7 +67,8 @@ def main(argv: list[str]) -> int:
         say(json.dumps({**answer, "note": decision.note or None}, indent=2))
     else:
         say(render(rows))
-        for note in filter(None, [decision.note, offer_models(decision)]):
+        notes = [decision.note, describe_paging(home, decision), offer_models(decision)]
+        for note in filter(None, notes):
             say(f"\nnote: {note}")
     return 1 if any(is_wrong(row) for row in rows.values()) else 0
 
@@ -89,6 +92,20 @@ def offer_models(decision: Decision) -> str:
     if decision.parts["llm"].state != MANAGED:
         return ""
     return endpoints.render_offer(endpoints.find_local())
+
+
+def describe_paging(home: Home, decision: Decision) -> str:
+    """Return a note where no alert reaches a person: mails stay on this machine."""
+    if decision.is_node_only or decision.parts["alertmanager"].state == EXTERNAL:
+        return ""
+    if decision.parts["alertmanager"].state == ABSENT:
+        return "nobody is told of alerts: there is no Alertmanager"
+    if decision.parts["mail"].state == EXTERNAL:
+        return ""
+    return (
+        f"nobody is told of alerts: mails stay in {home.path('mail')}; set FLEET_SMTP_URL="
+        "smtp://USER@HOST:587, FLEET_SMTP_PASSWORD_FILE and FLEET_MAIL_TO, and run `./fleet up`"
+    )
 
 
 def is_healthy(home: Home, decision: Decision) -> bool:

@@ -27,6 +27,7 @@ from fleet_stack.home import (
     stack,
 )
 from fleet_stack.joined import start_node
+from fleet_stack.paging import check_paging
 from fleet_stack.parts import models, programs
 from fleet_stack.run import assembly, checksums, database, launch, preflight, shutdown, supervisor
 
@@ -94,7 +95,9 @@ def up(
     with homes.lock(home):
         record = homes.settle_twin(home, record, twin_nodes)
         kept = settings.load(record, Secrets(home.path("secrets")))
-        environ = settings.apply(environ, settings.merge(given, kept))
+        chosen = settings.merge(given, kept)
+        check_paging(chosen)
+        environ = settings.apply(environ, chosen)
         decision = stack.load(home)
         is_same = decision is not None and decision.twin_nodes == record.twin_nodes
         if decision and is_same and is_complete(home, decision, environ):
@@ -108,9 +111,9 @@ def up(
             finish_first_start(whole, progress, wants_first_job=wants_first_job)
             decision = whole.decision
     progress.plain(render_table(home, decision))
-    offer = status.offer_models(decision)
-    if offer:
-        progress.plain(f"  {offer}")
+    for note in (status.describe_paging(home, decision), status.offer_models(decision)):
+        if note:
+            progress.plain(f"  {note}")
 
 
 def is_complete(
@@ -237,7 +240,9 @@ def render_table(home: homes.Home, decision: Decision) -> str:
         if name == "llm" and part.state != stack.ABSENT:
             remark += f"  {part.reason}"
         lines.append(f"  {title:<14}{remark}")
-    lines += [f"  {'Mails':<14}{home.path('mail')}", ""]
+    mail = decision.parts["mail"]
+    goal = f"{mail.reason}, by {mail.url}" if mail.state == stack.EXTERNAL else home.path("mail")
+    lines += [f"  {'Mails':<14}{goal}", ""]
     lines += [
         "  Logins: ./fleet logins   State: ./fleet status   Logs: ./fleet logs   Stop: ./fleet down"
     ]

@@ -50,6 +50,12 @@ def hide_login(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
+def show_host(url: str) -> str:
+    """Return scheme and host of an address that is a secret as a whole."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}/…"
+
+
 def has_login(url: str) -> bool:
     """True for an address that contains a user or a password."""
     return hide_login(url) != url

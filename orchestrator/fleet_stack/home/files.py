@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.home.errors import HomeError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fleet_stack.home.account import Account
 
 
@@ -64,6 +64,14 @@ def make_folder(path: Path, *, mode: int = 0o755, owner: Account | None = None) 
             f"the folder {path} cannot be made ({exc.strerror}); choose another FLEET_HOME"
         ) from exc
     return path
+
+
+def digest_file(path: str) -> str:
+    """Return a fingerprint of what is in a file; empty when it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def read_tail(path: Path, lines: int) -> str:

@@ -88,9 +88,9 @@ class Secrets:
         """Return a value that changes whenever the secret does, and reveals nothing of it."""
         return str(self.path(name).stat().st_mtime_ns)
 
-    def put(self, name: str, value: str) -> None:
-        """Store a value that was decided elsewhere."""
+    def put(self, name: str, value: str, *, end: str = "\n") -> None:
+        """Store a value that was decided elsewhere; some readers take the end of its line too."""
         if not self.folder.is_dir():
             self.make()
         if not self.has(name) or self.read(name) != value.strip():
-            store_text(self.path(name), value + "\n", mode=0o600, owner=self.owner)
+            store_text(self.path(name), value + end, mode=0o600, owner=self.owner)

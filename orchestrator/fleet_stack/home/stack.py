@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fleet_stack.home.errors import HomeError
-from fleet_stack.home.files import store_text
+from fleet_stack.home.files import digest_file, store_text
+from fleet_stack.paging import COPIED_FILES
+from fleet_stack.paging import INPUTS as PAGING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +45,8 @@ EXTERNALS = {
     "alertmanager": "FLEET_EXTERNAL_ALERTMANAGER_URL",
     "grafana": "FLEET_EXTERNAL_GRAFANA_URL",
 }
+# Files with the control API's certificate, its key, and who signed it.
+TLS = ("FLEET_CONTROL_TLS_CERTIFICATE", "FLEET_CONTROL_TLS_KEY", "FLEET_CONTROL_TLS_CA")
 # The settings of a home, which may be changed at each `up`; EXTERNALS are fixed at the first start.
 INPUTS = (
     "FLEET_GRAFANA_HOME",
@@ -54,6 +58,8 @@ INPUTS = (
     "FLEET_GAME_EXECUTABLES",
     "FLEET_PEER_LISTEN",
     "FLEET_PEER_ADDRESS",
+    *TLS,
+    *PAGING,
 )
 MANAGED, ABSENT, EXTERNAL = "managed", "absent", "external"
 SCHEMES = {"postgres": "postgresql", "mail": "smtp"}
@@ -85,6 +91,9 @@ class Decision:
     note: str = ""
     grafana_public_url: str = ""
     public_url: str = ""  # of the control API, as people browse it
+    # How callers trust the control API, where its address is https; empty: as any other server.
+    control_ca_file: str = ""
+    control_server_name: str = ""
     twin_nodes: int = 0
 
     @property
@@ -117,7 +126,7 @@ def decide_first(ports: Mapping[str, int], runtime: str) -> Decision:
     return Decision(parts, node="", runtime=runtime)
 
 
-def decide_public_url(public_url: str, port: int, name: str) -> str:
+def decide_public_url(public_url: str, port: int, name: str, scheme: str = "http") -> str:
     """
     Return the public address of a part.
 
@@ -125,7 +134,7 @@ def decide_public_url(public_url: str, port: int, name: str) -> str:
     and their own port, since no proxy that knows a path stands before them.
     """
     if not public_url:
-        return f"http://127.0.0.1:{port}"
+        return f"{scheme}://127.0.0.1:{port}"
     if name == "control-api":
         return public_url.rstrip("/")
     given = urlsplit(public_url)
@@ -134,9 +143,14 @@ def decide_public_url(public_url: str, port: int, name: str) -> str:
 
 
 def digest_inputs(environ: Mapping[str, str], checkout: str) -> str:
-    """Return a fingerprint of the settings that `up` read, and of the checkout's checksum."""
-    content = json.dumps([checkout, *(environ.get(name, "") for name in INPUTS)])
-    return hashlib.sha256(content.encode()).hexdigest()
+    """
+    Return a fingerprint of the settings that `up` read, and of the checkout's checksum.
+
+    Files of people count with what is in them now: a renewed certificate, another password.
+    """
+    given = [environ.get(name, "") for name in INPUTS]
+    files = [digest_file(environ[name]) for name in (*TLS, *COPIED_FILES) if environ.get(name)]
+    return hashlib.sha256(json.dumps([checkout, *given, *files]).encode()).hexdigest()
 
 
 def store(home: Home, decision: Decision) -> None:

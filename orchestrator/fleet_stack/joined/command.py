@@ -29,13 +29,17 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("url", metavar="URL", help="of its control API, http://127.0.0.1:PORT")
     parser.add_argument("code", metavar="CODE", help="of `./fleet nodes invite` there; good once")
+    parser.add_argument(
+        "--ca-file", metavar="FILE", help="certificates to trust there, in PEM format"
+    )
     arguments = parser.parse_args(argv)
     url = entry.parse_url(arguments.url)
-    join(homes.locate(os.environ), os.environ, url, arguments.code)
+    ca_file = arguments.ca_file or ""
+    join(homes.locate(os.environ), os.environ, url, arguments.code, ca_file)
     return int(importlib.import_module(UP).main([]))
 
 
-def join(home: Home, environ: Mapping[str, str], url: str, code: str) -> None:
+def join(home: Home, environ: Mapping[str, str], url: str, code: str, ca_file: str = "") -> None:
     """Make the home and bring it into the fleet. Raises HomeError."""
     record = homes.create(home, homes.Record(mode=homes.NODE, is_started_once=True))
     if record.mode != homes.NODE:
@@ -53,6 +57,7 @@ def join(home: Home, environ: Mapping[str, str], url: str, code: str) -> None:
                 entry.render_host(platform.node()),
                 f"127.0.0.1:{ports.settle(home)['exporter']}",
             ),
+            ca_file,
         )
         secrets = Secrets(home.path("secrets"), base.placement.programs)
         secrets.put("node.dsn", joined.database_url)

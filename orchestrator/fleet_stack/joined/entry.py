@@ -69,7 +69,7 @@ def render_host(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", name).strip("._-")[:60] or "node"
 
 
-def join(url: str, entry: Entry) -> Joined:
+def join(url: str, entry: Entry, ca_file: str = "") -> Joined:
     """Join. Raises HomeError with what the control API says, when it does not let us in."""
     body = {
         "code": entry.code,
@@ -79,12 +79,17 @@ def join(url: str, entry: Entry) -> Joined:
     }
     with requests.Session() as session:
         session.trust_env = False  # the code goes to the fleet and nowhere else
+        session.verify = ca_file or True
         try:
             reply = session.post(
                 f"{url}{PREFIX}/nodes/join", json=body, timeout=SECONDS, allow_redirects=False
             )
             answer = reply.json()
-        except requests.RequestException as exc:
+        except requests.exceptions.SSLError as exc:
+            raise HomeError(
+                f"the certificate of {url} is not trusted ({exc}); --ca-file names who signed it"
+            ) from exc
+        except OSError as exc:  # that of requests too; a file of certificates that is none
             raise HomeError(
                 f"the control API at {url} does not answer ({type(exc).__name__}); "
                 "is the address right, and does the fleet run there?"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.home import ABSENT, EXTERNAL, MANAGED, NAMES, Decision, Part, addresses, stack
+from fleet_stack.paging import has_mail, parse_smtp
+from fleet_stack.parts import tls
 from fleet_stack.run import checksums
 
 if TYPE_CHECKING:
@@ -53,8 +55,15 @@ def assemble(
 ) -> Stack:
     """Return the stack, with the decision for stack.json."""
     parts = decide_parts(base.ports, base.externals, programs, model)
+    trust, scheme = base.trust or tls.Trust(), "http"
+    if base.trust is not None:
+        control, scheme = parts["control-api"], "https"
+        parts["control-api"] = replace(control, url=control.url.replace("http:", "https:", 1))
     if base.twin_nodes:
         parts |= decide_twin(base.ports)
+    if has_mail(base.environ):
+        server = parse_smtp("FLEET_SMTP_URL", base.environ["FLEET_SMTP_URL"])
+        parts["mail"] = Part(EXTERNAL, server.url, f"to {base.environ['FLEET_MAIL_TO']}")
     decision = Decision(
         parts=parts,
         node=node,
@@ -63,8 +72,10 @@ def assemble(
         note=base.placement.note,
         grafana_public_url=_grafana_public_url(base, parts["grafana"]),
         public_url=stack.decide_public_url(
-            base.public_url, base.ports["control-api"], "control-api"
+            base.public_url, base.ports["control-api"], "control-api", scheme
         ),
+        control_ca_file=trust.ca_file,
+        control_server_name=trust.server_name,
         twin_nodes=base.twin_nodes,
     )
     return Stack(base, decision, programs, model)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import psycopg
 from fleet_timescale.connection import connect
 
-from fleet_stack.home import NAMES, Decision, Secrets
-from fleet_stack.parts import postgres
+from fleet_stack.home import NAMES, Decision, HomeError, Secrets
+from fleet_stack.parts import postgres, tls
 
 if TYPE_CHECKING:
     from fleet_stack.home import Home
@@ -47,10 +47,12 @@ Check = Callable[[], str]
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def check_page(url: str, content: bytes = b"") -> str:
+def check_page(
+    url: str, content: bytes = b"", opener: urllib.request.OpenerDirector = _opener
+) -> str:
     """Fetch a page; it must answer 200 and contain the text."""
     try:
-        with _opener.open(url, timeout=TIMEOUT_SECONDS) as answer:
+        with opener.open(url, timeout=TIMEOUT_SECONDS) as answer:
             body = answer.read()
     except urllib.error.HTTPError as exc:
         with exc:
@@ -174,7 +176,19 @@ def plan(
     }
     for name, path in CHECK_PATHS.items():
         checks[name] = _page_check(decision.parts[name].url + path, CONTENTS.get(name, b""))
+    if decision.parts["control-api"].url.startswith("https:"):
+        checks["control-api"] = lambda: check_control_api(decision)
     return {name: checks[name] for name in decision.managed}
+
+
+def check_control_api(decision: Decision) -> str:
+    """The control API must answer as its certificate's name, signed by whom callers trust."""
+    try:
+        trust = tls.Trust(decision.control_ca_file, decision.control_server_name)
+        opener = tls.make_opener(trust)
+    except HomeError as exc:
+        return str(exc)
+    return check_page(decision.parts["control-api"].url + CHECK_PATHS["control-api"], opener=opener)
 
 
 def _page_check(url: str, content: bytes) -> Check:

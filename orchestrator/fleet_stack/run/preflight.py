@@ -15,8 +15,10 @@ from fleet_stack.home import (
     placement,
     ports,
     runtime,
+    settings,
     stack,
 )
+from fleet_stack.parts import tls
 from fleet_stack.run.supervisor import Places
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Preflight:
     runtime: Path
     progress: Callable[[str], None]
     twin_nodes: int = 0
+    trust: tls.Trust | None = None  # how to trust the control API; None: it speaks plain HTTP
 
     @property
     def public_url(self) -> str:
@@ -88,6 +91,7 @@ def prepare(
         placement.refuse_leftover(home, place)
     for name in SECRETS:
         secrets.ensure(name)
+    settings.copy_files(environ, secrets)
     for name in ("logs", "supervisor"):
         make_folder(home.path(name))
     for name in ("mail", "pycache", "spool"):
@@ -105,6 +109,7 @@ def prepare(
         runtime.prepare(home, environ, kept),
         progress,
         record.twin_nodes,
+        tls.settle(environ, secrets),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
@@ -10,6 +11,15 @@ from urllib.parse import parse_qsl, urlsplit
 from jinja2 import Environment, StrictUndefined, TemplateError
 
 from fleet_stack.home import CHECKOUT, MANAGED, StackError, addresses, make_folder, store_text
+from fleet_stack.paging import (
+    COPIED_FILES,
+    Smtp,
+    decide_sender,
+    has_mail,
+    parse_smtp,
+    split_quiet_hours,
+)
+from fleet_stack.parts import tls
 from fleet_stack.run import grafana
 
 if TYPE_CHECKING:
@@ -18,10 +28,10 @@ if TYPE_CHECKING:
     from fleet_stack.home import Account, Home
     from fleet_stack.run.assembly import Stack
 
-MAIL_FROM, MAIL_TO = "fleet@localhost", "operator@localhost"
+CATCHER_FROM, CATCHER_TO = "fleet@localhost", "operator@localhost"
 
 
-def render_template(path: Path, values: Mapping[str, str]) -> str:
+def render_template(path: Path, values: Mapping[str, object]) -> str:
     """Return the rendered template. Raises StackError when it uses an unknown value."""
     environment = Environment(
         undefined=StrictUndefined,
@@ -34,7 +44,7 @@ def render_template(path: Path, values: Mapping[str, str]) -> str:
         raise StackError(f"{path} cannot be rendered: {exc}; correct the template") from exc
 
 
-def collect_values(stack: Stack) -> dict[str, str]:
+def collect_values(stack: Stack) -> dict[str, object]:
     """Return the values that templates may use."""
     is_llm_ours = stack.decision.parts["llm"].state == MANAGED
     return {
@@ -46,16 +56,19 @@ def collect_values(stack: Stack) -> dict[str, str]:
         "webhook_url": f"{stack.url('control-api')}/alerts/webhook",
         "webhook_token_file": str(stack.base.secrets.path("webhook_token")),
         "control_address": stack.address("control-api"),
+        "control_tls": render_tls(stack),
+        "control_ca_file": stack.decision.control_ca_file,
+        "control_server_name": stack.decision.control_server_name,
         "master_address": stack.address("master"),
         "llm_address": stack.address("llm") if is_llm_ours else "",
         "alertmanager_address": addresses.parse_place(stack.url("alertmanager")),
         "prometheus_address": addresses.parse_place(stack.url("prometheus")),
-        "smtp_address": stack.address("mail"),
-        "mail_from": MAIL_FROM,
-        "mail_to": MAIL_TO,
+        **collect_mail(stack),
+        **collect_pagers(stack),
         "templates_dir": str(CHECKOUT / "alertmanager" / "templates"),
         "dashboard_url": stack.decision.grafana_public_url,
         "runbook_url": f"{stack.decision.public_url}/api/v1/runbooks",
+        "home_url": stack.decision.public_url,
         "prometheus_url": stack.url("prometheus"),
         "postgres_address": addresses.parse_place(stack.url("postgres")),
         "postgres_database": stack.url("postgres").rpartition("/")[2].partition("?")[0],
@@ -65,6 +78,59 @@ def collect_values(stack: Stack) -> dict[str, str]:
         "proxy_secret_file": str(stack.base.secrets.path("proxy_secret")),
         "dashboards_dir": str(grafana.DASHBOARDS),
     }
+
+
+def render_tls(stack: Stack) -> str:
+    """Return the tls_config of Prometheus and Alertmanager for the control API; empty for HTTP."""
+    if stack.base.trust is None:
+        return ""
+    told = {
+        "ca_file": stack.base.trust.ca_file,
+        "server_name": stack.base.trust.server_name,
+    }
+    return json.dumps({name: value for name, value in told.items() if value})
+
+
+def collect_mail(stack: Stack) -> dict[str, object]:
+    """Return the mail server and who gets mails; without settings our own catcher, and nobody."""
+    given = stack.base.environ
+    if not has_mail(given):
+        catcher = Smtp("127.0.0.1", stack.base.ports["mail"])
+        server, sender, receivers = catcher, CATCHER_FROM, CATCHER_TO
+    else:
+        server = parse_smtp("FLEET_SMTP_URL", given["FLEET_SMTP_URL"])
+        sender, receivers = decide_sender(given), given["FLEET_MAIL_TO"]
+    return {
+        "smtp_address": server.address,
+        "smtp_needs_starttls": server.needs_starttls,
+        "smtp_user": server.user,
+        "smtp_password_file": _secret(stack, "FLEET_SMTP_PASSWORD_FILE"),
+        "smtp_ca_file": _secret(stack, "FLEET_SMTP_CA_FILE"),
+        "mail_from": sender,
+        "mail_to": receivers,
+        "mail_to_critical": given.get("FLEET_MAIL_TO_CRITICAL") or receivers,
+    }
+
+
+def collect_pagers(stack: Stack) -> dict[str, object]:
+    """Return the other ways to people, and when they are left alone."""
+    given = stack.base.environ
+    return {
+        "quiet_hours": split_quiet_hours(given.get("FLEET_QUIET_HOURS", "")),
+        "time_zone": given.get("FLEET_TIME_ZONE", ""),
+        "heartbeat_url": given.get("FLEET_HEARTBEAT_URL", ""),
+        "sns_topic": given.get("FLEET_SNS_TOPIC_ARN", ""),
+        "sns_url": given.get("FLEET_SNS_URL", ""),
+        "sms_url": "",
+        "sms_token_file": "",
+    }
+
+
+def _secret(stack: Stack, variable: str) -> str:
+    """Return where the home keeps the copy of a file that a setting names; empty without one."""
+    if not stack.base.environ.get(variable):
+        return ""
+    return str(stack.base.secrets.path(COPIED_FILES[variable]))
 
 
 def decide_sslmode(url: str) -> str:
@@ -100,6 +166,8 @@ def store_all(stack: Stack) -> dict[str, str]:
             text = render_template(template, values)
             store_text(stack.base.home.path(name, target), text, mode=0o600, owner=owner)
             content += text
+        if name == "grafana" and values["control_ca_file"]:
+            content += stack.base.secrets.read(tls.AUTHORITY_COPY)  # it reads it at its start
         checksums[name] = hashlib.sha256(content.encode()).hexdigest()[:12]
     return checksums
 

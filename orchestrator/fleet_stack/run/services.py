@@ -13,6 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet_stack.home import CHECKOUT, MANAGED, addresses, load_current, settings
+from fleet_stack.paging import COPIED_FILES
+from fleet_stack.parts import tls
 from fleet_stack.run import grafana
 from fleet_stack.run.shutdown import MARK
 from fleet_stack.run.supervisor import Service
@@ -233,8 +235,18 @@ def control_api(stack: Stack) -> Service:
             "FLEET_PUBLIC_GRAFANA_URL": stack.decision.grafana_public_url,
             "FLEET_PUBLIC_URL": stack.decision.public_url,
             "FLEET_RUNBOOKS_DIR": str(CHECKOUT / "prometheus" / "runbooks"),
+            **_certificate(stack),
         },
     )
+
+
+def _certificate(stack: Stack) -> dict[str, str]:
+    """Return the files of the control API's certificate and key, if it has them."""
+    if stack.base.trust is None:
+        return {}
+    copies = (tls.CERTIFICATE_COPY, tls.KEY_COPY)
+    names = ("FLEET_CONTROL_TLS_CERTIFICATE", "FLEET_CONTROL_TLS_KEY")
+    return {n: str(stack.base.secrets.path(c)) for n, c in zip(names, copies, strict=True)}
 
 
 def prometheus(stack: Stack) -> Service:
@@ -251,7 +263,16 @@ def prometheus(stack: Stack) -> Service:
 def alertmanager(stack: Stack) -> Service:
     """Alertmanager; alone, so without the port that its cluster would open."""
     data = stack.base.home.path("alertmanager", "data")
-    return _monitor(stack, "alertmanager", f"--storage.path={data}", "--cluster.listen-address=")
+    own = (f"--storage.path={data}", "--cluster.listen-address=")
+    service = _monitor(stack, "alertmanager", *own)
+    given = stack.base.environ
+    environment = {}
+    if given.get("FLEET_TIME_ZONE"):
+        environment["TZ"] = given["FLEET_TIME_ZONE"]  # of the local times in mails
+    if given.get("FLEET_SNS_CREDENTIALS_FILE"):
+        file = COPIED_FILES["FLEET_SNS_CREDENTIALS_FILE"]
+        environment["AWS_SHARED_CREDENTIALS_FILE"] = str(stack.base.secrets.path(file))
+    return replace(service, environment=environment)
 
 
 def _monitor(stack: Stack, name: str, *own: str) -> Service:

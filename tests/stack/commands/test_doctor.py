@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from fix_mail import PASSWORD, USER, mail_server
 from fleet_stack.commands import doctor
 from fleet_stack.home import stack
 from fleet_stack.home.homes import NEEDED_BYTES, Home, Record, store
+from fleet_stack.home.secrets import Secrets
 from fleet_stack.home.stack import Decision
 
 PLENTY = 50 * NEEDED_BYTES
@@ -88,7 +90,9 @@ def test_a_home_that_is_none_yet_is_looked_at(tmp_path):
     """Before anything is started; and nothing is made by looking."""
     facts = doctor.collect_facts(Home(tmp_path / "none"), {})
 
-    assert [name for name, _, _ in facts] == ["home disk", "mail links", "model server"]
+    assert [name for name, _, _ in facts] == [
+        "home disk", "mail links", "mail server", "model server",
+    ]  # fmt: skip
     assert not (tmp_path / "none").exists()
 
 
@@ -116,3 +120,35 @@ def test_model_server_before_the_first_start(tmp_path):
     """Without a home, and without a worker that has said anything, nothing is known."""
     assert doctor.read_begun_answer(None) is None
     assert doctor.read_begun_answer(tmp_path) is None
+
+
+def test_mail_server_is_asked(tmp_path):
+    """With the login of the home: a page that nobody can get is found before it is needed."""
+    home = Home(tmp_path / "home")
+    with mail_server(tmp_path) as server:
+        given = {
+            "FLEET_SMTP_URL": f"smtp://{USER}@{server.host}:{server.port}",
+            "FLEET_MAIL_TO": "operator@fleet.example",
+            "FLEET_SMTP_PASSWORD_FILE": "/gone",
+            "FLEET_SMTP_CA_FILE": "/gone",
+        }
+        secrets = Secrets(home.path("secrets"))
+        secrets.put("smtp_password", PASSWORD)
+        secrets.put("smtp_ca.pem", Path(server.certificate).read_text())
+        taken = doctor.describe_mail_server(home, given)
+        secrets.put("smtp_password", "an old one")
+        refused = doctor.describe_mail_server(home, given)
+
+    assert taken[1:] == (
+        "ok",
+        f"smtp://127.0.0.1:{server.port} takes mails to operator@fleet.example",
+    )
+    assert refused[1] == "warning"
+    assert "refuses the login" in refused[2]
+
+
+def test_nobody_being_told_is_told():
+    """A home without a mail server of its own wakes nobody."""
+    _, state, text = doctor.describe_mail_server(Home(Path("/none")), {})
+
+    assert (state, "FLEET_SMTP_URL" in text) == ("warning", True)

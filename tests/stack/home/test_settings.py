@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fleet_stack.home import homes, settings
 from fleet_stack.home.addresses import AddressError
+from fleet_stack.home.errors import HomeError
 from fleet_stack.home.homes import Home, Record
 from fleet_stack.home.secrets import Secrets
 
@@ -117,3 +118,42 @@ def test_replaced_login_is_forgotten(home, secrets):
 
     assert settings.load(homes.load(home), secrets) == {"FLEET_LLM": "http://other/v1"}
     assert not secrets.has(settings.LLM_SECRET)
+
+
+def test_heartbeat_address_is_a_secret(home, secrets):
+    """Who knows it can say that we live; home.json may be read by others."""
+    url = "https://hc-ping.com/8d3f-a-secret"
+    settings.store(home, {"FLEET_HEARTBEAT_URL": url}, secrets)
+
+    assert "a-secret" not in home.path("home.json").read_text()
+    assert settings.load(homes.load(home), secrets) == {"FLEET_HEARTBEAT_URL": url}
+    settings.store(home, {}, secrets)
+    assert not secrets.has("heartbeat_url")
+
+
+def test_files_of_people_are_copied(secrets, tmp_path):
+    """Whoever runs the servers may not read the original; one that is gone by now stays known."""
+    file = tmp_path / "password"
+    chosen = {"FLEET_SMTP_PASSWORD_FILE": str(file)}
+    file.write_text("pw1\n")
+    settings.copy_files(chosen, secrets)
+    file.write_text("pw2\n")
+    settings.copy_files(chosen, secrets)
+    file.unlink()
+    settings.copy_files(chosen, secrets)
+
+    # All of the file is the password, for Alertmanager 0.25.
+    assert secrets.path("smtp_password").read_text() == "pw2"
+    settings.copy_files({}, secrets)
+    assert not secrets.has("smtp_password")
+
+
+@pytest.mark.parametrize("content", [None, "\n"], ids=["missing", "empty"])
+def test_file_without_content_is_refused(secrets, tmp_path, content):
+    """The message names variable and file."""
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_text(content)
+
+    with pytest.raises(HomeError, match=f"FLEET_SMTP_PASSWORD_FILE names {file}"):
+        settings.copy_files({"FLEET_SMTP_PASSWORD_FILE": str(file)}, secrets)

@@ -8,6 +8,7 @@ import uuid
 import pytest
 from fix_http import QuietHandler, listen, serving
 from fix_ports import free_port
+from fix_tls import make_files, serving_tls
 from fleet_stack.home import HomeError
 from fleet_stack.joined.entry import Entry, Joined, join, parse_url, render_host
 
@@ -46,6 +47,15 @@ def test_refusal_is_passed_on(url):
 
     with pytest.raises(HomeError, match=r"the code is used\. Ask an admin for a new one\."):
         join(url, entry)
+
+
+def test_machine_joins_by_tls(tmp_path):
+    """Its code goes to who has a certificate of the authority that it is told to trust."""
+    files = make_files(tmp_path, addresses=("127.0.0.1",))
+    with serving_tls(listen(Api), files.certificate, files.key) as url:
+        assert join(url, ENTRY, str(files.authority)).node == "tower"
+        with pytest.raises(HomeError, match=r"is not trusted.*--ca-file names"):
+            join(url, ENTRY)
 
 
 def test_silence_and_strangers_are_told(url):

@@ -15,7 +15,7 @@ from fleet_stack.home.ports import SERVICES
 from fleet_stack.home.secrets import Secrets
 from fleet_stack.parts.models import Model
 from fleet_stack.parts.program import Program
-from fleet_stack.run import services
+from fleet_stack.run import render, services
 from fleet_stack.run.assembly import assemble
 from fleet_stack.run.preflight import Preflight
 from fleet_stack.run.shutdown import MARK
@@ -231,3 +231,33 @@ def test_compiled_modules_have_a_place(whole):
 
     assert environment["PYTHONPYCACHEPREFIX"] == str(whole.base.home.path("pycache"))
     assert "PYTHONPYCACHEPREFIX" not in base
+
+
+def test_alertmanager_tells_times_where_people_are(whole):
+    """Its templates know the local time of its process only."""
+    base = replace(whole.base, environ={"FLEET_TIME_ZONE": "Europe/Berlin"})
+
+    assert by_name(replace(whole, base=base))["alertmanager"].environment["TZ"] == "Europe/Berlin"
+    assert "TZ" not in by_name(whole)["alertmanager"].environment
+
+
+def test_mails_leave_the_machine_by_a_server_of_ones_own(whole):
+    """The catcher is not run then, and the configuration names server, login and receivers."""
+    given = {
+        "FLEET_SMTP_URL": "smtp://me@mail.example",
+        "FLEET_SMTP_PASSWORD_FILE": "/pw",
+        "FLEET_MAIL_FROM": "fleet@mail.example",
+        "FLEET_MAIL_TO": "a@b",
+        "FLEET_MAIL_TO_CRITICAL": "c@d",
+    }
+    base = replace(whole.base, environ=given)
+    changed = assemble(base, "alpha", whole.programs, whole.model)
+    values = render.collect_mail(changed)
+
+    assert "mail" not in by_name(changed)
+    assert changed.decision.parts["mail"].url == "smtp://mail.example:587"
+    assert values["smtp_address"] == "mail.example:587"
+    assert values["smtp_password_file"] == str(whole.base.secrets.path("smtp_password"))
+    assert (values["mail_to"], values["mail_to_critical"]) == ("a@b", "c@d")
+    assert values["smtp_needs_starttls"] is True
+    assert render.collect_mail(whole)["mail_to"] == "operator@localhost"
