@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime
+from pathlib import Path
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
@@ -107,13 +108,16 @@ def make_services(settings: Settings) -> Services:
     """Return the services that the settings describe."""
     url = settings.grafana_url
     keys = Keys(f"{url}/api/signing-keys/keys") if url else None
+    own_metrics = Metrics()
+    if settings.tls:
+        own_metrics.watch_certificate("control-api", Path(settings.tls[0]))
     return Services(
         settings=settings,
         database=Database(settings.dsn),
         sessions=Sessions(settings.jwt_key),
         callers=RecentCallers(),
         grafana=GrafanaAuthenticator(settings.proxy_secret, settings.grafana_issuer, keys),
-        metrics=Metrics(),
+        metrics=own_metrics,
         audit_limit=AuditRateLimit(),
         logins_by_source=RateLimit(LOGINS_OF_SOURCE, 60),
         logins_by_name=RateLimit(5, 60),

@@ -207,6 +207,12 @@ _WORKER = (
                "Duration of a call as the worker measured it (worker)."),
     MetricSpec("fleet_llm_time_to_first_token_seconds", "histogram", ("model",), COUNT,
                "Time until the first token of a call arrived (worker)."),
+    MetricSpec("fleet_llm_writing_tokens_total", "counter", ("model", "prompt"), COUNT,
+               "Tokens of answers that were not cut off, by the prompt's length: 0-511, 512-2047, "
+               "2048-8191, 8192+ or unknown tokens (usage)."),
+    MetricSpec("fleet_llm_writing_seconds_total", "counter", ("model", "prompt"), COUNT,
+               "Time from the first token of these answers to their last, likewise; the whole "
+               "call where the first was not seen (worker)."),
     MetricSpec("fleet_llm_circuit_open", "gauge", (), RATIO,
                "1 while the worker asks its model server for nothing, since it fails (worker)."),
     MetricSpec("fleet_llm_state", "gauge", ("state",), RATIO,
@@ -214,6 +220,10 @@ _WORKER = (
                "no_model, wedged, unreachable (worker)."),
     MetricSpec("fleet_conversations_total", "counter", ("scenario", "outcome"), COUNT,
                "Conversations: accepted and rejected once judged, failed when given up (worker)."),
+    MetricSpec("fleet_rejections_total", "counter", ("reason",), COUNT,
+               "Rejected conversations by the check's reason (worker)."),
+    MetricSpec("fleet_quality_checks_total", "counter", ("outcome",), COUNT,
+               "Checks of judged conversations that passed or failed (worker)."),
     MetricSpec("fleet_turn_tries_total", "counter", ("scenario", "reason"), COUNT,
                "Turns that a check refused while they were written, by the check's reason "
                "(worker)."),

@@ -51,7 +51,13 @@ def parse_rules(content: bytes) -> list[Rule]:
     """
     try:
         groups = json.loads(content)["data"]["groups"]
-        found = [rule for group in groups for rule in group["rules"] if rule["type"] == "alerting"]
+        found = [
+            rule
+            for group in groups
+            for rule in group["rules"]
+            # One of severity none is for programs, such as the watchdog, which always fires.
+            if rule["type"] == "alerting" and rule.get("labels", {}).get("severity") != "none"
+        ]
         firing = {_key(alert) for rule in found for alert in rule["alerts"] if _fires(alert)}
         return [
             {

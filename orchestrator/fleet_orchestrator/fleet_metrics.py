@@ -1,7 +1,7 @@
 """
 The series about the whole fleet, published by the leading master.
 
-A standby publishes only that it does not lead.
+A standby publishes only that it does not lead, and whether the database answers it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ UNACKNOWLEDGED = """
 SELECT count(*) AS n FROM analytics.emergency_stop e JOIN analytics.nodes n USING (node)
 WHERE (SELECT state FROM fleet.state) = 'stopped' AND e.acknowledged_at IS NULL
   AND n.state <> 'offline'"""
+DUPLICATED = """
+SELECT node, extract(epoch FROM duplicated_at)::float AS at FROM fleet.nodes
+WHERE duplicated_at IS NOT NULL AND removed_at IS NULL"""
 FRESH_SECONDS = 10.0  # a master that hangs must not go on telling old numbers
 
 
@@ -53,6 +56,7 @@ class Standing:
     nodes: dict[str, int]
     heartbeats: dict[str, float]
     expected: dict[str, bool]
+    duplicated: dict[str, float]
     state: str
     thresholds: dict[str, float]
     failed_over_at: float
@@ -69,6 +73,7 @@ def read_standing(connection: Connection) -> Standing:
             nodes=Counter(row["state"] for row in nodes),
             heartbeats={row["node"]: row["at"] for row in nodes if row["at"] is not None},
             expected={row["node"]: row["is_expected"] for row in nodes},
+            duplicated={row["node"]: row["at"] for row in connection.execute(DUPLICATED)},
             state=connection.execute("SELECT state FROM fleet.state").fetchall()[0]["state"],
             unacknowledged=connection.execute(UNACKNOWLEDGED).fetchall()[0]["n"],
             thresholds={
@@ -82,13 +87,24 @@ def read_standing(connection: Connection) -> Standing:
 
 
 class FleetCollector(Collector):
-    """Serves the last standing; nothing but fleet_master_leading when there is none."""
+    """Serves the last standing; without one, whether it leads and whether the database answers."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._standing: Standing | None = None
         self._clock = clock
         self._published_at = 0.0
         self._levels_at = 0.0
+        self._taken_back = 0
+        self._has_database: bool | None = None  # None: not known yet
+        self._answered_at = 0.0
+
+    def note_database(self, *, answers: bool) -> None:
+        """The database has just answered, or could not be reached."""
+        self._has_database, self._answered_at = answers, self._clock()
+
+    def count_taken_back(self, tasks: int) -> None:
+        """Count tasks whose leases had ended."""
+        self._taken_back += tasks
 
     def publish(self, standing: Standing) -> None:
         """Serve this from now on, until it is too old to be true."""
@@ -107,6 +123,13 @@ class FleetCollector(Collector):
         """Yield the families for one scrape."""
         is_fresh = self._clock() - self._published_at < FRESH_SECONDS
         standing = self._standing if is_fresh else None
+        if self._has_database is not None:
+            answers = self._has_database and self._clock() - self._answered_at < FRESH_SECONDS
+            yield GaugeMetricFamily(
+                "fleet_database_up",
+                "1 if the database answers this program, 0 if it does not (master, control API).",
+                float(answers),
+            )
         yield GaugeMetricFamily(
             "fleet_master_leading",
             "1 on the master that leads (fleet.state).",
@@ -143,6 +166,12 @@ class FleetCollector(Collector):
             standing.expected,
         )
         yield _by(
+            "fleet_node_duplicated_timestamp_seconds",
+            "When another machine said last that it is this node; absent: never (fleet.nodes).",
+            "node",
+            standing.duplicated,
+        )
+        yield _by(
             "fleet_threshold",
             "Thresholds that people set (analytics.config).",
             "key",
@@ -166,6 +195,11 @@ class FleetCollector(Collector):
             "fleet_stop_unacknowledged_nodes",
             "Nodes that may still work although the fleet is stopped (analytics.emergency_stop).",
             standing.unacknowledged,
+        )
+        yield CounterMetricFamily(
+            "fleet_tasks_taken_back_total",
+            "Tasks whose leases ended without a result, since this master began (fleet.tasks).",
+            self._taken_back,
         )
         yield GaugeMetricFamily(
             "fleet_levels_upkeep_timestamp_seconds",

@@ -22,7 +22,7 @@ import psycopg
 from fleet_timescale import log
 from fleet_timescale.connection import Connect, Connection
 from fleet_timescale.connection import connect as connect_database
-from fleet_timescale.events import Outage, record
+from fleet_timescale.events import Outage, is_away, record
 from prometheus_client import CollectorRegistry, start_http_server
 
 from fleet_orchestrator.alert_sample import AlertSampler
@@ -95,6 +95,7 @@ class Master:
 
     def _do_round(self, connection: Connection) -> Round:
         done = {step.name: self._do(connection, step.name) for step in STEPS}
+        self.collector.count_taken_back(done["sweep_tasks"])
         self._do(connection, "fold_counts")
         news = ""
         if self.sampler is not None:
@@ -201,14 +202,17 @@ def run(connect: Connect, master: Master, stop: threading.Event, pace: Pace = Pa
         try:
             with connect() as connection:
                 outage.end(connection)
+                master.collector.note_database(answers=True)
                 connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
                 connection.execute(f"LISTEN {NEW_JOB}".encode())
                 while wait_for_round(connection, stop, pace.tick):
                     master.tick(connection)
+                    master.collector.note_database(answers=True)
                 master.resign(connection)
         except psycopg.OperationalError as exc:
             logger.warning("The database is away.", extra={"error": str(exc)})
             outage.begin(exc)
+            master.collector.note_database(answers=not is_away(exc))
             master.collector.forget()
             stop.wait(pace.retry)
 

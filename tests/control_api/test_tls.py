@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
+from cryptography import x509
 from fix_control import make_token, make_user, start_api, stop_api
 from fix_tls import make_files
+from fleet_control_api.app import make_services
 from fleet_control_api.client import Place, main
 from fleet_control_api.service.settings import read_tls
 from fleet_timescale.errors import SettingsError
@@ -108,3 +113,19 @@ def test_home_expects_the_name_of_the_certificate(control_settings, owner, tmp_p
         assert main(["jobs", "list"], place) == code
     finally:
         stop_api(process)
+
+
+def test_expiry_of_the_certificate_is_published(control_settings, pair):
+    """The metrics page says until when it is good, also after the file was replaced."""
+    services = make_services(replace(control_settings, tls=(pair[CERTIFICATE], pair[KEY])))
+    services.database.close()
+    chain = x509.load_pem_x509_certificates(Path(pair[CERTIFICATE]).read_bytes())
+    line = 'fleet_certificate_expiry_timestamp_seconds{certificate="control-api"}'
+
+    def read():
+        page = services.metrics.render().decode()
+        return next(float(at.split()[-1]) for at in page.splitlines() if at.startswith(line))
+
+    assert read() == min(shown.not_valid_after_utc.timestamp() for shown in chain)
+    Path(pair[CERTIFICATE]).write_text("nonsense")
+    assert math.isnan(read())

@@ -61,6 +61,13 @@ def test_one_alert_of_two_rules_fires():
     assert [[a["state"] for a in each["alerts"]] for each in told] == [[], ["firing"]]
 
 
+def test_alert_for_programs_is_no_history():
+    """The watchdog always fires, so that its absence is news: it is none of people's alerts."""
+    watchdog = rule(alert(severity="none"), name="Watchdog") | {"labels": {"severity": "none"}}
+
+    assert [each["alertname"] for each in parse_rules(answer(watchdog, rule()))] == ["GpuHot"]
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"<html>", b"[]", b'{"data": {"groups": [{}]}}', answer(rule({"labels": {}})),

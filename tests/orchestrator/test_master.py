@@ -373,9 +373,11 @@ def test_numbers_are_forgotten_while_the_database_is_away(fleet, beside):
         fleet.rows(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'fleet_master'"
         )
-        wait_until(lambda: page(master) == {leading: 0}, "it knows nothing")
+        nothing = {leading: 0, ("fleet_database_up", ""): 0}
+        wait_until(lambda: page(master) == nothing, "it knows nothing")
         away.clear()
         wait_until(lambda: page(master)[leading] == 1, "it leads again")
+        assert page(master)["fleet_database_up", ""] == 1
     finally:
         stop.set()
     (event,) = fleet.rows("SELECT message FROM analytics.events WHERE kind = 'database_away'")
@@ -405,7 +407,7 @@ class Program:
         return self.read().get(("fleet_master_leading", "")) == 1
 
     def stands_by(self):
-        return self.read() == {("fleet_master_leading", ""): 0}
+        return self.read() == {("fleet_master_leading", ""): 0, ("fleet_database_up", ""): 1}
 
 
 @pytest.fixture

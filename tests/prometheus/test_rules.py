@@ -33,10 +33,13 @@ MASTER_METRICS = {
     "fleet_levels_upkeep_timestamp_seconds",
     "fleet_master_failover_timestamp_seconds",
     "fleet_master_leading",
+    "fleet_node_duplicated_timestamp_seconds",
+    "fleet_tasks_taken_back_total",
+    "fleet_database_up",
 }
 
 # What the control API publishes, held to it in its tests likewise.
-CONTROL_METRICS = {"fleet_audit_rows"}
+CONTROL_METRICS = {"fleet_audit_rows", "fleet_certificate_expiry_timestamp_seconds"}
 
 
 def read_groups(path):

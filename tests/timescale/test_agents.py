@@ -21,6 +21,8 @@ def test_second_machine_is_refused_and_told_of_once(fleet, hold):
 
     assert refusals == [{"is_held": False, "holder": "first-host"}] * 2
     assert fleet.rows(MACHINE) == [{"machine": "first", "machine_host": "first-host"}]
+    since = "SELECT now() - duplicated_at < interval '1 minute' FROM fleet.nodes WHERE node = %s"
+    assert (fleet.value(since, "alpha"), fleet.value(since, "beta")) == (True, None)
     assert hold("first")["is_held"]
     (event,) = fleet.rows(EVENTS)
     assert (event["node"], event["severity"]) == ("alpha", "error")

@@ -66,6 +66,24 @@ def test_cached_prompt_tokens_are_counted(fleet):
     assert fleet.counters("fleet_llm_cached_prompt_tokens_total") == {("tiny",): 80}
 
 
+def test_writing_is_counted_by_the_length_of_the_prompt(fleet):
+    """Tokens and seconds from the first token on, of answers that were not cut off."""
+    calls = [(511, 20, 3.0, 1.0, "ok"), (511, 10, 2.0, 0.5, "invalid"), (512, 8, 4.0, None, "ok"),
+             (9000, 7, 1.5, 1.0, "ok"), (None, 3, 1.0, 0.5, "ok"), (90, 500, 9.0, 0.1, "aborted"),
+             (90, 500, 9.0, 0.1, "error")]  # fmt: skip
+    for call in calls:
+        fleet.rows(RECORD, uuid.uuid4(), *call, user="alpha")
+
+    assert fleet.counters("fleet_llm_writing_tokens_total") == {
+        ("tiny", "0-511"): 30, ("tiny", "512-2047"): 8, ("tiny", "8192+"): 7,
+        ("tiny", "unknown"): 3,
+    }  # fmt: skip
+    assert fleet.counters("fleet_llm_writing_seconds_total") == {
+        ("tiny", "0-511"): 3.5, ("tiny", "512-2047"): 4.0, ("tiny", "8192+"): 0.5,
+        ("tiny", "unknown"): 0.5,
+    }  # fmt: skip
+
+
 def test_buckets_are_cumulative(fleet):
     """Each bucket counts all that is not above its bound; the last has them all."""
     for seconds in (0.1, 0.11, 3.0, 3.0, 500.0):

@@ -182,3 +182,22 @@ def test_counters_equal_the_view(fleet, node):
     counters = fleet.counters("fleet_conversations_total", node)
     assert counters == {(row["state"], row["scenario"]): row["n"] for row in seen}
     assert sum(counters.values()) == 3
+
+
+def test_checks_and_reasons_are_counted(fleet):
+    """By the judging node: checks that passed and failed, and the reason of each rejection."""
+    worker = uuid.uuid4()
+    made = [fleet.write() for _ in range(3)]
+    claim(fleet, worker)
+    judge(fleet, made[0], worker, content_hash=b"same")
+    judge(fleet, made[1], worker, content_hash=b"same")
+    judge(fleet, made[2], worker, "repetition")
+
+    (sums,) = fleet.rows(
+        "SELECT sum(checks_passed)::float AS passed,"
+        " sum(checks_total - checks_passed)::float AS failed FROM analytics.conversations"
+    )
+    assert fleet.counters("fleet_quality_checks_total") == {
+        ("passed",): sums["passed"], ("failed",): sums["failed"],
+    }  # fmt: skip
+    assert fleet.counters("fleet_rejections_total") == {("exact_duplicate",): 1, ("repetition",): 1}

@@ -29,6 +29,12 @@ INSERT INTO fleet.conversations (task_id, job_id, node, model, scenario, prompt_
 SELECT task_id, job_id, 'alpha', 'tiny', 'complaint', 1, '{}',
   CASE position WHEN 1 THEN 'rejected' ELSE 'accepted' END::fleet.conversation_state, 8, 10, 5
 FROM fleet.tasks WHERE state = 'done';
+UPDATE fleet.conversations SET judged_by = 'alpha', judged_at = now();
+INSERT INTO fleet.grades (conversation_id, judge, checks_passed, checks_total)
+SELECT conversation_id, 'checks', 10, CASE state WHEN 'rejected' THEN 12 ELSE 10 END
+FROM fleet.conversations;
+INSERT INTO fleet.rejections (conversation_id, reason, stage, evidence)
+SELECT conversation_id, 'refusal', 'checks', '' FROM fleet.conversations WHERE state = 'rejected';
 """
 
 
@@ -54,6 +60,17 @@ def test_what_was_there_is_counted(upgraded):
     assert upgraded.execute(seen).fetchall() == [{"jobs_done": 6}]
     seen = "SELECT accepted, rejected FROM analytics.scenarios WHERE scenario = 'complaint'"
     assert upgraded.execute(seen).fetchall() == [{"accepted": 5, "rejected": 1}]
+
+
+def test_verdicts_are_counted(upgraded):
+    """Checks and reasons of before stand in the counters of the node that judged."""
+    rows = upgraded.execute("SELECT name, labels, value FROM fleet.node_counters").fetchall()
+
+    assert sorted((row["name"], *row["labels"].values(), row["value"]) for row in rows) == [
+        ("fleet_quality_checks_total", "failed", 2),
+        ("fleet_quality_checks_total", "passed", 60),
+        ("fleet_rejections_total", "refusal", 1),
+    ]
 
 
 def test_open_jobs_share_from_where_they_are(upgraded):

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (("fleet", "colour", 1), ("unknown setting colour", "Known: clock_offset_seconds_max, ")),
+        (("fleet", "colour", 1), ("unknown setting colour", "Known: certificate_seconds_min, ")),
         (("fleet", "temperature", 3), ("must be between 0 and 2, not 3", "Sampling temperature")),
         (("fleet", "temperature", "NaN"), ("not NaN", "Sampling temperature")),
         (

@@ -108,6 +108,14 @@ END $$;
 COMMENT ON FUNCTION fleet.bump_histogram(text, text, jsonb, double precision) IS
   'Count one observation into the cumulative buckets, sum and count of a Prometheus histogram (seconds).';
 
+CREATE OR REPLACE FUNCTION fleet.prompt_length(p_tokens bigint) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN p_tokens IS NULL THEN 'unknown' WHEN p_tokens < 512 THEN '0-511' WHEN p_tokens < 2048 THEN '512-2047'
+    WHEN p_tokens < 8192 THEN '2048-8191' ELSE '8192+' END;
+$$;
+COMMENT ON FUNCTION fleet.prompt_length(bigint) IS
+  'How long a prompt is, as a label of counters: tokens a second fall with it, so only calls of one length are compared.';
+
 CREATE OR REPLACE FUNCTION fleet.read_counters() RETURNS TABLE (name text, labels jsonb, value double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.name, c.labels, c.value FROM fleet.node_counters c

@@ -9,6 +9,7 @@ BEGIN
   -- Four heartbeats, and not less than it takes a machine to boot anew.
   IF v_row.machine <> p_machine AND v_row.machine_seen_at
       > v_now - make_interval(secs => 4 * fleet.setting('heartbeat_seconds', v_row.node)) THEN
+    UPDATE fleet.nodes n SET duplicated_at = v_now WHERE n.node = v_row.node;
     -- Once a day for each machine, however often its agent tries.
     PERFORM fleet.record_event(
       md5(v_row.node || p_machine || (v_now AT TIME ZONE 'UTC')::date)::uuid, NULL, 'error', 'node_duplicated',

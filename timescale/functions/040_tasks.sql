@@ -381,6 +381,7 @@ CREATE OR REPLACE FUNCTION fleet.record_llm_request(
 DECLARE
   v_node text := fleet.current_node();
   v_model jsonb := jsonb_build_object('model', p_model);
+  v_writing jsonb := v_model || jsonb_build_object('prompt', fleet.prompt_length(p_prompt_tokens));
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended(p_request::text, 0));
   IF EXISTS (SELECT FROM telemetry.llm_requests r WHERE r.request_id = p_request AND r.time > now() - interval '1 day') THEN
@@ -402,6 +403,12 @@ BEGIN
   PERFORM fleet.bump_histogram(v_node, 'fleet_llm_request_duration_seconds', v_model, p_duration_seconds);
   IF p_time_to_first_token_seconds IS NOT NULL THEN
     PERFORM fleet.bump_histogram(v_node, 'fleet_llm_time_to_first_token_seconds', v_model, p_time_to_first_token_seconds);
+  END IF;
+  -- What was cut off tells nothing of the speed.
+  IF p_outcome IN ('ok', 'invalid') THEN
+    PERFORM fleet.bump_counter(v_node, 'fleet_llm_writing_tokens_total', v_writing, p_completion_tokens);
+    PERFORM fleet.bump_counter(v_node, 'fleet_llm_writing_seconds_total', v_writing,
+      greatest(p_duration_seconds - coalesce(p_time_to_first_token_seconds, 0), 0));
   END IF;
 END $$;
 COMMENT ON FUNCTION fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text, bigint) IS

@@ -28,6 +28,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION fleet.claim_judgements(uuid, integer) IS 'Lease unjudged conversations, oldest first, with all that the checks need; none after an emergency stop.';
 
+CREATE OR REPLACE FUNCTION fleet.count_verdict(
+  p_node text, p_scenario text, p_reason text, p_checks_passed integer, p_checks_total integer
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM fleet.bump_counter(p_node, 'fleet_conversations_total',
+    jsonb_build_object('scenario', p_scenario, 'outcome', CASE WHEN p_reason IS NULL THEN 'accepted' ELSE 'rejected' END), 1);
+  PERFORM fleet.bump_counter(p_node, 'fleet_quality_checks_total', '{"outcome": "passed"}', p_checks_passed);
+  PERFORM fleet.bump_counter(p_node, 'fleet_quality_checks_total', '{"outcome": "failed"}', p_checks_total - p_checks_passed);
+  IF p_reason IS NOT NULL THEN
+    PERFORM fleet.bump_counter(p_node, 'fleet_rejections_total', jsonb_build_object('reason', p_reason), 1);
+  END IF;
+END $$;
+COMMENT ON FUNCTION fleet.count_verdict(text, text, text, integer, integer) IS
+  'Count a judged conversation of the node that judged it: accepted where p_reason is NULL, its checks, the reason of its rejection.';
+
 CREATE OR REPLACE FUNCTION fleet.store_verdict(
   p_conversation uuid, p_worker uuid, p_reason text, p_stage text, p_evidence text,
   p_content_hash bytea, p_scrubbed text[], p_judge text, p_checks_passed integer, p_checks_total integer
@@ -71,8 +86,7 @@ BEGIN
     INSERT INTO fleet.rejections (conversation_id, reason, stage, evidence)
     VALUES (p_conversation, p_reason, p_stage, p_evidence);
   END IF;
-  PERFORM fleet.bump_counter(v_node, 'fleet_conversations_total',
-    jsonb_build_object('scenario', v_conversation.scenario, 'outcome', v_state), 1);
+  PERFORM fleet.count_verdict(v_node, v_conversation.scenario, p_reason, p_checks_passed, p_checks_total);
   RETURN v_state;
 END $$;
 COMMENT ON FUNCTION fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer) IS
@@ -98,8 +112,7 @@ BEGIN
       format('the checks failed %s times; the log of the worker says why', v_conversation.judging_attempts));
     PERFORM fleet.record_event(gen_random_uuid(), NULL, 'error', 'judge_failed',
       format('Conversation %s could not be judged and is rejected.', v_conversation.conversation_id), v_conversation.node);
-    PERFORM fleet.bump_counter(v_conversation.node, 'fleet_conversations_total',
-      jsonb_build_object('scenario', v_conversation.scenario, 'outcome', 'rejected'), 1);
+    PERFORM fleet.count_verdict(v_conversation.node, v_conversation.scenario, 'judge_failed', 0, 1);
     v_count := v_count + 1;
   END LOOP;
   RETURN v_count;

@@ -1,8 +1,8 @@
 """
 A thread that keeps house.
 
-It writes summary rows of the audit log once their minute has ended, and its head; and it renews the
-scrape token where the removal of a node could not.
+It asks whether the database answers; it writes summary rows of the audit log once their minute has
+ended, and its head; and it renews the scrape token where the removal of a node could not.
 
 Started and stopped by gunicorn's hooks; when it stops it also writes the running minute's.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from fleet_control_api.audit import log as audit
 from fleet_control_api.audit.head import HeadTeller
+from fleet_control_api.service.database_watch import DatabaseWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,8 @@ class SummaryWriter:
         self._is_alive = is_alive
         self._pause = pause
         self._head = HeadTeller(services)
+        self._watch = DatabaseWatch(services.database)
+        services.metrics.database_up.set_function(self._watch.read)
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="audit-summaries", daemon=True)
 
@@ -53,6 +56,7 @@ class SummaryWriter:
     def _run(self) -> None:
         while self._is_alive() and not self._stopped.wait(self._pause):
             try:
+                self._watch.look()
                 write_ended(self._services)
                 self._head.tell()
                 if self._services.scrape:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from fleet_control_api.service.certificate import read_expiry
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Metrics:
@@ -46,8 +52,23 @@ class Metrics:
             "The first 48 bits of the hash of its last row, which stands for all rows.",
             registry=self.registry,
         )
-        for gauge in (self.audit_rows, self.audit_head):
+        self.database_up = Gauge(
+            "fleet_database_up",
+            "1 if the database answers this program, 0 if it does not (master, control API).",
+            registry=self.registry,
+        )
+        for gauge in (self.audit_rows, self.audit_head, self.database_up):
             gauge.set(math.nan)  # not known yet: a 0 would look like an emptied log
+
+    def watch_certificate(self, certificate: str, file: Path) -> None:
+        """Tell when the first certificate of a file expires; the file is read at each scrape."""
+        gauge = Gauge(
+            "fleet_certificate_expiry_timestamp_seconds",
+            "When the certificate that a program shows expires, Unix time; NaN: unreadable.",
+            ["certificate"],
+            registry=self.registry,
+        )
+        gauge.labels(certificate).set_function(lambda: read_expiry(file))
 
     def render(self) -> bytes:
         """Return the exposition text."""

@@ -18,6 +18,13 @@ SELECT fleet.bump_counter(node, name, labels, value) FROM (
     jsonb_build_object('scenario', c.scenario, 'outcome', c.state) AS labels, count(*)::double precision AS value
   FROM fleet.conversations c JOIN told USING (task_id) GROUP BY 1, 3
   UNION ALL
+  SELECT c.judged_by, 'fleet_rejections_total', jsonb_build_object('reason', r.reason), count(*)
+  FROM fleet.conversations c JOIN told USING (task_id) JOIN fleet.rejections r USING (conversation_id) GROUP BY 1, 3
+  UNION ALL
+  SELECT c.judged_by, 'fleet_quality_checks_total', jsonb_build_object('outcome', k.outcome), sum(k.checks)
+  FROM fleet.conversations c JOIN told USING (task_id) JOIN fleet.grades g USING (conversation_id), LATERAL (VALUES
+    ('passed', g.checks_passed), ('failed', g.checks_total - g.checks_passed)) AS k(outcome, checks) GROUP BY 1, 3
+  UNION ALL
   SELECT y.node, 'fleet_turn_tries_total', jsonb_build_object('scenario', t.scenario, 'reason', y.reason), count(*)
   FROM fleet.turn_tries y JOIN told t USING (task_id) GROUP BY 1, 3
   UNION ALL
@@ -27,6 +34,11 @@ SELECT fleet.bump_counter(node, name, labels, value) FROM (
     ('fleet_llm_tokens_total', '{"kind": "prompt"}'::jsonb, c.prompt_tokens),
     ('fleet_llm_tokens_total', '{"kind": "completion"}', c.completion_tokens),
     ('fleet_llm_cached_prompt_tokens_total', '{}', c.cached_prompt_tokens)) AS k(name, labels, value) GROUP BY 1, 2, 3
+  UNION ALL
+  SELECT c.node, k.name, c.labels || jsonb_build_object('prompt', fleet.prompt_length(c.prompt_tokens)), sum(k.value)
+  FROM calls c, LATERAL (VALUES ('fleet_llm_writing_tokens_total', c.completion_tokens),
+    ('fleet_llm_writing_seconds_total', greatest(c.duration_seconds - coalesce(c.time_to_first_token_seconds, 0), 0))) AS k(name, value)
+  WHERE c.outcome IN ('ok', 'invalid') GROUP BY 1, 2, 3
   UNION ALL
   SELECT h.node, h.name || k.name, h.labels || k.labels, k.value FROM (
     SELECT c.node, c.labels, v.name, array_agg(v.seconds) AS seconds FROM calls c, LATERAL (VALUES
