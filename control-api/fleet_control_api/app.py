@@ -50,10 +50,12 @@ from fleet_control_api.routes import (
     runbooks,
     sd,
     sessions,
+    silences,
     stopping,
     tokens,
     users,
 )
+from fleet_control_api.service.alertmanager import Alertmanager
 from fleet_control_api.service.context import LOGINS_OF_SOURCE, STREAMS_MAX, Services
 from fleet_control_api.service.context import services as running_services
 from fleet_control_api.service.database import Database
@@ -70,8 +72,8 @@ log = logging.getLogger(__name__)
 PREFIX = "/api/v1"
 RESOURCES = (
     health, auth, passwords, users, sessions, tokens, jobs, job_changes, nodes, models, joining,
-    commands, calendar, endpoints, fleet, stopping, config, audit, alerts, audit_check, events,
-    exports, sd, metrics, runbooks, documents, buttons,
+    commands, calendar, endpoints, fleet, stopping, config, audit, alerts, silences, audit_check,
+    events,    exports, sd, metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -123,6 +125,7 @@ def make_services(settings: Settings) -> Services:
         logins_by_name=RateLimit(5, 60),
         writes=RateLimit(600, 60),
         refreshes=RateLimit(20, 60),
+        alertmanager=Alertmanager(settings.alertmanager_url),
         debounce=Debounce(),
         streams=BoundedSemaphore(STREAMS_MAX),
         scrape=ScrapeToken(settings.scrape_folder) if settings.scrape_folder else None,

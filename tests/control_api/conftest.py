@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import fix_control
 import pytest
+from fix_alertmanager import AlertmanagerDouble
 from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
 from fix_http import serving
 from fix_postgres import copy_database
@@ -80,6 +81,13 @@ class Clock:
 
     def __call__(self):
         return self.now
+
+
+@pytest.fixture
+def alertmanager_double():
+    """The stand-in for Alertmanager, which answers."""
+    with AlertmanagerDouble().serving() as double:
+        yield double
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ def test_error_has_its_remedy_in_a_second_line():
 def test_beginning_of_no_or_several_ids_is_refused(given, said):
     """Which one is meant is not guessed."""
     with pytest.raises(ClientError, match=said):
-        decide_id(given, ["3f2a91c4", "3f2a0000"], "job")
+        decide_id(given, ["3f2a91c4", "3f2a0000"], "job", "jobs")
 
 
 class Paged(Remote):

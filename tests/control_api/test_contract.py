@@ -15,6 +15,7 @@ from fix_postgres import NODES
 from fleet_control_api.callers.identity import Role
 from fleet_control_api.permissions.limits import RateLimit
 from fleet_control_api.permissions.roles import route_of
+from fleet_control_api.service.alertmanager import Alertmanager
 from fleet_control_api.values.nodes import PLACE
 from schemathesis.engine import events, from_schema
 from schemathesis.transport.wsgi import WSGITransport
@@ -27,9 +28,10 @@ VERBS = ("start", "stop", "restart", "drain")
 PASSWORD = "correct horse battery"
 ROLES = ("viewer", "operator", "admin")
 TURNS = range(2, 61)
-# No document can say which values and scopes each setting takes, nor which time zones there are.
+# No document can say which values and scopes each setting takes, which time zones there are, nor
+# what is too much to silence.
 UNTOLD = {
-    "include-path-regex": r"/config/\{key\}$|/rollback$|/buttons/config-|/calendar$",
+    "include-path-regex": r"/config/\{key\}$|/rollback$|/buttons/config-|/calendar$|/silence$",
     "checks": {
         "positive_data_acceptance": {"expected-statuses": ["2xx", 403, 404, 409, 422]},
     },
@@ -51,12 +53,13 @@ def in_process(monkeypatch):
 
 
 @pytest.fixture
-def unlimited(api):
+def unlimited(api, alertmanager_double):
     """The API with a user of each role, one conversation, and no limit of requests a minute."""
     names = ("logins_by_source", "logins_by_name", "writes", "refreshes")
     api.use(**{name: RateLimit(10**6, 60) for name in names})
     # Streams end after their first piece: nobody waits for what may happen.
     api.app.extensions["fleet"].ending.set()
+    api.use(alertmanager=Alertmanager(alertmanager_double.url))
     for name, role in {**{role: role for role in ROLES}, "guest": "viewer"}.items():
         fix_control.make_user(api.owner, name, role, PASSWORD)
     yield api
@@ -146,13 +149,11 @@ def fill_in_what_no_document_can_say(api, schema):
 
 def fill_in_query(api, path, query):
     """A query whose parameters depend on each other, or on what there is."""
-    if path.startswith("/buttons/node-"):
-        is_name = are_valid({"": query.get("node", "")})
-        return {**query, "node": enrol(api)} if is_name else query
+    for name, (prefixes, is_allowed, make) in NAMED_IN_QUERY.items():
+        if path.startswith(prefixes) and is_allowed((query or {}).get(name)):
+            return {**query, name: make(api)}
     if path.startswith("/buttons/jobs-") and query:
         return name_jobs(api, query)
-    if path.startswith("/buttons/job-") and is_id((query or {}).get("job_id")):
-        return {**query, "job_id": make_job(api)}
     if path != "/buttons/job-submit":
         return query
     turns = sorted([query.get("min_turns", 6), query.get("max_turns", 8)], key=str)
@@ -175,6 +176,21 @@ def is_id(value):
         return bool(uuid.UUID(value))
     except (ValueError, TypeError, AttributeError):
         return False
+
+
+def make_alert(api):
+    """The number of an alert that fires."""
+    row = api.owner.execute(
+        "INSERT INTO control.alerts (labels, summary, started_at) VALUES"
+        " (jsonb_build_object('alertname', 'GpuHot', 'gpu', gen_random_uuid()), '', now())"
+        " RETURNING alert_id"
+    ).fetchone()
+    return row["alert_id"]
+
+
+def make_silence(api):
+    wish = {"alert_id": make_alert(api), "minutes": 5, "reason": "tests"}
+    return call_admin(api, "POST", "/alerts/silence", **wish)["silence_id"]
 
 
 def make_job(api):
@@ -204,6 +220,10 @@ def call_admin(api, method, path, **body):
 
 # What a body of these addresses is when its values are allowed.
 BODIES = {
+    "/alerts/silence": (
+        {"reason"},
+        lambda api: {"alert_id": make_alert(api), "minutes": 5, "reason": "tests"},
+    ),
     "/auth/login": ({"login", "password"}, lambda _: {"login": "viewer", "password": PASSWORD}),
     "/auth/refresh": (
         {"refresh_token"},
@@ -258,6 +278,9 @@ THINGS = (
         "/commands/{command_id}": lambda api: {
             "command_id": call_admin(api, "POST", f"/nodes/{enrol(api)}/start")["command_id"]
         },
+        "/alerts/silences/{silence_id}/end": lambda api: {"silence_id": make_silence(api)},
+        "/alerts/{alert_id}/acknowledge": lambda api: {"alert_id": make_alert(api)},
+        "/alerts/{alert_id}/comment": lambda api: {"alert_id": make_alert(api)},
         "/sessions/{session_id}": lambda api: {"session_id": open_id(api)},
         "/tokens/{token_id}": lambda api: {
             "token_id": call_admin(api, "POST", "/tokens", name=uuid.uuid4().hex, scope="viewer")[
@@ -274,6 +297,15 @@ def enrol(api):
         "SELECT fleet.enroll_node(gen_random_uuid(), 'spare', '{generate}', NULL, NULL) AS node"
     ).fetchone()
     return row["node"]
+
+
+# What the query of these buttons names: is the value allowed, and one that there is.
+NAMED_IN_QUERY = {
+    "node": (("/buttons/node-",), lambda name: name and are_valid({"": name}), enrol),
+    "job_id": (("/buttons/job-",), is_id, make_job),
+    "alert_id": (("/buttons/alert-",), lambda number: str(number).isdigit(), make_alert),
+    "silence_id": (("/buttons/silence-",), is_id, make_silence),
+}
 
 
 def are_valid(parameters):
@@ -335,7 +367,7 @@ def test_document_says_what_the_application_checks(unlimited, write_conversation
             ("/users", "/tokens", "/sessions/", "/config/", "/audit/verify", "/metrics")
         ):
             return log_in(api, "admin")
-        if path.startswith("/jobs/"):
+        if path.startswith(("/jobs/", "/alerts/")):
             return log_in(api, "operator")
         return next(clickers if path.startswith("/buttons/") else people)
 

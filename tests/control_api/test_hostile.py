@@ -17,7 +17,8 @@ TEXTS = (
 VALUES = (*TEXTS, "\ud800", "x" * 10_000, 10**40, -1, 1.5, True, None, [], {}, [[{}]])
 NAMES = (
     "reason", "scenario", "count", "login", "password", "role", "version", "name", "scope",
-    "code", "refresh_token", "value", "idempotency_key", "is_disabled", "new_password",
+    "alert_id", "minutes", "matchers", "ends_at", "comment", "code", "refresh_token", "value",
+    "idempotency_key", "is_disabled", "new_password",
 )  # fmt: skip
 BODIES = (
     b"[" * 100_000, b'{"a":' * 20_000, b"\xff\xfe", b"null", b'{"reason": "\\ud800"}',
@@ -47,6 +48,8 @@ def count_rows(owner):
         "SELECT (SELECT count(*) FROM fleet.jobs) AS jobs, "
         "(SELECT count(*) FROM control.users) AS users, "
         "(SELECT count(*) FROM fleet.config) AS settings, "
+        "(SELECT count(*) FROM control.silences) AS silences, "
+        "(SELECT count(*) FROM control.alert_notes) AS notes, "
         "(SELECT count(*) FROM control.sessions) AS sessions"
     ).fetchone()
 

@@ -5,7 +5,8 @@ SELECT s.starts_at AS time,
     WHERE m ->> 'name' = 'node' AND (m ->> 'isEqual')::boolean AND NOT (m ->> 'isRegex')::boolean AND m ->> 'value' <> '' LIMIT 1) AS node,
   (SELECT m ->> 'value' FROM jsonb_array_elements(s.matchers) m
     WHERE m ->> 'name' = 'alertname' AND (m ->> 'isEqual')::boolean AND NOT (m ->> 'isRegex')::boolean LIMIT 1) AS alertname,
-  CASE WHEN s.ended_at IS NOT NULL OR s.ends_at <= now() THEN 'ended' WHEN s.starts_at > now() THEN 'pending' ELSE 'active' END AS state,
+  CASE WHEN s.ended_at IS NOT NULL OR s.ends_at <= statement_timestamp() THEN 'ended'
+    WHEN s.starts_at > statement_timestamp() THEN 'pending' ELSE 'active' END AS state,
   (SELECT string_agg(format('%s%s%s', m ->> 'name', CASE WHEN (m ->> 'isEqual')::boolean THEN '=' ELSE '!' END
       || CASE WHEN (m ->> 'isRegex')::boolean THEN '~' WHEN (m ->> 'isEqual')::boolean THEN '' ELSE '=' END, m -> 'value'), ', ' ORDER BY n)
     FROM jsonb_array_elements(s.matchers) WITH ORDINALITY AS e (m, n)) AS matchers,

@@ -47,3 +47,4 @@ class Command(Generic[Arguments, Reply]):
     # Of the answer, as pydantic excludes them: shown once, and kept with no idempotency key.
     secrets: Mapping[str, bool | Mapping[str, bool]] = field(default_factory=dict)
     scopes: tuple[str, ...] = ()  # of tokens that may ask for it as well
+    errors: tuple[type[ApiError], ...] = ()  # answers that only this command has

@@ -16,7 +16,7 @@ from fleet_control_api.audit import log as audit
 from fleet_control_api.audit.attempts import record_attempt, write_done
 from fleet_control_api.changes.commands import Done
 from fleet_control_api.changes.repeats import Keyed
-from fleet_control_api.service.context import caller, services, source
+from fleet_control_api.service.context import caller, services, source, undo_all
 from fleet_control_api.service.database import translate
 from fleet_control_api.service.errors import ApiError
 
@@ -76,6 +76,7 @@ def _run(
             for target in (done.target, *done.parts):
                 write_done(connection, who, command.action, target, done.reason)
     except Exception as exc:
+        undo_all()
         error = _explain(exc, command)
         target = command.target(arguments) if arguments is not None else request.path
         record_attempt(who, command.action, target, "failed", str(error or FAULT))

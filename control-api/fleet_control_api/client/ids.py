@@ -25,13 +25,21 @@ def complete_ids(remote: Remote, arguments: argparse.Namespace) -> None:
         is_id = source.name.endswith(ID)
         if is_id and isinstance(given, str) and BEGINNING.fullmatch(given):
             ids = [row[source.name] for row in remote.read_all(source.path, source.key)[source.key]]
-            setattr(arguments, argument, decide_id(given, ids, source.name.removesuffix(ID)))
+            what, command = source.name.removesuffix(ID), source.path.strip("/").replace("/", " ")
+            setattr(arguments, argument, decide_id(given, ids, what, command))
 
 
-def decide_id(given: str, ids: Sequence[str], what: str) -> str:
-    """Return the one id that begins so. Raises ClientError for none or several."""
+def decide_id(given: str, ids: Sequence[str], what: str, command: str) -> str:
+    """
+    Return the one id that begins so. Raises ClientError for none or several.
+
+    `command` is the noun that lists them, with its verb where that is not `list`.
+    """
     found = [each for each in ids if each.startswith(given)]
     if len(found) != 1:
         said = f"{len(found)} {what}s begin" if found else f"no {what} begins"
-        raise ClientError(f"{said} with {given}", remedy=f"`./fleet {what}s list` lists them.")
+        raise ClientError(
+            f"{said} with {given}",
+            remedy=f"`./fleet {command}{'' if ' ' in command else ' list'}` lists them.",
+        )
     return found[0]

@@ -29,5 +29,6 @@ SOURCES = {
     "login": Source("/users", "users", "login", "role"),
     "token_id": Source("/tokens", "tokens", "token_id", "name"),
     "session_id": Source("/sessions", "sessions", "session_id", "login"),
+    "silence_id": Source("/alerts/silences", "silences", "silence_id", "matchers"),
     "alert": Source("/alerts", "alerts", "alertname", "summary"),
 }

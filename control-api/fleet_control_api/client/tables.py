@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 SHORT_ID = 8  # digits of an id on a terminal; commands take them for the whole
-IDS = ("job_id", "token_id", "session_id")
+IDS = ("job_id", "token_id", "session_id", "silence_id")
 GAP = 2  # columns between two
 # What may be cut off on a terminal, from its end; all else is shown whole or not at all.
 FLEXIBLE = ("description", "reason", "role", "scenario", "summary", "target", "value",
-            "value_before", "before", "after")  # fmt: skip
+            "value_before", "before", "after", "matchers")  # fmt: skip
 FLEXIBLE_MIN = 10
 HEADINGS = {
     "eta_p50_at": "eta",

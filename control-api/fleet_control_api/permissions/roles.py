@@ -113,7 +113,7 @@ def changes(
             path=path,
             headers=KeyHeaders,
             body=command.arguments,
-            errors=(ConflictError,),
+            errors=(ConflictError, *command.errors),
         )
     )
 
@@ -127,7 +127,10 @@ def button(command: Command[Arguments, Reply]) -> Callable[[View], View]:
     access = Access(command.role, is_button=True, action=command.action)
     return _guard(
         Route(
-            access, command.answer, query=command.arguments, errors=(NotFoundError, ConflictError)
+            access,
+            command.answer,
+            query=command.arguments,
+            errors=(NotFoundError, ConflictError, *command.errors),
         )
     )
 

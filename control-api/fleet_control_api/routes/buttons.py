@@ -15,7 +15,17 @@ from flask import Blueprint, request
 
 from fleet_control_api.changes.perform import perform_once
 from fleet_control_api.permissions.roles import button, public
-from fleet_control_api.routes import config, fleet, job_changes, jobs, models, nodes, stopping
+from fleet_control_api.routes import (
+    alerts,
+    config,
+    fleet,
+    job_changes,
+    jobs,
+    models,
+    nodes,
+    silences,
+    stopping,
+)
 from fleet_control_api.values.arguments import parse_button
 from fleet_control_api.values.documents import Series, Version
 
@@ -40,6 +50,9 @@ BUTTONS: dict[str, Command[Any, Any]] = {
     "job-move": job_changes.MOVE_TO_END,
     "jobs-update": job_changes.UPDATE,
     "jobs-change": job_changes.UPDATE_PICKED,
+    "alert-silence": silences.SILENCE_ALERT,
+    "silence-end": silences.END,
+    "alert-acknowledge": alerts.ACKNOWLEDGE,
     "config-set": config.SET,
     "config-rollback": config.ROLLBACK,
     "node-model": models.TRY,

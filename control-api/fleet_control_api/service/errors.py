@@ -90,6 +90,13 @@ class TooManyError(ApiError):
     title = "Too many requests"
 
 
+class GatewayError(ApiError):
+    """Another program that the control API needs does not do what was asked of it."""
+
+    status = 502
+    title = "Bad gateway"
+
+
 class UnavailableError(ApiError):
     """Something that the control API needs does not answer."""
 

@@ -30,6 +30,7 @@ class Settings:
     runbooks: Path = RUNBOOKS
     scrape_folder: Path | None = None  # of the scrape token; None: nodes are scraped without
     listen: str = "127.0.0.1:8080"
+    alertmanager_url: str = ""  # empty: there is none, and nothing can be silenced
     tls: tuple[str, str] | None = None  # the files of certificate and key; None: plain HTTP
 
     @classmethod
@@ -58,6 +59,7 @@ class Settings:
             runbooks=Path(read.text(environ, "FLEET_RUNBOOKS_DIR", str(RUNBOOKS))),
             scrape_folder=Path(scrape) if scrape else None,
             listen=listen,
+            alertmanager_url=read.part_url(environ, "FLEET_ALERTMANAGER_URL"),
             tls=tls,
         )
 

@@ -9,8 +9,36 @@ from typing import Annotated, Literal
 from fleet_timescale.text import clean
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
 
-from fleet_control_api.values.fields import Answer, Request
+from fleet_control_api.values.fields import Answer, Request, Text
 from fleet_control_api.values.paging import Listing, Page
+
+_DIGITS = re.compile(r"[0-9]{1,19}")
+AlertNumber = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
+
+
+def _parse_digits(value: object) -> object:
+    """Return the number that the digits of an address spell; anything else as it is."""
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+
+
+class AlertId(Request):
+    """Which alert."""
+
+    alert_id: Annotated[AlertNumber, BeforeValidator(_parse_digits)] = Field(
+        description="The number of the alert, as GET /alerts has it."
+    )
+
+
+class Acknowledgement(AlertId):
+    """An alert that somebody takes on."""
+
+    reason: Text | None = Field(None, description="What you do about it.")
+
+
+class Remark(AlertId):
+    """Something to know of an alert."""
+
+    comment: Text = Field(description="What others should know of it.")
 
 
 class AlertFilter(Page):
