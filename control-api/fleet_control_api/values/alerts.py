@@ -13,7 +13,7 @@ from fleet_control_api.values.fields import Answer, Request, Text
 from fleet_control_api.values.paging import Listing, Page
 
 _DIGITS = re.compile(r"[0-9]{1,19}")
-AlertNumber = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
+AlertNumber = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
 
 
 def _parse_digits(value: object) -> object:

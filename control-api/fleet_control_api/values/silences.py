@@ -11,7 +11,7 @@ from fleet_timescale.text import TEXT_MAX
 from pydantic import Field, StringConstraints
 
 from fleet_control_api.service.errors import InvalidError
-from fleet_control_api.values.alerts import AlertNumber, Time
+from fleet_control_api.values.alerts import AlertId, AlertNumber, Time
 from fleet_control_api.values.fields import WHOLE, Answer, Request, Text
 from fleet_control_api.values.nodes import NodeName
 from fleet_control_api.values.paging import Listing, Page
@@ -38,10 +38,9 @@ class Matcher(Request):
     is_equal: bool = Field(default=True, description="False: all alerts but those.")
 
 
-class AlertToSilence(Request):
-    """An alert to mute, for how long, and why."""
+class AlertToSilence(AlertId):
+    """An alert to mute that fires or is about to, for how long, and why."""
 
-    alert_id: Annotated[AlertNumber, WHOLE] = Field(description="One that fires or is about to.")
     minutes: Minutes = Field(description="For how long.")
     reason: Text = Field(description="Why; it stands in the list of silences and in the audit log.")
 
