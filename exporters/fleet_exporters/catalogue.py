@@ -63,6 +63,9 @@ _NODE = (
                "Space that unprivileged users can still fill (statvfs f_bavail)."),
     MetricSpec("fleet_disk_total_bytes", "gauge", ("mount",), COUNT,
                "Size of the file system (statvfs f_blocks)."),
+    MetricSpec("fleet_model_disk_free_bytes", "gauge", (), COUNT,
+               "The same on the file system that holds the model; absent where its server is not "
+               "ours (statvfs)."),
     MetricSpec("fleet_disk_read_bytes_total", "counter", ("device",), COUNT,
                "Bytes read from the drive since boot (psutil.disk_io_counters)."),
     MetricSpec("fleet_disk_written_bytes_total", "counter", ("device",), COUNT,
@@ -187,6 +190,9 @@ _NODE = (
     MetricSpec("fleet_spool_dropped_rows_total", "counter", ("reason",), COUNT,
                "Rows that never reached the database: spool full, too old, damaged, or refused "
                "(spool)."),
+    MetricSpec("fleet_spool_lost_timestamp_seconds", "gauge", (), COUNT,
+               "When rows were last lost, Unix time; absent while none were since the exporter "
+               "began (spool)."),
     MetricSpec("fleet_page_series_cut_total", "counter", (), COUNT,
                "Series left out of the page, since a node may have 400 (exporter)."),
     MetricSpec("fleet_worker_counters_timestamp_seconds", "gauge", (), COUNT,
@@ -218,6 +224,11 @@ _WORKER = (
     MetricSpec("fleet_llm_state", "gauge", ("state",), RATIO,
                "1 for the state of the model server, 0 for the others: ready, loading, unloaded, "
                "no_model, wedged, unreachable (worker)."),
+    MetricSpec("fleet_llm_local", "gauge", (), RATIO,
+               "1 if the model server runs on this machine, 0 if it is elsewhere (worker)."),
+    MetricSpec("fleet_llm_gpu_memory_ratio", "gauge", (), RATIO,
+               "Share of the loaded model that is in GPU memory; absent where the server does not "
+               "tell (Ollama's /api/ps)."),
     MetricSpec("fleet_conversations_total", "counter", ("scenario", "outcome"), COUNT,
                "Conversations: accepted and rejected once judged, failed when given up (worker)."),
     MetricSpec("fleet_rejections_total", "counter", ("reason",), COUNT,

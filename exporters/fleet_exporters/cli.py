@@ -34,6 +34,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     clock, rules = Clock(), RulesFile(settings.runtime_dir)
     families = make_families(
         settings.watched,
+        model=settings.model,
         clock=clock,
         monitor_url=settings.monitor_url,
         runtime_dir=settings.runtime_dir,

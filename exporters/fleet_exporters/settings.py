@@ -25,6 +25,8 @@ class Settings:
     runtime_dir: Path
     #: their file systems are watched: the model's, the home's, the root
     watched: tuple[Path, ...]
+    #: file of the model; None where its server is not ours
+    model: Path | None
     tick_seconds: float
     #: page of LibreHardwareMonitor; empty means its usual one, on Windows only
     monitor_url: str
@@ -71,13 +73,14 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             f"FLEET_RUNTIME_DIR {runtime_dir} is not a directory; `./fleet up` creates it"
         )
     node, home = settings.text(environ, "FLEET_NODE"), environ.get("FLEET_HOME", "").strip()
-    paths = [environ.get(name, "").strip() for name in ("FLEET_MODEL_PATH", "FLEET_HOME")]
+    model = environ.get("FLEET_MODEL_PATH", "").strip()
     return Settings(
         node=node,
         host=host,
         port=port,
         runtime_dir=runtime_dir,
-        watched=(Path("/"), *(Path(path) for path in paths if path)),
+        watched=(Path("/"), *(Path(path) for path in (model, home) if path)),
+        model=Path(model) if model else None,
         tick_seconds=tick_seconds,
         monitor_url=parse_monitor_url(environ.get("FLEET_HARDWARE_MONITOR_URL", "")),
         games=parse_list(environ.get("FLEET_GAME_EXECUTABLES", "")),

@@ -95,7 +95,7 @@ def read_memory(machine: Machine) -> memory.Memory:
 
 
 def make_disk(machine: Machine, monotonic: Callable[[], float]) -> Disk:
-    """Return the file systems: the first one fills, a second one is half full and still."""
+    """Return the file systems: the first one, with the model, fills; a second is half full."""
     kind = machine.kind
 
     def read_mount(path: str) -> Mount:
@@ -103,7 +103,7 @@ def make_disk(machine: Machine, monotonic: Callable[[], float]) -> Disk:
         free = machine.disk.free(kind) if number == 0 else kind.disk_bytes // 2
         return Mount(path, number, free, kind.disk_bytes)
 
-    return Disk((), lambda: list(kind.mounts), read_mount, monotonic)
+    return Disk((), lambda: list(kind.mounts), read_mount, monotonic, kind.mounts[0])
 
 
 def read_drive(machine: Machine) -> Drive:

@@ -33,6 +33,8 @@ LOOK_SECONDS = 0.5  # at the owner: a game must have the memory soon
 HEALTH_SECONDS = 5.0
 TELL_SECONDS = 60.0  # between two reports without a change
 STATE_METRIC = "fleet_llm_state"
+LOCAL_METRIC = "fleet_llm_local"
+GPU_METRIC = "fleet_llm_gpu_memory_ratio"
 
 Note = Callable[["Store"], None]
 
@@ -94,13 +96,18 @@ class ServerHealth:
         return True
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return the server's state as a metric; nothing before the first look."""
+        """Return state, place and memory of the server as metrics; nothing before a first look."""
         report = self.report
-        return [
+        if report is None:
+            return []
+        states = [
             {"name": STATE_METRIC, "labels": {"state": state}, "value": int(state == report.state)}
             for state in STATES
-            if report is not None
         ]
+        is_local = {"name": LOCAL_METRIC, "labels": {}, "value": int(self.memory is not None)}
+        if report.gpu_ratio is None:
+            return [*states, is_local]
+        return [*states, is_local, {"name": GPU_METRIC, "labels": {}, "value": report.gpu_ratio}]
 
     def run(
         self,

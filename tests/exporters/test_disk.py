@@ -63,6 +63,17 @@ def test_dying_drive_leaves_the_others():
     assert reading.problem is None
 
 
+def test_room_for_models_is_told():
+    """Where the model's disk is known its free space is a series of its own, else there is none."""
+    mounted = {"/": Mount("/", 1, 5, 10), "/model": Mount("/model", 2, 7, 10)}
+
+    def read(model_mount):
+        family = Disk([], lambda: list(mounted), mounted.get, model_mount=model_mount)
+        return [s.value for s in family.read() if s.name == "fleet_model_disk_free_bytes"]
+
+    assert (read("/model"), read("/"), read(""), read("/gone")) == ([7], [5], [], [])
+
+
 def test_list_that_fails_leaves_the_watched_disks():
     """The model's disk is told though nobody knows what else is mounted."""
 

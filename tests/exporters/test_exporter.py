@@ -186,7 +186,8 @@ def test_settings_are_read_once(environ, tmp_path):
     settings = from_env(environ)
 
     assert (settings.node, settings.port, settings.tick_seconds) == ("alpha", 0, 5)
-    assert settings.watched == (Path("/"),)
+    assert (settings.watched, settings.model) == ((Path("/"),), None)
+    assert from_env(environ | {"FLEET_MODEL_PATH": "/m.gguf"}).model == Path("/m.gguf")
     assert "postgresql" not in repr(settings)
 
 

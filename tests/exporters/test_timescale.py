@@ -166,12 +166,15 @@ def test_missing_table_waits(ingest, spool, owner):
 
 def test_refused_rows_do_not_block_the_next(ingest, spool, owner, caplog):
     """Rows that the database will never take are dropped, counted and logged."""
+    assert "fleet_spool_lost_timestamp_seconds" not in status(ingest)
     spool.put(batch(0, mount="nul\0byte"))
     first = ingest.step()
+    lost_at = status(ingest)["fleet_spool_lost_timestamp_seconds"]
     spool.put(batch(1))
     ingest.step()
 
     assert first == 0.0
+    assert lost_at == status(ingest)["fleet_spool_lost_timestamp_seconds"] > 0
     assert spool.dropped_rows == {"full": 0, "old": 0, "damaged": 0, "refused": batch().size}
     assert count(owner, "hardware") == 1
     assert "database refuses these rows; they are dropped" in caplog.messages

@@ -141,6 +141,20 @@ def test_page_for_everything_is_no_model_server():
 
 
 @pytest.mark.parametrize(
+    ("told", "ratio"),
+    [({"size": 8, "size_vram": 6}, 0.75), ({"size": 8, "size_vram": 0}, 0), ({"size": 8}, None),
+     ({"size": 8, "size_vram": 9}, 1), ({"size": 0, "size_vram": 0}, None),
+     ({"size": 8, "size_vram": "all"}, None)],
+)  # fmt: skip
+def test_share_of_a_model_in_gpu_memory(told, ratio):
+    """As Ollama tells it of a loaded model; 0 is on the CPU, None is not known."""
+    answers = OLLAMA | {"GET /api/ps": {"models": [{"name": "small:latest", **told}]}}
+    small, large = Ollama(Server(answers)).read_models()
+
+    assert (small.gpu_ratio, large.gpu_ratio) == (ratio, None)
+
+
+@pytest.mark.parametrize(
     ("backend", "expected"),
     [
         (Backend(Server(OPENAI)), ModelStatus("small")),

@@ -340,6 +340,21 @@ def test_report_is_told_at_a_change_and_once_a_minute(watch, clock, tmp_path):
     assert [state for _, state in stored.reports] == ["ready", "wedged", "wedged"]
 
 
+def test_place_and_gpu_memory_of_the_server_are_published(watch, clock, tmp_path):
+    """Whether it runs here, and how much of the model is on the card where the server tells."""
+    here = ServerHealth(watch, Notes(), tmp_path, ModelMemory(watch, lambda *_: None, clock), clock)
+    elsewhere = ServerHealth(watch, Notes(), tmp_path, None, clock)
+
+    def read(health, report):
+        health.report = report
+        told = {each["name"]: each["value"] for each in health.describe()}
+        return told.get("fleet_llm_local"), told.get("fleet_llm_gpu_memory_ratio")
+
+    assert read(here, None) == (None, None)
+    assert read(here, Report("ollama", "ready", gpu_ratio=0.0)) == (1, 0.0)
+    assert read(elsewhere, Report("vllm", "ready")) == (0, None)
+
+
 def test_owner_who_plays_has_the_memory(watch, server, clock, tmp_path):
     """The mode of state.json counts, also when the exporter has fallen silent since."""
     memory = ModelMemory(watch, lambda *_: None, clock)

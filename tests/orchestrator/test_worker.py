@@ -201,7 +201,11 @@ def test_words_of_the_agent(worker):
 def looked_after(worker):
     """A worker whose model server was looked at: two slots, its model in memory."""
     worker.server = SimpleNamespace(
-        report=Report("llama_cpp", "ready", slots=2), is_out=False, notes=Notes(), run=lambda *_: 0
+        report=Report("llama_cpp", "ready", slots=2),
+        is_out=False,
+        memory=None,
+        notes=Notes(),
+        run=lambda *_: 0,
     )
     worker.server.describe = lambda: ServerHealth.describe(worker.server)
     return worker

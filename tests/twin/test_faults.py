@@ -17,7 +17,8 @@ MOVES = {
     "cpu-hot": ("epyc", {"fleet_cpu_temperature_celsius", "fleet_temperature_celsius"} | THROTTLE),
     "under-voltage": ("raspberry", {"fleet_pi_throttled", "fleet_pi_throttled_seconds_total"}),
     "disk-filling": ("epyc", {
-        "fleet_disk_free_bytes", "fleet_disk_read_bytes_total", "fleet_disk_written_bytes_total",
+        "fleet_disk_free_bytes", "fleet_model_disk_free_bytes",
+        "fleet_disk_read_bytes_total", "fleet_disk_written_bytes_total",
         "fleet_disk_reads_total", "fleet_disk_writes_total", "fleet_disk_busy_seconds_total"}),
     "slow-model": ("gamer", set()),
     "wedged-model": ("gamer", set()),

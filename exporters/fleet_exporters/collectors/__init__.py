@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fleet_exporters.collectors import memory
 from fleet_exporters.collectors.clock import Clock
 from fleet_exporters.collectors.cpu import Cpu
-from fleet_exporters.collectors.disk import Disk
+from fleet_exporters.collectors.disk import Disk, find_mount
 from fleet_exporters.collectors.disk_io import DiskIo
 from fleet_exporters.collectors.energy import Energy
 from fleet_exporters.collectors.gpu.amd import GpuAmd
@@ -44,6 +44,7 @@ SLOW_PERIODS = {
 def make_families(
     watched: Sequence[Path],
     *,
+    model: Path | None = None,
     clock: Clock | None = None,
     monitor_url: str = "",
     runtime_dir: Path | None = None,
@@ -51,13 +52,13 @@ def make_families(
     """
     Return all families by name.
 
-    The file systems of `watched` paths are read in any case; `clock` is measured elsewhere; what
-    the node agent has measured is in `runtime_dir`.
+    The file systems of `watched` paths, of which `model` is one, are read in any case; `clock` is
+    measured elsewhere; what the node agent has measured is in `runtime_dir`.
     """
     return {
         "cpu": Cpu().read,
         "memory": memory.read,
-        "disk": Disk(watched).read,
+        "disk": Disk(watched, model_mount=find_mount(model) if model else "").read,
         "disk_io": DiskIo().read,
         "network": Network().read,
         "peers": Peers(runtime_dir).read,

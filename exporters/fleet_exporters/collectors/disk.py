@@ -92,7 +92,10 @@ class Disk:
         partitions: Callable[[], list[str]] = read_partitions,
         mount: Callable[[str], Mount | None] = read_mount,
         clock: Callable[[], float] = time.monotonic,
+        model_mount: str = "",
     ) -> None:
+        """`model_mount` is where the model's file system is mounted; empty where there is none."""
+        self._model_mount = model_mount
         self._watched = [find_mount(path) for path in watched]
         self._partitions = partitions
         self._mount = mount
@@ -111,6 +114,11 @@ class Disk:
             self._paths = list(dict.fromkeys([*self._watched, *listed]))
         # What was unmounted since is a folder of another mount, and counts once with it.
         yield from parse(read_each(self._paths, self._read_path))
+        if self._model_mount:
+            # One that cannot be read is among those dropped above.
+            found, _ = split_dropped(read_each([self._model_mount], self._read_path))
+            for mount in found:
+                yield Sample("fleet_model_disk_free_bytes", {}, mount.free_bytes)
 
     def _read_path(self, path: str) -> Iterator[Mount]:
         mount = self._mount(path)

@@ -182,6 +182,7 @@ class Node:
             port=0,
             runtime_dir=self._folder,
             watched=(),
+            model=None,
             tick_seconds=TICK_SECONDS,
             monitor_url="",
             games=frozenset(),

@@ -42,6 +42,7 @@ class Report:
     slots: int | None = None
     context_tokens: int | None = None
     models: tuple[str, ...] = ()
+    gpu_ratio: float | None = None
 
 
 def decide_state(
@@ -90,6 +91,7 @@ class ServerWatch:
             self._model.slots if self._model else None,
             self._model.context_tokens if self._model else None,
             tuple(model.name for model in self._models),
+            self._model.gpu_ratio if self._model else None,
         )
 
     def _check(self, name: str) -> Alive:

@@ -140,6 +140,8 @@ class Ingest:
         self._limit = TICKS_PER_BATCH
         self._failures = 0
         self._delay: float | None = None
+        self._lost_rows = 0
+        self._lost_at: float | None = None
 
     def step(self) -> float | None:
         """Store one batch; return seconds to wait after a failure, 0 for more, None when empty."""
@@ -209,15 +211,20 @@ class Ingest:
         oldest = self._spool.oldest
         waiting = self._age(oldest) if oldest else 0.0
         lag = waiting or self._delay
+        dropped = self._spool.dropped_rows
+        if sum(dropped.values()) > self._lost_rows:
+            self._lost_rows, self._lost_at = sum(dropped.values()), self._clock().timestamp()
         samples = [
             Sample("fleet_ingest_held_back", {}, self._is_held_back()),
             Sample("fleet_spool_rows", {}, self._spool.rows),
             Sample("fleet_spool_oldest_seconds", {}, waiting),
             *(
                 Sample("fleet_spool_dropped_rows_total", {"reason": reason}, rows)
-                for reason, rows in self._spool.dropped_rows.items()
+                for reason, rows in dropped.items()
             ),
         ]
+        if self._lost_at is not None:
+            samples.append(Sample("fleet_spool_lost_timestamp_seconds", {}, self._lost_at))
         return samples if lag is None else [*samples, Sample("fleet_ingest_lag_seconds", {}, lag)]
 
     def run(self, wake: threading.Event, stop: threading.Event) -> None:

@@ -28,6 +28,8 @@ class ModelStatus:
     is_loaded: bool | None = None
     slots: int | None = None
     context_tokens: int | None = None
+    #: share of it that is in GPU memory; the rest is in the machine's own, and is computed there
+    gpu_ratio: float | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Ollama(Backend):
     def read_models(self) -> tuple[ModelStatus, ...]:
         """Return the models on disk; how many slots there are (OLLAMA_NUM_PARALLEL) is not told."""
         loaded = {
-            str(field(entry, "name")): count(field(entry, "context_length"))
+            str(field(entry, "name")): entry
             for entry in entries(self.ask("GET", "/api/ps", None), "models")
         }
         names = [
@@ -30,7 +30,12 @@ class Ollama(Backend):
             for entry in entries(self.ask("GET", "/api/tags", None), "models")
         ]
         return tuple(
-            ModelStatus(name, is_loaded=name in loaded, context_tokens=loaded.get(name))
+            ModelStatus(
+                name,
+                is_loaded=name in loaded,
+                context_tokens=count(field(loaded.get(name), "context_length")),
+                gpu_ratio=find_gpu_ratio(loaded.get(name)),
+            )
             for name in dict.fromkeys([*names, *loaded])
         )
 
@@ -42,3 +47,11 @@ class Ollama(Backend):
     def unload(self, name: str) -> None:
         """Unload after no time; a call that runs is finished first."""
         self.ask("POST", "/api/generate", {"model": name, "keep_alive": 0})
+
+
+def find_gpu_ratio(entry: object) -> float | None:
+    """Return the share of a loaded model in GPU memory, `size_vram` of `size`; None if untold."""
+    size, in_gpu = count(field(entry, "size")), field(entry, "size_vram")
+    if size is None or not (in_gpu == 0 or count(in_gpu)):
+        return None
+    return min(float(in_gpu) / size, 1.0)
