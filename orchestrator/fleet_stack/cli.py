@@ -49,6 +49,10 @@ COMMANDS = {
         "set and clear faults of the simulated machines of `up --twin N`",
         "fleet_stack.commands.env:call_twin",
     ),
+    "grafana": (
+        "`grafana check|push`: dashboards and data sources in a Grafana of your own",
+        "fleet_stack.commands.env:call_grafana",
+    ),
     "completion": (
         "print what bash, zsh or fish needs to complete commands",
         "fleet_stack.commands.env:call_completion",

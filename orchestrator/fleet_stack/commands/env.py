@@ -14,12 +14,15 @@ import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from fleet_stack.commands.progress import say
 from fleet_stack.home import (
+    MANAGED,
     Decision,
     HomeError,
     Secrets,
+    addresses,
     homes,
     placement,
     ports,
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
 CLIENT = "fleet_control_api.client"
 TWIN = "fleet_twin.cli"
+GRAFANA = "fleet_dashboards.push"
+EXTERNAL_URL = "external_grafana_url"  # a secret: it may have a login
 
 
 def main(argv: list[str]) -> int:
@@ -135,6 +140,48 @@ def call_client(argv: list[str]) -> int:
     """Run a command of the control API's client, against this home or where somebody logged in."""
     client = importlib.import_module(CLIENT)
     return int(client.main(argv, client.Place(os.environ, **find_client(homes.locate(os.environ)))))
+
+
+def call_grafana(argv: list[str]) -> int:
+    """Compare or change the dashboards in a Grafana with what this home has."""
+    home = homes.locate(os.environ)
+    homes.load(home)
+    decision, secrets = load_decision(home), Secrets(home.path("secrets"))
+    if decision.is_node_only:
+        raise HomeError(f"{home.root} is a node only; its fleet has the dashboards")
+    # It renders templates, which all other commands here need not wait for.
+    from fleet_stack.run.render import decide_sslmode  # noqa: PLC0415
+
+    push, parts = importlib.import_module(GRAFANA), decision.parts
+    database = urlsplit(parts["postgres"].url)
+    places = push.Addresses(
+        prometheus_url=parts["prometheus"].url,
+        database=addresses.parse_place(parts["postgres"].url),
+        control_url=parts["control-api"].url,
+        database_name=database.path.lstrip("/"),
+        sslmode=decide_sslmode(secrets.read("owner.dsn")),
+        control_server_name=decision.control_server_name,
+    )
+    authority = Path(decision.control_ca_file).read_text() if decision.control_ca_file else ""
+    shown = push.Secrets(secrets.read("grafana_password"), secrets.read("proxy_secret"), authority)
+    return int(
+        push.main(
+            argv,
+            places,
+            shown,
+            url=parts["grafana"].url,
+            root_url=decision.grafana_public_url,
+            credential=find_grafana_login(decision, secrets),
+        )
+    )
+
+
+def find_grafana_login(decision: Decision, secrets: Secrets) -> tuple[str, str] | None:
+    """Return the admin of our own Grafana, or the login in the address of the user's, if any."""
+    if decision.parts["grafana"].state == MANAGED:
+        return "admin", secrets.read("user_admin_password")
+    given = urlsplit(secrets.read(EXTERNAL_URL) if secrets.has(EXTERNAL_URL) else "")
+    return (unquote(given.username), unquote(given.password or "")) if given.username else None
 
 
 def call_completion(argv: list[str], commands: Mapping[str, tuple[str, list[str]]]) -> int:
