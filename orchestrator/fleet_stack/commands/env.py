@@ -150,7 +150,7 @@ def call_grafana(argv: list[str]) -> int:
     if decision.is_node_only:
         raise HomeError(f"{home.root} is a node only; its fleet has the dashboards")
     # It renders templates, which all other commands here need not wait for.
-    from fleet_stack.run.render import decide_sslmode  # noqa: PLC0415
+    from fleet_stack.run import render as templates  # noqa: PLC0415
 
     push, parts = importlib.import_module(GRAFANA), decision.parts
     database = urlsplit(parts["postgres"].url)
@@ -159,7 +159,7 @@ def call_grafana(argv: list[str]) -> int:
         database=addresses.parse_place(parts["postgres"].url),
         control_url=parts["control-api"].url,
         database_name=database.path.lstrip("/"),
-        sslmode=decide_sslmode(secrets.read("owner.dsn")),
+        sslmode=templates.decide_sslmode(secrets.read("owner.dsn")),
         control_server_name=decision.control_server_name,
     )
     authority = Path(decision.control_ca_file).read_text() if decision.control_ca_file else ""

@@ -5,6 +5,6 @@ The door lists modules and loads none, so that a command loads only what it need
 """
 
 __all__ = (
-    "assembly", "checksums", "database", "health", "launch", "preflight", "shutdown",
+    "assembly", "checksums", "database", "health", "launch", "preflight", "render", "shutdown",
     "supervisor",
 )  # fmt: skip
