@@ -93,6 +93,16 @@ def element(button: Button, box: Box) -> Json:
     }
 
 
+def elements_in_line(buttons: Sequence[Button], *, top: int, height: int) -> list[Json]:
+    """Return the canvas elements of buttons side by side, each as wide as its label."""
+    placed, left = [], 8
+    for button in buttons:
+        width = 50 + 9 * len(button.label)
+        placed.append(element(button, Box(top=top, left=left, width=width, height=height)))
+        left += width + 8
+    return placed
+
+
 def buttons_column(name: str, width: int, *buttons: Button) -> Json:
     """Return the override that fills a column (SQL: `'' AS "NAME"`) with buttons of each row."""
     return override(

@@ -11,14 +11,32 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet_dashboards.boards import jobs, monitoring, node, overview, phone
+from fleet_dashboards.boards import (
+    configuration,
+    conversation,
+    job,
+    jobs,
+    monitoring,
+    node,
+    overview,
+    phone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fleet_dashboards.datasources import Json
 
-BOARDS = [overview, node, jobs, monitoring, phone]  # in the order an operator meets them
+BOARDS = [
+    overview,
+    node,
+    jobs,
+    configuration,
+    monitoring,
+    phone,
+    job,
+    conversation,
+]  # in the order an operator meets them
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "dashboards"
 

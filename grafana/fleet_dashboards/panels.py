@@ -120,9 +120,7 @@ EMPTY_CELLS: Json = {
     "matcher": {"id": "byRegexp", "options": "/.*/"},
     "properties": [{"id": "noValue", "value": "-"}],
 }
-HIDDEN = {
-    "custom__hideFrom": {"viz": True, "legend": True, "tooltip": True}
-}  # for links and buttons
+HIDDEN = {"custom__hideFrom__viz": True}  # for links and buttons: it stays in the data
 LONG = {"custom__inspect": True, "custom__wrapText": True}  # all of a text can be read
 
 

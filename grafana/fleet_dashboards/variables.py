@@ -82,3 +82,12 @@ def chosen(name: str, label: str, values: Sequence[str] | Mapping[str, str]) -> 
         "options": options,
         "current": options[0],
     }
+
+
+def id_in(name: str) -> str:
+    """Return the SQL of the id that a variable holds: NULL for what is none, and no error."""
+    held = f"trim(${{{name}:sqlstring}})"
+    return (
+        f"(CASE WHEN {held} ~* '^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$' "
+        f"THEN {held} END)::uuid"
+    )

@@ -18,7 +18,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fix_control import api_server, control_settings, grafana_double, grafana_proxy  # noqa: F401
+from fix_control import (  # noqa: F401
+    api_server,
+    control_settings,
+    grafana_double,
+    grafana_proxy,
+    unaudited,
+)
 from fix_http import QuietHandler, listen, serving
 from fix_ports import free_port
 from fleet_control_api.service.metrics import Metrics
@@ -158,7 +164,14 @@ def lived_in(database, owner):
     Alpha wrote five conversations (three accepted, two rejected), gave one up, is writing another;
     beta, switched off on purpose, never came; a judge scored realness; people pressed buttons.
     """
-    owner.execute("SELECT fleet.submit_job('healthcare_billing', 7, 'tests')")
+    billing = owner.execute(
+        "SELECT fleet.submit_job('healthcare_billing', 7, 'tests') AS job"
+    ).fetchone()["job"]
+    for action, target in (("jobs.submit", f"job {billing}"), ("config.set", "setting")):
+        owner.execute(
+            "SELECT control.write_audit('ada', 'admin', 'token', %s, %s, 'done', 'first', NULL)",
+            [action, target],
+        )
     waiting = owner.execute("SELECT fleet.submit_job('mixed', 4, 'tests') AS job").fetchone()["job"]
     owner.execute("SELECT fleet.split_jobs()")
     owner.execute("SELECT fleet.cancel_job(%s)", [waiting])
@@ -172,6 +185,9 @@ def lived_in(database, owner):
         store_readings(alpha)
         machine.put_rows(owner, alpha)
     lead(owner)
+    with unaudited(owner):
+        owner.execute("SELECT fleet.set_config('node:alpha', 'temperature', 0.9, 'ada', 'try')")
+        owner.execute("SELECT fleet.request_model('alpha', 'large', 'ada', 'better', 0)")
     owner.execute(
         "UPDATE fleet.grades SET realness = 6, healthcare_valid = (checks_passed = checks_total)"
     )
@@ -208,6 +224,11 @@ def write_conversations(alpha):
             "SELECT fleet.record_llm_request(%s, %s, 'tiny', 300, 200, 10, 0.5, 'ok')",
             [uuid.uuid4(), row["task_id"]],
         )
+        if number == 4:  # the newest conversation
+            alpha.execute(
+                "SELECT fleet.record_try(%s, %s, %s, %s, 6, 'too_long', 40, 2.5)",
+                (*held, uuid.uuid4()),
+            )
         if number < 5:
             alpha.execute("SELECT fleet.finish_task(%s, %s, %s, 'tiny')", held)
         elif number == 5:

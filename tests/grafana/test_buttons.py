@@ -129,6 +129,24 @@ def new_order(owner):
     }  # fmt: skip
 
 
+def changed_setting(owner):
+    """Return the row of a setting that was changed twice; its older version is the one to go to."""
+    versions = [
+        str(
+            owner.execute(
+                "SELECT fleet.set_config('fleet', 'temperature', %s, 'tests', 'x') AS version",
+                [value],
+            ).fetchone()["version"]
+        )
+        for value in (0.9, 1.3)
+    ]
+    return {"key": "temperature", "scope": "fleet", "to": versions[0], "version": versions[1]}
+
+
+def one_model(owner):
+    return {"Node": "alpha", "Model": "tiny", "version": "0"}
+
+
 FLEET_STATE = "SELECT state FROM analytics.fleet_state"
 LAST_COMMAND = "SELECT verb || ' ' || node FROM analytics.commands ORDER BY time DESC LIMIT 1"
 LAST_JOB = "SELECT {} FROM analytics.jobs ORDER BY created_at DESC LIMIT 1"
@@ -143,7 +161,19 @@ CHANGES_OF_JOBS = {
     "retry": Press(LAST_TASKS, "pending", failed_job),
     "cancel": Press(LAST_JOB.format("state"), "cancelled", one_job),
 }
+TEMPERATURE = (
+    "SELECT scope || ' ' || (value #>> '{}') FROM analytics.config WHERE key = 'temperature'"
+    " AND scope IN ('default', 'fleet')"
+)
+LAST_WISH = (
+    "SELECT concat_ws(' ', node, model, state) FROM analytics.model_probes"
+    " ORDER BY requested_at DESC LIMIT 1"
+)
 PRESSES = {
+    "config-set": Press(TEMPERATURE, "fleet 1.1", changed_setting, typed={"value": "1.1"}),
+    "config-rollback": Press(TEMPERATURE, "fleet 0.9", changed_setting),
+    "config-rollback 0": Press(TEMPERATURE, "default 0.7", changed_setting),
+    "node-model": Press(LAST_WISH, "alpha tiny requested", one_model),
     **{f"job-{change}": press for change, press in CHANGES_OF_JOBS.items()},
     **{f"jobs-change {change}": press for change, press in CHANGES_OF_JOBS.items()},
     "jobs-change move_first": CHANGES_OF_JOBS["move"],

@@ -55,7 +55,7 @@ def retry(job_id: str, name: str) -> Button:
     """Return the button that has given-up conversations of a job tried again."""
     return Button(
         verb="job-retry",
-        label="Retry failed",
+        label="Retry",
         question=f"Try the given-up conversations of {name} again? If it has ended, it goes on.",
         variant="primary",
         arguments=[("job_id", job_id)],
@@ -81,6 +81,6 @@ PICKED = [
         _of_picked("set_priority", "Priority", "Give all picked jobs this priority", "secondary"),
         prompts=(("priority", "Priority, 0 to 10"), REASON),
     ),
-    _of_picked("retry", "Retry failed", "Try what was given up of all picked jobs", "primary"),
+    _of_picked("retry", "Retry", "Try what was given up of all picked jobs", "primary"),
     _of_picked("cancel", "Cancel", "End all picked jobs for good", "destructive"),
 ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from fleet_dashboards import links, panels
 from fleet_dashboards.actions import buttons_column, field
 from fleet_dashboards.datasources import Json, sql
-from fleet_dashboards.looks import JOB_STATES
+from fleet_dashboards.looks import JOB_STATES, OUTCOMES
 from fleet_dashboards.panels import (
     COLOURED,
     GAUGE,
     GREY,
     HIDDEN,
+    LONG,
     Head,
     absent,
     override,
@@ -26,7 +27,7 @@ NAME = (
     "ELSE 'conversations' END, scenario, requested_by, left(job_id::text, 8))"
 )
 JOB_ID, JOB_NAME = field("job_id"), field("job_name")
-COUNT = {"unit": "locale", "custom__width": 80}
+COUNT = {"unit": "locale", "custom__width": 78}
 PROGRESS = override(
     "Progress",
     unit="percentunit",
@@ -46,7 +47,7 @@ def open_jobs(number: int = 153) -> Json:
         "Open jobs",
         "Jobs that have not ended, in the order in which they were ordered, so that a row keeps "
         "its place under an open question. Turn: 1 is served first; jobs of the same turn share "
-        "the machines. Counts: whether it ends when so many are written, or accepted. The end is "
+        "the machines. Wanted: it ends when so many are written, or accepted. The end is "
         "estimated from the pace of the last hour: half of all forecasts are met by P50, nine in "
         "ten by P90. Source: analytics.jobs.",
         "string",
@@ -55,7 +56,7 @@ def open_jobs(number: int = 153) -> Json:
     # Their counts cost time: they are asked for those that are shown.
     query = sql(
         """
-        SELECT scenario AS "Scenario", wanted AS "Wanted", counts AS "Counts",
+        SELECT scenario AS "Scenario", wanted || ' ' || counts AS "Wanted",
           requested_by AS "Ordered by", state AS "State", priority AS "Priority",
           dense_rank() OVER (ORDER BY priority DESC, rank) AS "Turn", progress_ratio AS "Progress",
           done AS "Accepted", rejected AS "Rejected", failed AS "Failed",
@@ -67,19 +68,19 @@ def open_jobs(number: int = 153) -> Json:
         ORDER BY created_at, job_id
         """.replace("{name}", NAME)
     )
-    end = {"unit": "dateTimeFromNow", "custom__width": 120, "mappings": absent("no forecast")}
+    end = {"unit": "dateTimeFromNow", "custom__width": 115, "mappings": absent("no forecast")}
     overrides = [
         override("Scenario", custom__width=170, links=links.to_job()),
-        override("Counts", custom__width=80),
+        override("Wanted", custom__width=125),
         override("Ordered by", custom__width=95, custom__inspect=True),
         STATE,
-        override("Priority", unit="locale", custom__width=70),
+        override("Priority", unit="locale", custom__width=68),
         override("Turn", unit="locale", custom__width=60),
         PROGRESS,
-        *(override(name, **COUNT) for name in ("Wanted", "Accepted", "Rejected", "Failed")),
+        *(override(name, **COUNT) for name in ("Accepted", "Rejected", "Failed")),
         override("End (P50)", **end),
         override("End (P90)", **end),
-        buttons_column("Change it", 410, *job_buttons.of_job(JOB_ID, JOB_NAME)),
+        buttons_column("Change it", 345, *job_buttons.of_job(JOB_ID, JOB_NAME)),
         override("job_name", **HIDDEN),
         override("job_id", **HIDDEN),
     ]
@@ -92,14 +93,14 @@ def ended_jobs(number: int = 158) -> Json:
         number,
         "Ended jobs",
         "The last 50 jobs that ended in the chosen time, newest first. Yield: accepted of judged; "
-        "took: from the order to the end. Retry failed has given-up conversations tried again, "
+        "took: from the order to the end. Retry has given-up conversations tried again, "
         "and the job goes on. Source: analytics.jobs.",
         "string",
         "no job ended in this time",
     )
     query = sql(
         """
-        SELECT scenario AS "Scenario", wanted AS "Wanted", counts AS "Counts",
+        SELECT scenario AS "Scenario", wanted || ' ' || counts AS "Wanted",
           requested_by AS "Ordered by", state AS "State", done AS "Accepted",
           rejected AS "Rejected", failed AS "Failed",
           done::double precision / nullif(done + rejected, 0) AS "Yield",
@@ -113,10 +114,10 @@ def ended_jobs(number: int = 158) -> Json:
     )
     overrides = [
         override("Scenario", custom__width=190, links=links.to_job()),
-        override("Counts", custom__width=80),
+        override("Wanted", custom__width=125),
         override("Ordered by", custom__width=110, custom__inspect=True),
         STATE,
-        *(override(name, **COUNT) for name in ("Wanted", "Accepted", "Rejected", "Failed")),
+        *(override(name, **COUNT) for name in ("Accepted", "Rejected", "Failed")),
         override(
             "Yield",
             unit="percentunit",
@@ -129,8 +130,42 @@ def ended_jobs(number: int = 158) -> Json:
         ),
         override("Ended", unit="dateTimeFromNow", custom__width=120),
         override("Took", unit="s", custom__width=90),
-        buttons_column("Again", 110, job_buttons.retry(JOB_ID, JOB_NAME)),
+        buttons_column("Again", 80, job_buttons.retry(JOB_ID, JOB_NAME)),
         override("job_name", **HIDDEN),
+        override("job_id", **HIDDEN),
+    ]
+    return table(head, query, overrides=overrides)
+
+
+def audit(number: int = 161) -> Json:
+    """Return who did what to jobs, also when it was refused."""
+    head = Head(
+        number,
+        "Recent control actions",
+        "The last 50 attempts to order or change jobs, newest first, refused ones with the reason "
+        "of the refusal; all others stand on the Fleet overview. "
+        "Source: analytics.audit and analytics.jobs.",
+        "string",
+        "nobody has ordered or changed a job",
+    )
+    query = sql("""
+        WITH shown AS (
+          SELECT *,
+            CASE WHEN target ~ '^job [0-9a-f-]{36}$' THEN substr(target, 5)::uuid END AS job_id
+          FROM analytics.audit WHERE action LIKE 'jobs.%' ORDER BY audit_id DESC LIMIT 50
+        )
+        SELECT time AS "When", concat_ws(' as ', nullif(actor, ''), nullif(role, '')) AS "Who",
+          action AS "What", coalesce(wanted || ' of ' || scenario, target) AS "To what",
+          outcome AS "Outcome", reason AS "Why", job_id::text AS job_id
+        FROM shown LEFT JOIN analytics.jobs USING (job_id) ORDER BY audit_id DESC
+        """)
+    overrides = [
+        override("When", unit="dateTimeFromNow", custom__width=135),
+        override("Who", custom__width=150, custom__inspect=True),
+        override("What", custom__width=100),
+        override("To what", custom__width=160, custom__inspect=True, links=links.to_job()),
+        override("Outcome", mappings=OUTCOMES, custom__cellOptions=COLOURED, custom__width=80),
+        override("Why", **LONG),
         override("job_id", **HIDDEN),
     ]
     return table(head, query, overrides=overrides)
@@ -161,7 +196,8 @@ def timeline(number: int = 159) -> Json:
     query = sql(
         """
         WITH shown AS (
-          SELECT job_id, {name} AS name, state, created_at, finished_at FROM analytics.jobs
+          SELECT job_id, format('%s %s, %s (%s)', wanted, scenario, requested_by,
+            left(job_id::text, 4)) AS name, state, created_at, finished_at FROM analytics.jobs
           WHERE created_at <= $__timeTo()::timestamptz
             AND (finished_at IS NULL OR finished_at >= $__timeFrom()::timestamptz)
           ORDER BY created_at DESC LIMIT 15
@@ -181,7 +217,7 @@ def timeline(number: int = 159) -> Json:
           (array_agg(p.step ORDER BY p.time DESC, p.step DESC))[1] AS value
         FROM steps p JOIN shown s USING (job_id)
         WHERE p.time <= $__timeTo()::timestamptz GROUP BY 1, s.name ORDER BY 1, s.name
-        """.replace("{name}", NAME),
+        """,
         form="time_series",
     )
     looks = words(**{str(step): look for step, look in TIMELINE_STATES.items()})
@@ -189,7 +225,6 @@ def timeline(number: int = 159) -> Json:
         head,
         query,
         mappings=looks,
-        thresholds=thresholds(GREY),
-        color={"mode": "thresholds"},
+        color={"mode": "fixed", "fixedColor": GREY},  # by thresholds, it would show these as words
         custom={"spanNulls": True},
     )

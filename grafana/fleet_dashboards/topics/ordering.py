@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from fleet_dashboards.actions import Box, Button, buttons_column, element, field, label
+from fleet_dashboards.actions import (
+    Box,
+    Button,
+    buttons_column,
+    element,
+    elements_in_line,
+    field,
+    label,
+)
 from fleet_dashboards.datasources import Json, sql
 from fleet_dashboards.panels import GAUGE, HIDDEN, Head, absent, canvas, override, table, thresholds
 from fleet_dashboards.topics import job_buttons, jobs
@@ -134,23 +142,15 @@ def change_picked(number: int = 157) -> Json:
     )
     query = sql(
         """
-        SELECT CASE count(*) WHEN 0 THEN 'No job is picked: see Jobs to change at the top.'
-          ELSE 'Picked: ' || count(*) || CASE count(*) WHEN 1 THEN ' job' ELSE ' jobs' END END
-            AS picked,
-          coalesce(string_agg({name}, '; ' ORDER BY created_at), '') AS names
+        SELECT coalesce('Picked: ' || string_agg({name}, '; ' ORDER BY created_at),
+          'No job is picked: see Jobs to change at the top of the page.') AS picked
         FROM analytics.jobs
         WHERE job_id = ANY (array_remove(ARRAY[${jobs:sqlstring}]::text[], 'none')::uuid[])
         """.replace("{name}", jobs.NAME)
     )
-    elements = []
-    left = 8
-    for button in job_buttons.PICKED:
-        width = 44 + 8 * len(button.label)
-        elements.append(element(button, Box(top=4, left=left, width=width, height=40)))
-        left += width + 8
-    elements += [
-        label("picked", Box(top=52, left=8, width=520, height=30)),
-        label("names", Box(top=84, left=8, width=700, height=92), size=12),
+    elements = [
+        *elements_in_line(job_buttons.PICKED, top=4, height=40),
+        label("picked", Box(top=54, left=8, width=700, height=190)),
     ]
     return canvas(head, query, elements=elements)
 
@@ -182,6 +182,7 @@ def scenarios(number: int = 156) -> Json:
         """)
     none = absent("none kept")
     overrides = [
+        override("Scenario", custom__width=210),
         override("Share asked", unit="percentunit", decimals=0, custom__width=95),
         override("Accepted", unit="locale", custom__width=85),
         override("Judged", unit="locale", custom__width=75),

@@ -153,8 +153,8 @@ def events() -> Json:
     return table(head, query, overrides=overrides)
 
 
-def audit(number: int = 17) -> Json:
-    """Return who tried to change what, also when it was refused."""
+def audit(number: int = 17, only: str = "") -> Json:
+    """Return who tried to change what, also when it was refused; only is a condition in SQL."""
     head = Head(
         number,
         "Recent control actions",
@@ -163,13 +163,15 @@ def audit(number: int = 17) -> Json:
         "string",
         "nobody has changed anything yet",
     )
-    query = sql(r"""
+    query = sql(
+        r"""
         SELECT time AS "When", concat_ws(' as ', nullif(actor, ''), nullif(role, '')) AS "Who",
           action AS "What",
           regexp_replace(target, '([0-9a-f]{8})-[0-9a-f-]{27}', '\1', 'g') AS "To what",
           outcome AS "Outcome", reason AS "Why"
-        FROM analytics.audit ORDER BY audit_id DESC LIMIT 50
-        """)
+        FROM analytics.audit {only} ORDER BY audit_id DESC LIMIT 50
+        """.replace("{only}", only and f"WHERE {only}")
+    )
     overrides = [
         override("When", unit="dateTimeFromNow", custom__width=115),
         override("Who", custom__width=120, custom__inspect=True),
