@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
 
 SLOWEST = ("acceptance", "faults")  # folders
-ROLES = ("fleet_control", "fleet_master", "fleet_grafana", "fleet_analyst")
+ROLES = ("fleet_control", "fleet_master", "fleet_grafana", "fleet_analyst", "fleet_sms")
 
 
 def pytest_configure(config: pytest.Config) -> None:

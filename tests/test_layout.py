@@ -16,13 +16,14 @@ PACKAGES = {
     "fleet_twin": "exporters",
     "fleet_control_api": "control-api",
     "fleet_dashboards": "grafana",
+    "fleet_sms": "alertmanager",
 }
 # The twin runs the real loops of two over machines that do not exist; the third it calls.
 EXTRA = {"fleet_twin": {"fleet_exporters", "fleet_orchestrator", "fleet_control_api"}}
 COMPONENTS = {"exporters", "orchestrator", "control-api", "grafana", "prometheus", "alertmanager",
               "timescale"}  # fmt: skip
 # The rooms of the launcher, from the top; `servers` stands beside them and imports none.
-ROOMS = ("commands", "joined", "run", "parts", "fetch", "home", "paging")
+ROOMS = ("commands", "joined", "trial", "run", "parts", "fetch", "home", "paging")
 ROOM_FILES_MAX = 12
 LINES_MAX = 500
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc"}

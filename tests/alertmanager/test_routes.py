@@ -25,6 +25,8 @@ FULL = {
     "quiet_hours": [("22:00", "24:00"), ("00:00", "07:00")],
     "time_zone": "Europe/Berlin",
     "heartbeat_url": "https://hc-ping.example/1",
+    "sms_url": "http://127.0.0.1:2/alerts",
+    "sms_token_file": "/token",
     "sns_topic": "arn:aws:sns:eu-central-1:123456789012:alerts",
     "sns_url": "http://127.0.0.1:1",
 }
@@ -93,7 +95,7 @@ def test_alert_of_unknown_severity_is_not_lost(amtool, config):
     [
         (["alertname=Watchdog", "severity=none"], "heartbeat"),
         (["alertname=Rehearsal", "severity=none"], "nobody"),
-        (["alertname=GpuHot", "severity=critical"], "critical-sns,critical-mail"),
+        (["alertname=GpuHot", "severity=critical"], "critical-sms,critical-sns,critical-mail"),
         (["alertname=YieldLow", "severity=warning"], "warning-mail"),
     ],
 )
@@ -137,6 +139,6 @@ def test_held_back_alerts_exist(config):
 def test_receivers_are_documented(full):
     """README has a row for each receiver, and none that is gone."""
     readme = (ROOT / "alertmanager" / "README.md").read_text()
-    rows = re.findall(r"^\| `([\w-]+)`", readme, re.MULTILINE)
+    rows = re.findall(r"^\| `([\w-]+)`", readme.partition("\n## ")[0], re.MULTILINE)
 
     assert set(rows) == {one["name"] for one in yaml.safe_load(full.read_text())["receivers"]}

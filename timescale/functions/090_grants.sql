@@ -1,11 +1,11 @@
 -- Who may do what: nothing by default, then one list a role.
 -- What an earlier version granted and this one does not is taken back first.
 REVOKE ALL ON ALL TABLES IN SCHEMA telemetry, fleet, control, analytics
-  FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst;
+  FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst, fleet_sms;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA telemetry, fleet, control
-  FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst;
+  FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst, fleet_sms;
 REVOKE ALL ON SCHEMA telemetry, fleet, control, analytics
-  FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst;
+  FROM fleet_exporter, fleet_worker, fleet_control, fleet_master, fleet_grafana, fleet_analyst, fleet_sms;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA telemetry, fleet, control FROM PUBLIC;
 -- Whoever holds our advisory locks stops orders and the audit log; large objects are a way to write.

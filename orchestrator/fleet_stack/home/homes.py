@@ -44,6 +44,7 @@ ENTRIES = (
     "prometheus",
     "run",
     "secrets",
+    "sms",
     "spool",
     "stack.json",
     "supervisor",

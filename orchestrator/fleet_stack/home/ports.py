@@ -17,7 +17,7 @@ import psutil
 
 from fleet_stack.home.errors import HomeError, PortError
 from fleet_stack.home.files import store_text
-from fleet_stack.home.stack import NAMES
+from fleet_stack.home.stack import NAMES, SMS_BRIDGE
 
 if TYPE_CHECKING:
     from fleet_stack.home.homes import Home
@@ -65,6 +65,9 @@ def load(home: Home) -> dict[str, int]:
         ) from exc
     except (ValueError, AttributeError, TypeError) as exc:
         raise HomeError(f"{path} is damaged ({exc}); remove it and run `./fleet up`") from exc
+    if SMS_BRIDGE not in ports and SERVICES[0] in ports:
+        # Made before there was one, with a block of ports that has room for it.
+        ports[SMS_BRIDGE] = ports[SERVICES[0]] + SERVICES.index(SMS_BRIDGE)
     missing = set(SERVICES) - set(ports)
     if missing:
         raise HomeError(f"{path} lacks {min(missing)}; remove it and run `./fleet up`")

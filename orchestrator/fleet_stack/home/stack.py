@@ -35,10 +35,11 @@ NAMES = (
     "master",
     "control-api",
     "twin",
+    "sms-bridge",
 )
 # What a twin simulates on each of its machines; a real fleet runs them here instead.
 SIMULATED = ("llm", "exporter", "node", "worker")
-TWIN = "twin"
+TWIN, SMS_BRIDGE = "twin", "sms-bridge"
 EXTERNALS = {
     "postgres": "FLEET_EXTERNAL_DATABASE_URL",
     "prometheus": "FLEET_EXTERNAL_PROMETHEUS_URL",
@@ -98,8 +99,11 @@ class Decision:
 
     @property
     def shown(self) -> list[str]:
-        """The names of the parts that people are told of: of a real fleet all but the twin."""
-        return [name for name in NAMES if name != TWIN or self.twin_nodes]
+        """The names of the parts that people are told of: not those that nobody asked for."""
+        unasked = set() if self.twin_nodes else {TWIN}
+        if self.parts[SMS_BRIDGE].state == ABSENT:
+            unasked.add(SMS_BRIDGE)
+        return [name for name in NAMES if name not in unasked]
 
     @property
     def is_node_only(self) -> bool:
@@ -163,8 +167,8 @@ def load(home: Home) -> Decision | None:
     path = home.path("stack.json")
     try:
         entry = json.loads(path.read_text())
-        # Written before there was a twin, it does not know of one.
-        told = {TWIN: asdict(Part(ABSENT)), **entry["parts"]}
+        # Written before there was one of these, it does not know of it.
+        told = {TWIN: asdict(Part(ABSENT)), SMS_BRIDGE: asdict(Part(ABSENT)), **entry["parts"]}
         parts = {name: Part(**told[name]) for name in NAMES}
         return Decision(**{**entry, "parts": parts})
     except FileNotFoundError:

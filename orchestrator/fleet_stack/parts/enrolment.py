@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from fleet_stack.home import Secrets
 
-ROLES = ("control", "master", "grafana", "analyst")
+ROLES = ("control", "master", "grafana", "analyst", "sms")
 CATALOGUE = "fleet_orchestrator.generation.catalogue"
 # name of the token in the database, its scope, the secret of the home that holds it
 TOKENS = (

@@ -64,6 +64,8 @@ def assemble(
     if has_mail(base.environ):
         server = parse_smtp("FLEET_SMTP_URL", base.environ["FLEET_SMTP_URL"])
         parts["mail"] = Part(EXTERNAL, server.url, f"to {base.environ['FLEET_MAIL_TO']}")
+    if not base.environ.get("FLEET_SMS_FILE"):
+        parts[stack.SMS_BRIDGE] = Part(ABSENT)
     decision = Decision(
         parts=parts,
         node=node,

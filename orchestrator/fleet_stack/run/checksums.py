@@ -22,6 +22,7 @@ LOADED = {
     "twin": ("exporters", "orchestrator/fleet_orchestrator", CONTRACT, PACKAGES),
     "master": ("orchestrator/fleet_orchestrator", CONTRACT, PACKAGES),
     "control-api": ("control-api/fleet_control_api", CONTRACT, PACKAGES),
+    "sms-bridge": ("alertmanager/fleet_sms", CONTRACT, PACKAGES),
     "prometheus": ("prometheus/rules",),
     "alertmanager": ("alertmanager/templates",),
 }

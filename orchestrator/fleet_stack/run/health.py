@@ -38,6 +38,7 @@ CHECK_PATHS = {
     "llm": "/health",
     "master": "",
     "control-api": "/healthz",
+    "sms-bridge": "/healthz",
 }
 # A page that must contain this is looked at, not only fetched.
 CONTENTS = {"master": b"fleet_"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from fleet_stack.home import (
     settings,
     stack,
 )
+from fleet_stack.paging import COPIED_FILES
 from fleet_stack.parts import tls
 from fleet_stack.run.supervisor import Places
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
     from fleet_stack.home import Home, Placement
 
-SECRETS = ("jwt_key", "proxy_secret", "grafana_secret_key")
+SECRETS = ("jwt_key", "proxy_secret", "grafana_secret_key", "sms_token")
+SMS_PROVIDER = "fleet_sms.provider"
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,10 @@ def prepare(
     for name in SECRETS:
         secrets.ensure(name)
     settings.copy_files(environ, secrets)
+    check_sms(secrets)
     for name in ("logs", "supervisor"):
         make_folder(home.path(name))
-    for name in ("mail", "pycache", "spool"):
+    for name in ("mail", "pycache", "sms", "spool"):
         make_folder(home.path(name), mode=0o700, owner=place.programs)
     externals = keep_externals(record, given, secrets)
     if place.note:
@@ -111,6 +115,13 @@ def prepare(
         record.twin_nodes,
         tls.settle(environ, secrets),
     )
+
+
+def check_sms(secrets: Secrets) -> None:
+    """Raise FleetError for a provider of text messages that cannot be used."""
+    file = COPIED_FILES["FLEET_SMS_FILE"]
+    if secrets.has(file):
+        importlib.import_module(SMS_PROVIDER).parse_provider(secrets.read(file))
 
 
 def keep_externals(

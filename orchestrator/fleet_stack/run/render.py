@@ -114,15 +114,16 @@ def collect_mail(stack: Stack) -> dict[str, object]:
 
 def collect_pagers(stack: Stack) -> dict[str, object]:
     """Return the other ways to people, and when they are left alone."""
-    given = stack.base.environ
+    given, bridge = stack.base.environ, stack.url("sms-bridge")
     return {
         "quiet_hours": split_quiet_hours(given.get("FLEET_QUIET_HOURS", "")),
         "time_zone": given.get("FLEET_TIME_ZONE", ""),
         "heartbeat_url": given.get("FLEET_HEARTBEAT_URL", ""),
         "sns_topic": given.get("FLEET_SNS_TOPIC_ARN", ""),
         "sns_url": given.get("FLEET_SNS_URL", ""),
-        "sms_url": "",
-        "sms_token_file": "",
+        "sms_url": f"{bridge}/alerts" if bridge else "",
+        "sms_address": addresses.parse_place(bridge),
+        "sms_token_file": str(stack.base.secrets.path("sms_token")),
     }
 
 

@@ -76,6 +76,7 @@ def plan(stack: Stack, checksums: Mapping[str, str]) -> list[Service]:
         "master": master,
         "prometheus": prometheus,
         "alertmanager": alertmanager,
+        "sms-bridge": sms_bridge,
         "grafana": grafana.service,
     }
     services = [
@@ -273,6 +274,19 @@ def alertmanager(stack: Stack) -> Service:
         file = COPIED_FILES["FLEET_SNS_CREDENTIALS_FILE"]
         environment["AWS_SHARED_CREDENTIALS_FILE"] = str(stack.base.secrets.path(file))
     return replace(service, environment=environment)
+
+
+def sms_bridge(stack: Stack) -> Service:
+    """The SMS bridge; a changed file of its provider restarts it."""
+    secrets, file = stack.base.secrets, COPIED_FILES["FLEET_SMS_FILE"]
+    environment = {
+        "FLEET_LISTEN": stack.address("sms-bridge"),
+        "FLEET_SMS_FILE": str(secrets.path(file)),
+        "FLEET_SMS_FILE_TIME": secrets.stamp(file),
+        "FLEET_SMS_SPOOL": str(stack.base.home.path("sms")),
+        "FLEET_SMS_TOKEN_FILE": str(secrets.path("sms_token")),
+    }
+    return _fleet(stack, "sms-bridge", "sms", environment)
 
 
 def _monitor(stack: Stack, name: str, *own: str) -> Service:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
@@ -79,3 +80,12 @@ def test_port_of_an_ended_listener_is_free():
             assert not ports.is_free(port)
 
     assert ports.is_free(port)
+
+
+def test_home_of_an_older_version_gets_a_port_for_the_sms_bridge(tmp_path):
+    """Its block has room; addresses that people know stay."""
+    chosen = ports.choose_block("/srv/fleet", lambda _port: True)
+    bridge = chosen.pop("sms-bridge")
+    (tmp_path / "ports.json").write_text(json.dumps(chosen))
+
+    assert ports.load(Home(tmp_path)) == {**chosen, "sms-bridge": bridge}

@@ -60,7 +60,7 @@ def test_all_managed_parts_but_the_worker_are_services(whole):
     """The worker is the agent's child; PostgreSQL comes first."""
     names = [service.name for service in services.plan(whole, {})]
 
-    assert set(stack.NAMES) - {"worker", "twin"} == set(names)
+    assert set(stack.NAMES) - {"worker", "twin", "sms-bridge"} == set(names)
     assert names[0] == "postgres"
 
 
@@ -261,3 +261,19 @@ def test_mails_leave_the_machine_by_a_server_of_ones_own(whole):
     assert (values["mail_to"], values["mail_to_critical"]) == ("a@b", "c@d")
     assert values["smtp_needs_starttls"] is True
     assert render.collect_mail(whole)["mail_to"] == "operator@localhost"
+
+
+def test_text_messages_are_sent_by_a_program_of_its_own(whole):
+    """Where a provider is named; its file is a secret, and a change of it a restart."""
+    whole.base.secrets.put("sms.toml", "token")
+    base = replace(whole.base, environ={"FLEET_SMS_FILE": "/sms.toml"})
+    changed = assemble(base, "alpha", whole.programs, whole.model)
+    bridge = by_name(changed)["sms-bridge"]
+    values = render.collect_pagers(changed)
+
+    assert bridge.environment["FLEET_SMS_FILE"] == str(base.secrets.path("sms.toml"))
+    assert bridge.environment["FLEET_DATABASE_URL_FILE"].endswith("sms.dsn")
+    assert values["sms_url"] == f"http://{changed.address('sms-bridge')}/alerts"
+    assert "sms-bridge" in changed.decision.shown
+    assert "sms-bridge" not in whole.decision.shown
+    assert render.collect_pagers(whole)["sms_url"] == ""
