@@ -57,12 +57,11 @@ def make_certificate(folder, address="127.0.0.1"):
 
 @dataclass
 class Handler:
-    """What aiosmtpd calls; `answer` is sent instead of taking a message."""
+    """What aiosmtpd calls; `sender_answer` refuses a message, `is_hanging` holds it up."""
 
-    answer: str = ""
+    is_hanging: bool = False
     sender_answer: str = ""
     messages: queue.Queue[Any] = field(default_factory=queue.Queue)
-    tries: queue.Queue[str] = field(default_factory=queue.Queue)
 
     async def handle_MAIL(self, _server, _session, envelope, address, _options):
         if self.sender_answer:
@@ -71,9 +70,8 @@ class Handler:
         return "250 OK"
 
     async def handle_DATA(self, _server, _session, envelope):
-        self.tries.put(envelope.rcpt_tos[0])
-        if self.answer:
-            return self.answer
+        while self.is_hanging:  # noqa: ASYNC110 - set from another thread
+            await asyncio.sleep(0.05)
         self.messages.put(email.message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 

@@ -44,6 +44,10 @@ COMMANDS = {
         "`node join URL CODE`: make this home a node of the fleet at URL",
         "fleet_stack.joined.command:main",
     ),
+    "alerts test": (
+        "`alerts test`: send a test alert to the people who get real ones",
+        "fleet_stack.trial.command:main",
+    ),
     "migrate": ("bring the database up to date", "fleet_stack.commands.database:migrate"),
     "twin": (
         "set and clear faults of the simulated machines of `up --twin N`",
@@ -66,6 +70,7 @@ PROGRAMS = {
     "worker": "fleet_orchestrator.worker:main",
     "master": "fleet_orchestrator.master:main",
     "control-api": "fleet_control_api.cli:main",
+    "sms-bridge": "fleet_sms.cli:main",
 }
 NOUNS = (
     "jobs", "nodes", "pause", "resume", "emergency-stop", "emergency-stop-status", "config",
@@ -105,6 +110,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(name: str, arguments: list[str]) -> int:
     """Load and call what a subcommand stands for."""
+    if [name, *arguments[:1]] == ["alerts", "test"]:
+        return load(COMMANDS["alerts test"][1])(arguments[1:])
     if name in NOUNS:
         # The client needs address and token of the home, which only the launcher knows.
         return load("fleet_stack.commands.env:call_client")([name, *arguments])
@@ -125,6 +132,7 @@ def describe_commands(arguments: list[str]) -> dict[str, tuple[str, list[str]]]:
     return {
         name.split()[0]: (about, list_options(name) if [name] == line else [])
         for name, (about, _) in COMMANDS.items()
+        if name.split()[0] not in NOUNS
     }
 
 

@@ -85,9 +85,15 @@ class Mailbox:
 class Alertmanager:
     """A running Alertmanager and its mailbox."""
 
-    def __init__(self, url, mailbox):
+    def __init__(self, url, mailbox, process):
         self.url = url
         self.mailbox = mailbox
+        self.process = process
+
+    def stop(self):
+        """End it; the next one of the test begins with what it has left on disk."""
+        self.process.terminate()
+        self.process.wait(timeout=10)
 
     def post(self, *alerts):
         """Hand in alerts as Prometheus does."""
@@ -128,7 +134,7 @@ def start(program, folder, config, environ):
         )
     try:
         wait_until_ready(f"http://127.0.0.1:{port}", running, folder / "alertmanager.log")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", running
     finally:
         running.terminate()
         running.wait(timeout=10)
@@ -153,8 +159,8 @@ def alertmanager(tools, render, tmp_path, mail_servers):
         def run(environ=None, **changes):
             config = render(**({"smtp_address": f"127.0.0.1:{mail.port}"} | waits | changes))
             running = start(tools["alertmanager"], tmp_path, config, environ or {})
-            url = stack.enter_context(running)
-            return Alertmanager(url, mailbox)
+            url, process = stack.enter_context(running)
+            return Alertmanager(url, mailbox, process)
 
         yield run
     mail.stop()

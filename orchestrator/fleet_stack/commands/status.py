@@ -103,7 +103,7 @@ def describe_paging(home: Home, decision: Decision) -> str:
     if decision.parts["mail"].state == EXTERNAL:
         return ""
     return (
-        f"nobody is told of alerts: mails stay in {home.path('mail')}; set FLEET_SMTP_URL="
+        f"nobody gets mails of alerts: they stay in {home.path('mail')}; set FLEET_SMTP_URL="
         "smtp://USER@HOST:587, FLEET_SMTP_PASSWORD_FILE and FLEET_MAIL_TO, and run `./fleet up`"
     )
 

@@ -1,0 +1,1 @@
+"""`fleet alerts test`: alerts on the real way to people, and what became of them."""
