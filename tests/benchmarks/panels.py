@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 DASHBOARDS = Path(__file__).parents[2] / "grafana/dashboards"
 GOAL_MS = 250
-PICKED = {"node": "bench-1"}  # what the variables of dashboards hold
+# What the variables of dashboards hold; a job is picked once there are some.
+PICKED = {
+    "node": "bench-1", "scenario": "mixed", "count": "20", "counts": "written", "min_turns": "6",
+    "max_turns": "8", "priority": "5", "model": "any", "node_class": "any", "vram_bytes_min": "any",
+    "jobs": "none", "scope": "node:bench-1", "older": "0", "newer": "newest", "conversation": "",
+}  # fmt: skip
+LARGEST_JOB = "SELECT job_id::text AS job FROM analytics.jobs ORDER BY wanted DESC LIMIT 1"
 STEPS_MAX = 800  # points that Grafana asks for, by the width of a panel
 
 
@@ -92,6 +98,7 @@ def run(port: int, arguments: argparse.Namespace) -> str:
         owner.execute("ALTER ROLE fleet_grafana LOGIN")
     rows: list[tuple[str, float, list[float]]] = []
     with connect(database.render_dsn(port, "fleet_grafana"), "benchmark") as grafana:
+        PICKED["job"] = grafana.execute(LARGEST_JOB).fetchall()[0]["job"]
         for hours in arguments.hours:
             for title, sql in read_queries():
                 rows.append((title, hours, measure(grafana, sql, hours, arguments.times)))

@@ -75,7 +75,7 @@ def test_machines_have_their_tasks(ask, billing):
     """Alpha wrote five, gave one up, and holds one."""
     (row,) = ask("fleet-job", "Conversations by machine", billing)
 
-    assert (row["Node"], row["Written"], row["Given up"], row["Being written"]) == (
+    assert (row["Node"], row["Written"], row["Given up"], row["Writing"]) == (
         "alpha", 5, 1, 1,
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ def build() -> Json:
         Row(4, [(4, job.state()), (11, job.counts()), (9, job.end())]),
         Row(6, [(14, job.buttons()), (10, job.audit())]),
         Row(4, [(24, job.yields())]),
-        Row(9, [(8, job.progress()), (9, job.tasks()), (7, job.scenarios())]),
+        Row(9, [(7, job.progress()), (9, job.tasks()), (8, job.scenarios())]),
         Row(8, [(12, job.rejections()), (12, job.failures())]),
         Row(15, [(24, job.conversations())]),
     ]

@@ -200,18 +200,18 @@ def tasks() -> Json:
         "no machine has begun it",
     )
     query = _of_job("""
-        SELECT node AS "Node", count(*) FILTER (WHERE state = 'pending') AS "Given back",
-          count(*) FILTER (WHERE state IN ('claimed', 'running')) AS "Being written",
+        SELECT node AS "Node", count(*) FILTER (WHERE state = 'pending') AS "Waiting",
+          count(*) FILTER (WHERE state IN ('claimed', 'running')) AS "Writing",
           count(*) FILTER (WHERE state = 'done') AS "Written",
           count(*) FILTER (WHERE state = 'failed') AS "Given up",
           count(*) FILTER (WHERE state = 'cancelled') AS "Cancelled",
-          sum(greatest(attempt - 1, 0)) AS "Begun again"
+          sum(greatest(attempt - 1, 0)) AS "Again"
         FROM analytics.tasks WHERE job_id = {this} AND node IS NOT NULL GROUP BY node ORDER BY node
         """)
-    names = ("Given back", "Being written", "Written", "Given up", "Cancelled", "Begun again")
+    names = ("Waiting", "Writing", "Written", "Given up", "Cancelled", "Again")
     overrides = [
         override("Node", links=links.to_node()),
-        *(override(name, unit="locale", custom__width=95) for name in names),
+        *(override(name, unit="locale", custom__width=82) for name in names),
     ]
     return table(head, query, overrides=overrides)
 
@@ -315,8 +315,8 @@ def scenarios() -> Json:
     head = Head(
         209,
         "Scenarios of the job",
-        "Share of each scenario that was asked for, how many of it are written so far, and what "
-        "became of them. Source: analytics.jobs, mix, and analytics.conversations.",
+        "Share of each scenario that was asked for, its share of what is judged so far, and how "
+        "many were judged and accepted. Source: analytics.jobs, mix, and analytics.conversations.",
         "string",
         NO_JOB,
     )
@@ -329,16 +329,16 @@ def scenarios() -> Json:
           FROM analytics.conversations WHERE job_id = {this} GROUP BY scenario
         )
         SELECT a.scenario AS "Scenario", a.weight / sum(a.weight) OVER () AS "Asked",
-          w.judged / sum(w.judged) OVER ()::double precision AS "Judged share",
+          w.judged / sum(w.judged) OVER ()::double precision AS "Share",
           coalesce(w.judged, 0) AS "Judged", coalesce(w.kept, 0) AS "Accepted"
         FROM asked a LEFT JOIN written w USING (scenario) ORDER BY a.weight DESC, a.scenario
         """)
-    share = {"unit": "percentunit", "decimals": 0, "custom__width": 110}
+    share = {"unit": "percentunit", "decimals": 0, "custom__width": 70}
     overrides = [
         override("Asked", **share),
-        override("Judged share", **share, mappings=absent("none yet")),
-        override("Judged", unit="locale", custom__width=85),
-        override("Accepted", unit="locale", custom__width=90),
+        override("Share", **share, mappings=absent("none yet")),
+        override("Judged", unit="locale", custom__width=70),
+        override("Accepted", unit="locale", custom__width=80),
     ]
     return table(head, query, overrides=overrides)
 
@@ -397,7 +397,7 @@ def audit() -> Json:
         """)
     overrides = [
         override("When", unit="dateTimeFromNow", custom__width=135),
-        override("Who", custom__width=140, custom__inspect=True),
+        override("Who", custom__width=155, custom__inspect=True),
         override("What", custom__width=110),
         override("Outcome", mappings=OUTCOMES, custom__cellOptions=COLOURED, custom__width=80),
         override("Why", **LONG),

@@ -224,7 +224,7 @@ def timeline(number: int = 159) -> Json:
     return panels.timeline(
         head,
         query,
-        mappings=looks,
+        mappings=looks + absent("not open"),
         color={"mode": "fixed", "fixedColor": GREY},  # by thresholds, it would show these as words
         custom={"spanNulls": True},
     )

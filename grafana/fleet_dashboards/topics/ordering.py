@@ -123,9 +123,9 @@ def create(number: int = 155) -> Json:
         """)
     elements = [
         element(CREATE, Box(top=4, left=8, width=160, height=44)),
-        label("order", Box(top=56, left=8, width=520, height=40)),
-        label("machines", Box(top=96, left=8, width=520, height=40)),
-        label("forecast", Box(top=136, left=8, width=520, height=40)),
+        label("order", Box(top=56, left=8, width=340, height=48)),
+        label("machines", Box(top=106, left=8, width=340, height=48)),
+        label("forecast", Box(top=156, left=8, width=340, height=48)),
     ]
     return canvas(head, query, elements=elements)
 
@@ -150,7 +150,7 @@ def change_picked(number: int = 157) -> Json:
     )
     elements = [
         *elements_in_line(job_buttons.PICKED, top=4, height=40),
-        label("picked", Box(top=54, left=8, width=700, height=190)),
+        label("picked", Box(top=52, left=8, width=640, height=80)),
     ]
     return canvas(head, query, elements=elements)
 

@@ -269,12 +269,14 @@ def neighbours() -> Json:
         SELECT n.side AS "Which", n.scenario AS "Scenario", n.state AS "Verdict",
           n.created_at AS "Written", n.conversation_id::text AS conversation_id
         FROM (
-          (SELECT 'previous' AS side, c.* FROM analytics.conversations c JOIN this t USING (job_id)
-           WHERE (c.created_at, c.conversation_id) < (t.created_at, t.conversation_id)
+          (SELECT 'previous' AS side, c.* FROM analytics.conversations c
+           WHERE c.job_id = (SELECT job_id FROM this) AND (c.created_at, c.conversation_id)
+             < ((SELECT created_at FROM this), (SELECT conversation_id FROM this))
            ORDER BY c.created_at DESC, c.conversation_id DESC LIMIT 1)
           UNION ALL
-          (SELECT 'next', c.* FROM analytics.conversations c JOIN this t USING (job_id)
-           WHERE (c.created_at, c.conversation_id) > (t.created_at, t.conversation_id)
+          (SELECT 'next', c.* FROM analytics.conversations c
+           WHERE c.job_id = (SELECT job_id FROM this) AND (c.created_at, c.conversation_id)
+             > ((SELECT created_at FROM this), (SELECT conversation_id FROM this))
            ORDER BY c.created_at, c.conversation_id LIMIT 1)) n
         """)
     overrides = [
