@@ -120,7 +120,8 @@ EMPTY_CELLS: Json = {
     "matcher": {"id": "byRegexp", "options": "/.*/"},
     "properties": [{"id": "noValue", "value": "-"}],
 }
-HIDDEN = {"custom__hideFrom__viz": True}  # for links and buttons: it stays in the data
+HIDDEN = {"custom__hideFrom__viz": True}  # links and buttons may still name the column
+AGO = {"unit": "dateTimeFromNow", "custom__width": 132}  # "a few seconds ago" fits
 LONG = {"custom__inspect": True, "custom__wrapText": True}  # all of a text can be read
 
 
@@ -149,15 +150,16 @@ def stat(
     Return big figures; fields is a regular expression of field names, empty for all numbers.
 
     text: value_and_name shows the name of a series also where it is the only one.
+    orientation: horizontal puts the figures below each other.
     """
     options = {
         "reduceOptions": _reduce(fields=fields),
         "colorMode": color,
         "graphMode": "none",
         "justifyMode": "center",
-        "orientation": "auto",
+        "orientation": field.pop("orientation", "auto"),
         "textMode": text or ("auto" if color == "value" else "value"),
-        "wideLayout": True,
+        "wideLayout": False,  # beside its name a value gets a third of the width
     }
     return _panel("stat", head, targets, options, **field)
 
@@ -165,7 +167,8 @@ def stat(
 def lines(head: Head, *targets: Json, legend: str = "bottom", **field: Any) -> Json:
     """Return lines over time; the legend has the last value, at the right the maximum too."""
     is_table = legend == "right"
-    custom = {"lineWidth": 2, "fillOpacity": 8, "showPoints": "auto", "spanNulls": 60_000}
+    fill = 0 if is_table else 8  # of many lines each would cover the others
+    custom = {"lineWidth": 2, "fillOpacity": fill, "showPoints": "auto", "spanNulls": 60_000}
     custom |= field.pop("custom", {})
     options = {
         "legend": {
@@ -180,14 +183,21 @@ def lines(head: Head, *targets: Json, legend: str = "bottom", **field: Any) -> J
     return _panel("timeseries", head, targets, options, custom=custom, **field)
 
 
-def table(head: Head, *targets: Json, **field: Any) -> Json:
+def table(head: Head, *targets: Json, lines_max: int = 2, **field: Any) -> Json:
     """
     Return a table; overrides say how single columns look.
 
     What does not fit is on further pages: a scroll bar within a page that scrolls is hard to use.
+    A row has `lines_max` lines at most (else one long text would leave a row a page); the whole of
+    a longer text of a column with LONG is seen by pointing at it.
     """
     custom = {"align": "auto", "cellOptions": {"type": "auto"}, "minWidth": 70}
-    options = {"showHeader": True, "cellHeight": "sm", "enablePagination": True}
+    options = {
+        "showHeader": True,
+        "cellHeight": "sm",
+        "enablePagination": True,
+        "maxRowHeight": 12 + 22 * lines_max,  # pixels
+    }
     overrides = [EMPTY_CELLS, *field.pop("overrides", [])]
     return _panel("table", head, targets, options, custom=custom, overrides=overrides, **field)
 

@@ -13,7 +13,14 @@ OWN = {"up", "ALERTS", "ALERTS_FOR_STATE"}  # Prometheus makes these itself
 # What other programs publish; that it is so is seen where the queries run against the real ones.
 FOREIGN = ("alertmanager_", "process_", "prometheus_", "scrape_")
 FUNCTIONS = {"sum", "max", "min", "avg", "count", "topk", "rate", "increase", "time", "vector"}
-FUNCTIONS |= {"max_over_time", "avg_over_time", "label_replace", "histogram_quantile", "scalar"}
+FUNCTIONS |= {
+    "max_over_time",
+    "avg_over_time",
+    "label_replace",
+    "histogram_quantile",
+    "scalar",
+    "sort_desc",
+}
 WORDS = {"by", "and", "or", "unless", "on", "ignoring", "NaN"}
 
 

@@ -49,10 +49,19 @@ def test_groups_of_rules_have_short_names(ask):
 
 def test_broken_family_is_among_the_slowest(ask):
     """A family that cannot be read is shown however quickly it failed."""
-    assert {(labels["collector"], up) for labels, up in ask("Sensor families")} == {
+    assert {(labels["collector"], up) for labels, up in ask("Sensor families", "B")} == {
         ("cpu", 1),
         ("gpu", 0),
     }
+
+
+def test_silence_is_a_row(panels, prometheus):
+    """While nobody is told anything Prometheus says so; no row means that it does not answer."""
+    (target,) = [each for each in panels["Notifications"]["targets"] if each["refId"] == "A"]
+    [sample] = prometheus(target["expr"].replace("[1d]", "[1d] offset 2d"))
+
+    assert sample["metric"] == {"integration": "nobody was told"}
+    assert sample["value"][1] == "NaN"
 
 
 def test_notifications_have_their_way(ask):

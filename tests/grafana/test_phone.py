@@ -55,7 +55,7 @@ def test_tables_have_three_columns(panels, query):
             hidden = {
                 each["matcher"]["options"]
                 for each in panel["fieldConfig"]["overrides"]
-                if any(prop["id"] == "custom.hideFrom" for prop in each["properties"])
+                if any(prop["id"] == "custom.hideFrom.viz" for prop in each["properties"])
             }
             shown = set(query(panel["targets"][0]["rawSql"])[0]) - hidden
             assert len(shown) <= 3, title

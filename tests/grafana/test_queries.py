@@ -221,10 +221,10 @@ def test_forecast_says_why_there_is_none(panels, query, owner):
     owner.execute("SELECT fleet.set_fleet_state('running', 'tests', 'x')")
     (idle,) = query(sql_of(panels, "All open work"))
 
-    assert (row["to write"], row["forecast by"]) == (4, "pace of the last hour")
-    assert row["done, likely (P50)"] < row["done, surely (P90)"]
-    assert (paused["done, likely (P50)"], paused["forecast by"]) == (None, "fleet is paused")
-    assert (idle["to write"], idle["done, likely (P50)"], idle["forecast by"]) == (
+    assert (row["to write"], row["forecast"]) == (4, "known")
+    assert row["likely (P50)"] < row["surely (P90)"]
+    assert (paused["likely (P50)"], paused["forecast"]) == (None, "fleet is paused")
+    assert (idle["to write"], idle["likely (P50)"], idle["forecast"]) == (
         0,
         None,
         "no open job",

@@ -22,7 +22,7 @@ def build() -> Json:
         (6, steering.alerts(362)),
         (7, phone.troubles()),
         (4, standing.counts(363)),
-        (6, forecast.end(365)),
+        (7, forecast.end(365, orientation="horizontal")),
         (4, forecast.pace(366)),
         (7, phone.progress()),
         (4, conversations.kept(368)),

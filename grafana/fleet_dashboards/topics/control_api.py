@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from fleet_dashboards.datasources import Json, instant, series
-from fleet_dashboards.panels import (
-    COLOURED,
-    MERGED,
-    Head,
-    columns,
-    lines,
-    override,
-    sorted_by,
-    stat,
-    table,
-    thresholds,
-)
+from fleet_dashboards.datasources import Json, instant, series, sql
+from fleet_dashboards.looks import OUTCOMES
+from fleet_dashboards.panels import COLOURED, Head, lines, override, stat, table, thresholds
 
 NO_ANSWER = "the control API is not scraped"
 
@@ -57,36 +47,29 @@ def durations() -> Json:
 
 
 def attempts() -> Json:
-    """Return what people tried to change by its means, and how it ended."""
+    """Return what people tried to change, and how it ended."""
     head = Head(
         352,
         "Attempts to change something",
-        "By action and outcome, in the last hour and day. Who and why: Recent control actions of "
-        "the overview. Source: Prometheus, increase of fleet_control_api_changes_total.",
+        "By action and outcome, in the last hour and day; refused: the role or the arguments did "
+        "not suffice; failed: it could not be done. Who and why: Recent control actions of the "
+        "overview. Source: analytics.audit.",
         "string",
-        "nobody has tried to change anything since it started",
+        "nobody has tried to change anything in the last day",
     )
-    queries = [
-        instant(
-            f"sum by (action, outcome) (increase(fleet_control_api_changes_total[{span}]))",
-            ref=ref,
-            form="table",
-        )
-        for ref, span in (("A", "1h"), ("B", "1d"))
-    ]
-    changes = [
-        MERGED,
-        columns(action="Action", outcome="Outcome", Value_A="Last hour", Value_B="Last day"),
-        sorted_by("Action"),
-    ]
+    query = sql("""
+        SELECT action AS "Action", outcome AS "Outcome",
+          count(*) FILTER (WHERE time > now() - interval '1 hour') AS "Last hour",
+          count(*) AS "Last day"
+        FROM analytics.audit WHERE time > now() - interval '1 day'
+        GROUP BY action, outcome ORDER BY outcome = 'done', count(*) DESC, action
+        """)
     overrides = [
-        override("Outcome", custom__width=90, custom__cellOptions=COLOURED),
-        *(
-            override(name, unit="locale", decimals=0, custom__width=95)
-            for name in ("Last hour", "Last day")
-        ),
+        override("Outcome", mappings=OUTCOMES, custom__cellOptions=COLOURED, custom__width=90),
+        override("Last hour", unit="locale", custom__width=95),
+        override("Last day", unit="locale", custom__width=95),
     ]
-    return table(head, *queries, transformations=changes, overrides=overrides)
+    return table(head, query, overrides=overrides)
 
 
 def audit_head() -> Json:

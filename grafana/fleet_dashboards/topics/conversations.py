@@ -10,6 +10,7 @@ from fleet_dashboards import links
 from fleet_dashboards.datasources import Json, sql
 from fleet_dashboards.looks import VERDICTS
 from fleet_dashboards.panels import (
+    AGO,
     COLOURED,
     GAUGE,
     HIDDEN,
@@ -61,7 +62,7 @@ def kept(number: int = 19) -> Json:
     head = Head(
         number,
         "Yield",
-        "Accepted of the conversations judged in the chosen time, by whole hours. "
+        "Accepted of the conversations judged in the chosen time, in whole hours. "
         "Source: analytics.yield_1h; over the last hour also the recording rule "
         "fleet:yield:ratio1h.",
         "percentunit",
@@ -69,7 +70,9 @@ def kept(number: int = 19) -> Json:
     )
     query = sql("""
         SELECT sum(accepted)::double precision / nullif(sum(judged), 0) AS "accepted of judged"
-        FROM analytics.yield_1h WHERE $__timeFilter(time)
+        FROM analytics.yield_1h
+        WHERE time > $__timeFrom()::timestamptz - interval '1 hour'
+          AND time <= $__timeTo()::timestamptz
         """)
     colours = thresholds("red", (0.5, "yellow"), (0.8, "green"))
     return stat(
@@ -99,7 +102,9 @@ def cost() -> Json:
     query = sql("""
         SELECT sum(completion_tokens)::double precision / nullif(sum(accepted), 0) AS tokens,
           sum(generation_seconds) / nullif(sum(accepted), 0) AS "time of calls"
-        FROM analytics.yield_1h WHERE $__timeFilter(time)
+        FROM analytics.yield_1h
+        WHERE time > $__timeFrom()::timestamptz - interval '1 hour'
+          AND time <= $__timeTo()::timestamptz
         """)
     return stat(
         head,
@@ -182,7 +187,7 @@ def latest() -> Json:
         SELECT c.created_at AS "Written", c.scenario AS "Scenario", c.state AS "Verdict",
           r.reason AS "Reason", c.node AS "Node", c.turns AS "Turns",
           c.completion_tokens AS "Tokens",
-          (SELECT left(string_agg(t.speaker || ': ' || t.text, '  ' ORDER BY t.position), 130)
+          (SELECT left(string_agg(t.speaker || ': ' || t.text, '  ' ORDER BY t.position), 110)
               || ' ...'
            FROM analytics.turns t
            WHERE t.conversation_id = c.conversation_id AND t.position <= 3) AS "Begins",
@@ -192,11 +197,11 @@ def latest() -> Json:
         ORDER BY c.created_at DESC
         """)
     overrides = [
-        override("Written", unit="dateTimeFromNow", custom__width=120),
-        override("Scenario", custom__width=180, links=links.to_conversation()),
+        override("Written", **AGO),
+        override("Scenario", custom__width=170, links=links.to_conversation()),
         override("Verdict", mappings=VERDICTS, custom__cellOptions=COLOURED, custom__width=90),
-        override("Reason", custom__width=150),
-        override("Node", custom__width=120, links=links.to_node()),
+        override("Reason", custom__width=130, custom__inspect=True),
+        override("Node", custom__width=100, links=links.to_node()),
         override("Turns", unit="locale", custom__width=70),
         override("Tokens", unit="locale", custom__width=80),
         override("Begins", noValue="not scrubbed", **LONG),

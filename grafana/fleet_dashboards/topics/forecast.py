@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fleet_dashboards.datasources import Json, sql
 from fleet_dashboards.panels import Head, absent, override, stat, thresholds
 
 NO_ANSWER = "unknown: the database does not answer"
 
 
-def end(number: int = 31) -> Json:
+def end(number: int = 31, **looks: Any) -> Json:
     """Return when all open work will be done, likely and surely, or why nobody can say."""
     head = Head(
         number,
@@ -28,20 +30,21 @@ def end(number: int = 31) -> Json:
             max(eta_p50_at) AS p50, max(eta_p90_at) AS p90 FROM open
         )
         SELECT CASE WHEN jobs = 0 THEN 0 ELSE remaining END::bigint AS "to write",
-          CASE WHEN is_known THEN p50 END AS "done, likely (P50)",
-          CASE WHEN is_known THEN p90 END AS "done, surely (P90)",
+          CASE WHEN is_known THEN p50 END AS "likely (P50)",
+          CASE WHEN is_known THEN p90 END AS "surely (P90)",
           CASE WHEN (SELECT state FROM analytics.fleet_state) <> 'running' THEN 'fleet is paused'
-            WHEN jobs = 0 THEN 'no open job' WHEN is_known THEN 'pace of the last hour'
-            WHEN remaining = 0 THEN 'only judging is left' ELSE 'no pace yet' END AS "forecast by"
+            WHEN jobs = 0 THEN 'no open job' WHEN is_known THEN 'known'
+            WHEN remaining = 0 THEN 'judging only' ELSE 'no pace yet' END AS forecast
         FROM due
         """)
     when = {"unit": "dateTimeFromNow", "mappings": absent("no forecast")}
     overrides = [
         override("to write", unit="locale", mappings=absent("-")),
-        override("done, likely (P50)", **when),
-        override("done, surely (P90)", **when),
+        override("likely (P50)", **when),
+        override("surely (P90)", **when),
     ]
-    return stat(head, query, fields="/.*/", thresholds=thresholds("text"), overrides=overrides)
+    looks |= {"fields": "/.*/", "thresholds": thresholds("text")}
+    return stat(head, query, overrides=overrides, **looks)
 
 
 def pace(number: int = 32) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleet_dashboards import links
 from fleet_dashboards.datasources import RATE_STEP, Json, instant, series, sql
-from fleet_dashboards.looks import SERVER_STATES
+from fleet_dashboards.looks import CONTINUATIONS, SERVER_STATES
 from fleet_dashboards.panels import (
     COLOURED,
     HIDDEN,
@@ -121,16 +121,18 @@ def server() -> Json:
         111,
         "Model server",
         "What its worker last saw of its model server: which program it is, the model asked for, "
-        "calls at once (slots), tokens that fit. Another model is assigned in Configuration. "
-        "Source: analytics.endpoints.",
+        "calls at once (slots), tokens that fit, and what it does with a begun answer (where it "
+        "continues one, conversations are written line by line). Another model is assigned "
+        "in Configuration. Source: analytics.endpoints, and analytics.nodes.continuation.",
         "string",
         "its worker has not told of a model server yet",
     )
     query = sql("""
-        SELECT model AS "Model", state AS "State", kind AS "Server", slots AS "Slots",
-          context_tokens AS "Context", changed_at AS "Since",
-          round(extract(epoch FROM now() - checked_at)) AS "Seen"
-        FROM analytics.endpoints WHERE node = ${node:sqlstring}
+        SELECT e.model AS "Model", e.state AS "State", e.kind AS "Server", e.slots AS "Slots",
+          e.context_tokens AS "Context", n.continuation AS "Begun answer", e.changed_at AS "Since",
+          round(extract(epoch FROM now() - e.checked_at)) AS "Seen"
+        FROM analytics.endpoints e JOIN analytics.nodes n USING (node)
+        WHERE e.node = ${node:sqlstring}
         """)
     assign = {
         "title": "Assign another model",
@@ -142,6 +144,7 @@ def server() -> Json:
         override("State", mappings=SERVER_STATES, custom__cellOptions=COLOURED, custom__width=130),
         override("Slots", unit="locale", mappings=absent("not told"), custom__width=80),
         override("Context", unit="suffix: tokens", mappings=absent("not told"), custom__width=130),
+        override("Begun answer", mappings=CONTINUATIONS, custom__width=110),
         override("Since", unit="dateTimeFromNow", custom__width=120),
         override("Seen", unit="s", decimals=0, custom__width=70),
     ]

@@ -67,7 +67,7 @@ def troubles() -> Json:
         override("Trouble", **LONG),
         override("Since", **HIDDEN),
     ]
-    return table(head, sql(TROUBLES), overrides=overrides)
+    return table(head, sql(TROUBLES), lines_max=4, overrides=overrides)
 
 
 def progress() -> Json:
@@ -135,20 +135,22 @@ def audit() -> Json:
     head = Head(
         370,
         "Recent control actions",
-        "The last 20 attempts to change something, newest first: who, what, how it ended and why. "
-        "Source: analytics.audit.",
+        "The last 20 attempts to change something, newest first: who, what, how it ended and why; "
+        "alerts that Alertmanager delivered are left out. Source: analytics.audit.",
         "string",
         "nobody has changed anything yet",
     )
-    query = sql("""
+    query = sql(r"""
         SELECT outcome AS "Outcome", time AS "When",
-          concat_ws(': ', nullif(actor, ''), concat_ws(', ', action || ' ' || target,
+          concat_ws(': ', nullif(actor, ''), concat_ws(', ', action || ' '
+            || regexp_replace(target, '([0-9a-f]{8})-[0-9a-f-]{27}', '\1', 'g'),
             nullif(reason, ''))) AS "Who, what, why"
-        FROM analytics.audit ORDER BY audit_id DESC LIMIT 20
+        FROM analytics.audit WHERE action <> 'alerts.deliver' OR outcome <> 'done'
+        ORDER BY audit_id DESC LIMIT 20
         """)
     overrides = [
         override("Outcome", mappings=OUTCOMES, custom__cellOptions=COLOURED, custom__width=74),
-        override("When", unit="dateTimeFromNow", custom__width=92),
+        override("When", unit="dateTimeFromNow", custom__width=106),
         override("Who, what, why", **LONG),
     ]
-    return table(head, query, overrides=overrides)
+    return table(head, query, lines_max=4, overrides=overrides)

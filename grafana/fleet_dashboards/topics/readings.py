@@ -5,6 +5,7 @@ from __future__ import annotations
 from fleet_dashboards import links
 from fleet_dashboards.datasources import Json, instant, series, sql
 from fleet_dashboards.panels import (
+    AGO,
     COLOURED,
     FILLED,
     LONG,
@@ -76,32 +77,23 @@ def collectors() -> Json:
         "string",
         NO_READING,
     )
-    shown = (
-        "(topk(30, max by (node, collector) (fleet_collector_duration_seconds))"
-        " or max by (node, collector) (fleet_collector_up == 0))"
-    )
+    took = "max by (node, collector) (fleet_collector_duration_seconds)"
+    state = "max by (node, collector) (fleet_collector_up)"
+    shown = f"and on (node, collector) (topk(30, {took}) or {state} == 0)"
     queries = [
-        instant(
-            f"max by (node, collector) (fleet_collector_up) and on (node, collector) {shown}",
-            ref="A",
-            form="table",
-        ),
-        instant(
-            f"max by (node, collector) (fleet_collector_duration_seconds)"
-            f" and on (node, collector) {shown}",
-            ref="B",
-            form="table",
-        ),
+        # The rows keep the order of the first query within a state.
+        instant(f"sort_desc({took} {shown})", ref="A", form="table"),
+        instant(f"{state} {shown}", ref="B", form="table"),
     ]
     changes = [
         MERGED,
-        columns(node="Node", collector="Family", Value_A="State", Value_B="Took"),
+        columns(Value_B="State", node="Node", collector="Family", Value_A="Took"),
         sorted_by("State"),
     ]
     states = words(**{"1": ("read", "green"), "0": ("broken", "red")})
     overrides = [
         override("Node", links=links.to_node()),
-        override("State", mappings=states, custom__cellOptions=FILLED, custom__width=85),
+        override("State", mappings=states, custom__cellOptions=FILLED, custom__width=80),
         override("Took", unit="s", decimals=1, custom__width=90),
     ]
     return table(head, *queries, transformations=changes, overrides=overrides)
@@ -222,7 +214,7 @@ def storage() -> Json:
             custom__width=90,
             mappings=absent("for ever"),
         ),
-        override("Next removal", unit="dateTimeFromNow", custom__width=125),
+        override("Next removal", **AGO),
     ]
     return table(head, query, overrides=overrides)
 
@@ -285,7 +277,7 @@ def rounds() -> Json:
         FROM analytics.master_rounds ORDER BY told_at DESC LIMIT 100
         """)
     overrides = [
-        override("When", unit="dateTimeFromNow", custom__width=125),
+        override("When", **AGO),
         override("Term", unit="locale", custom__width=70),
         override("What", **LONG),
     ]

@@ -6,6 +6,7 @@ from fleet_dashboards import links
 from fleet_dashboards.datasources import Json, sql
 from fleet_dashboards.looks import SEVERITIES
 from fleet_dashboards.panels import (
+    AGO,
     COLOURED,
     LONG,
     Head,
@@ -92,7 +93,7 @@ def troubles() -> Json:
         override("Severity", mappings=SEVERITIES, custom__cellOptions=COLOURED, custom__width=80),
         override("Node", custom__width=110, links=links.to_node()),
         override("Trouble", **LONG),
-        override("Since", unit="dateTimeFromNow", custom__width=120),
+        override("Since", **AGO),
     ]
     return table(head, sql(TROUBLES), overrides=overrides)
 
@@ -118,7 +119,7 @@ def failures() -> Json:
         override("What", custom__width=130, custom__inspect=True),
         override("Node", custom__width=110, links=links.to_node()),
         override("Times", unit="locale", custom__width=70),
-        override("Last", unit="dateTimeFromNow", custom__width=115),
+        override("Last", **AGO),
         override("Last message", **LONG),
     ]
     return table(head, query, overrides=overrides)

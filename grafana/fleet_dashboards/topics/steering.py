@@ -7,6 +7,7 @@ from fleet_dashboards.actions import REASON, Box, Button, element, label
 from fleet_dashboards.datasources import Json, instant, sql
 from fleet_dashboards.looks import HEADLINES, OUTCOMES, SEVERITIES
 from fleet_dashboards.panels import (
+    AGO,
     COLOURED,
     LONG,
     Head,
@@ -83,11 +84,11 @@ def buttons() -> Json:
         "string",
     )
     elements = [
-        element(PAUSE, Box(top=4, left=8, width=105, height=44)),
-        element(RESUME, Box(top=4, left=121, width=105, height=44)),
-        element(STOP, Box(top=4, left=254, width=190, height=44)),
-        label("explanation", Box(top=58, left=8, width=440, height=62)),
-        label("since", Box(top=124, left=8, width=440, height=44)),
+        element(PAUSE, Box(top=4, left=8, width=92, height=46)),
+        element(RESUME, Box(top=4, left=108, width=98, height=46)),
+        element(STOP, Box(top=4, left=226, width=190, height=46)),
+        label("explanation", Box(top=60, left=8, width=420, height=62)),
+        label("since", Box(top=124, left=8, width=420, height=44)),
     ]
     return canvas(head, sql(EXPLANATION), elements=elements)
 
@@ -145,7 +146,7 @@ def events() -> Json:
         FROM analytics.events WHERE $__timeFilter(time) ORDER BY time DESC LIMIT 50
         """)
     overrides = [
-        override("When", unit="dateTimeFromNow", custom__width=150),
+        override("When", **AGO),
         override("Severity", mappings=SEVERITIES, custom__cellOptions=COLOURED, custom__width=90),
         override("Node", custom__width=120, links=links.to_node()),
         override("What", **LONG),
@@ -153,13 +154,18 @@ def events() -> Json:
     return table(head, query, overrides=overrides)
 
 
-def audit(number: int = 17, only: str = "") -> Json:
+# Alertmanager hands alerts over each few minutes, which would hide what people did.
+BY_PEOPLE = "action <> 'alerts.deliver' OR outcome <> 'done'"
+
+
+def audit(number: int = 17, only: str = BY_PEOPLE) -> Json:
     """Return who tried to change what, also when it was refused; only is a condition in SQL."""
     head = Head(
         number,
         "Recent control actions",
         "The last 50 attempts to change something, newest first, refused ones with the reason of "
-        "the refusal; ids are cut to eight digits. Source: analytics.audit.",
+        "the refusal; ids are cut to eight digits, alerts that Alertmanager delivered are left "
+        "out. Source: analytics.audit.",
         "string",
         "nobody has changed anything yet",
     )
@@ -169,14 +175,14 @@ def audit(number: int = 17, only: str = "") -> Json:
           action AS "What",
           regexp_replace(target, '([0-9a-f]{8})-[0-9a-f-]{27}', '\1', 'g') AS "To what",
           outcome AS "Outcome", reason AS "Why"
-        FROM analytics.audit {only} ORDER BY audit_id DESC LIMIT 50
-        """.replace("{only}", only and f"WHERE {only}")
+        FROM analytics.audit WHERE {only} ORDER BY audit_id DESC LIMIT 50
+        """.replace("{only}", only)
     )
     overrides = [
-        override("When", unit="dateTimeFromNow", custom__width=115),
+        override("When", **AGO),
         override("Who", custom__width=120, custom__inspect=True),
         override("What", custom__width=120, custom__inspect=True),
-        override("To what", custom__width=110, **LONG),
+        override("To what", custom__width=120, **LONG),
         override("Outcome", mappings=OUTCOMES, custom__cellOptions=COLOURED, custom__width=80),
         override("Why", **LONG),
     ]

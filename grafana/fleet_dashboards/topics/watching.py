@@ -233,13 +233,18 @@ def deliveries() -> Json:
         "sns); ways without any in the last day are left out. Source: Prometheus, increase of "
         "alertmanager_notifications_total and alertmanager_notifications_failed_total.",
         "string",
-        "nobody was told anything in the last day",
+        NO_ANSWER,
     )
     sent, failed = (f"alertmanager_notifications_{name}" for name in ("total", "failed_total"))
-    was_used = f"and sum by (integration) (increase({sent}[1d])) > 0"
+    used = f"(sum by (integration) (increase({sent}[1d])) > 0)"
+    # Makes a row of its own, so that silence of Prometheus never reads as calm.
+    calm = f"or label_replace(vector(NaN) unless on () {used}"
+    calm += ', "integration", "nobody was told", "", "")'
     queries = [
         instant(
-            f"sum by (integration) (increase({name}[{span}])) {was_used}", ref=ref, form="table"
+            f"sum by (integration) (increase({name}[{span}])) and {used} {calm}",
+            ref=ref,
+            form="table",
         )
         for ref, name, span in (
             ("A", sent, "1h"),
@@ -255,7 +260,7 @@ def deliveries() -> Json:
         "Value_D": "Failed (day)",
     }
     changes = [MERGED, columns(integration="Way", **names), sorted_by("Way")]
-    count = {"unit": "locale", "decimals": 0, "custom__width": 105}
+    count = {"unit": "locale", "decimals": 0, "custom__width": 105, "mappings": absent("-")}
     overrides = [
         override(name, **count)
         if not name.startswith("Failed")

@@ -6,7 +6,6 @@ from fleet_dashboards import links
 from fleet_dashboards.actions import Button, buttons_column, field
 from fleet_dashboards.datasources import RATE_STEP, Json, instant, series, sql
 from fleet_dashboards.looks import (
-    CONTINUATIONS,
     HEAT,
     HEAT_BOUNDARY,
     JOB_STATES,
@@ -117,6 +116,7 @@ def nodes() -> Json:
         "Nodes",
         "Every enrolled machine. Online: heartbeat within 30 s; stale: one of agent and "
         "exporter spoke within 120 s; offline: both are silent. "
+        "Speed: the share of full speed that heat and the owner's use allow. "
         "Temperatures: green < 70 °C, yellow 70-80 °C, red > 80 °C. The buttons need the role "
         "Editor or Admin; their question names the machine. Source: analytics.nodes.",
         "string",
@@ -125,12 +125,12 @@ def nodes() -> Json:
     query = sql("""
         SELECT node AS "Node",
           CASE WHEN is_expected OR state = 'online' THEN state ELSE 'off' END AS "State",
-          mode AS "Mode", throttle_factor AS "Throttle", tokens_per_second AS "Tokens/s",
-          jobs_done AS "Conversations", cpu_utilization_ratio AS "CPU",
-          cpu_temperature_celsius AS "CPU temp.", gpu_temperature_celsius AS "GPU temp.",
+          round(extract(epoch FROM now() - last_heartbeat_at)) AS "Heartbeat",
+          worker_state AS "Worker", mode AS "Mode", throttle_factor AS "Speed",
+          tokens_per_second AS "Tokens/s", jobs_done AS "Written", cpu_utilization_ratio AS "CPU",
           memory_used_bytes::double precision / memory_total_bytes AS "Memory",
-          worker_state AS "Worker", continuation AS "Begun answer",
-          round(extract(epoch FROM now() - last_heartbeat_at)) AS "Heartbeat", '' AS "Worker is to"
+          cpu_temperature_celsius AS "CPU temp.", gpu_temperature_celsius AS "GPU temp.",
+          '' AS "Worker is to"
         FROM analytics.nodes ORDER BY node
         """)
     heat = {
@@ -139,33 +139,30 @@ def nodes() -> Json:
         "thresholds": HEAT,
         "mappings": HEAT_BOUNDARY + absent("no sensor"),
         "custom__cellOptions": COLOURED,
-        "custom__width": 95,
+        "custom__width": 84,
     }
+    full = thresholds("text", (0.85, "yellow"), (0.95, "red"))
     overrides = [
-        override("Node", custom__width=120, links=links.to_node()),
-        override("State", mappings=NODE_STATES, custom__cellOptions=FILLED, custom__width=110),
+        override("Node", custom__minWidth=100, links=links.to_node()),
+        override("State", mappings=NODE_STATES, custom__cellOptions=FILLED, custom__width=108),
+        override("Heartbeat", unit="s", decimals=0, mappings=absent("never"), custom__width=84),
+        override("Worker", custom__width=84),
         override(
             "Mode",
             mappings=MODES + absent("no reading"),
             custom__cellOptions=COLOURED,
-            custom__width=90,
+            custom__width=88,
         ),
-        override("Throttle", **SHARE, custom__width=90),
-        override("Tokens/s", unit="suffix:tok/s", decimals=1, custom__width=110),
-        override("Conversations", unit="locale", custom__width=120),
-        override("CPU", **SHARE, custom__cellOptions=GAUGE, thresholds=thresholds("blue")),
+        override("Speed", **SHARE, custom__width=76),
+        override("Tokens/s", unit="none", decimals=1, custom__width=76),
+        override("Written", unit="locale", custom__width=72),
+        override("CPU", **SHARE, custom__width=66),
+        override(
+            "Memory", **SHARE, custom__width=74, custom__cellOptions=COLOURED, thresholds=full
+        ),
         override("CPU temp.", **heat),
         override("GPU temp.", **heat),
-        override(
-            "Memory",
-            **SHARE,
-            custom__cellOptions=GAUGE,
-            thresholds=thresholds("green", (0.85, "yellow"), (0.95, "red")),
-        ),
-        override("Worker", custom__width=90),
-        override("Begun answer", mappings=CONTINUATIONS, custom__width=110),
-        override("Heartbeat", unit="s", decimals=0, mappings=absent("never"), custom__width=85),
-        buttons_column("Worker is to", 260, *node_buttons(field("Node"))),
+        buttons_column("Worker is to", 250, *node_buttons(field("Node"))),
     ]
     return table(head, query, overrides=overrides)
 
@@ -289,4 +286,5 @@ def tokens_per_second() -> Json:
     )
     expr = 'sum by (node) (rate(fleet_llm_tokens_total{kind="completion"}[$__rate_interval]))'
     query = series(expr, "{{node}}", step=RATE_STEP)
-    return lines(head, query, min=0, decimals=1, links=links.to_node_of_series())
+    node = links.to_node_of_series()
+    return lines(head, query, legend="right", min=0, decimals=1, links=node)
