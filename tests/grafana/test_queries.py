@@ -250,6 +250,28 @@ def test_quality_is_the_judge_s_alone(panels, query, owner):
     assert set(row.values()) == {None}
 
 
+def test_yield_counts_the_hour_that_has_begun(panels, query):
+    """Also where the chosen time begins within it: three of five were kept, seven calls paid."""
+    (kept,) = query(sql_of(panels, "Yield"), hours=0.05)
+    (cost,) = query(sql_of(panels, "Cost of an accepted conversation"), hours=0.05)
+
+    assert kept["accepted of judged"] == pytest.approx(3 / 5)
+    assert (cost["tokens"], cost["time of calls"]) == (
+        pytest.approx(7 * 200 / 3),
+        pytest.approx(7 * 10 / 3),
+    )
+
+
+def test_audit_leaves_deliveries_out(panels, query, owner):
+    """What Alertmanager hands over each minute would hide what people did."""
+    owner.execute(
+        "SELECT control.write_audit('teller', 'webhook', 'token', 'alerts.deliver', 'x', 'done',"
+        " '', NULL)"
+    )
+
+    assert query(sql_of(panels, "Recent control actions"))[0]["Who"] == "ada as operator"
+
+
 def test_failed_attempts_are_grouped(panels, query):
     """One row a kind of failure and machine, with how often and the last message."""
     (row,) = query(sql_of(panels, "Failed attempts"))

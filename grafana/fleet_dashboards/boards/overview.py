@@ -29,7 +29,7 @@ def build() -> Json:
     rows: list[Row | Heading] = [
         Heading(23, "Is it running?"),
         Row(6, [(7, steering.state()), (9, steering.buttons()), (8, standing.counts())]),
-        Row(7, [(16, steering.audit()), (8, work.tasks())]),
+        Row(8, [(16, steering.audit()), (8, work.tasks())]),
         Row(14, [(24, work.nodes())]),
         Heading(24, "Is anything wrong?"),
         Row(7, [(10, steering.alerts()), (14, standing.troubles())]),

@@ -26,7 +26,7 @@ def build() -> Json:
         (4, forecast.pace(366)),
         (7, phone.progress()),
         (4, conversations.kept(368)),
-        (10, phone.nodes()),
+        (13, phone.nodes()),
         (9, phone.audit()),
     ]
     return dashboard(PAGE, [Row(height, [(COLUMNS, panel)]) for height, panel in panels])

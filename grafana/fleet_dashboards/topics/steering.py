@@ -180,9 +180,9 @@ def audit(number: int = 17, only: str = BY_PEOPLE) -> Json:
     )
     overrides = [
         override("When", **AGO),
-        override("Who", custom__width=120, custom__inspect=True),
-        override("What", custom__width=120, custom__inspect=True),
-        override("To what", custom__width=120, **LONG),
+        override("Who", custom__width=150, custom__inspect=True),
+        override("What", custom__width=150, custom__inspect=True),
+        override("To what", custom__width=110, **LONG),
         override("Outcome", mappings=OUTCOMES, custom__cellOptions=COLOURED, custom__width=80),
         override("Why", **LONG),
     ]
