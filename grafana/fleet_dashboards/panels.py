@@ -150,7 +150,8 @@ def stat(
     Return big figures; fields is a regular expression of field names, empty for all numbers.
 
     text: value_and_name shows the name of a series also where it is the only one.
-    orientation: horizontal puts the figures below each other.
+    orientation: horizontal puts the figures below each other; title_pixels is the size of their
+    names, which Grafana else makes very small there.
     """
     options = {
         "reduceOptions": _reduce(fields=fields),
@@ -161,6 +162,8 @@ def stat(
         "textMode": text or ("auto" if color == "value" else "value"),
         "wideLayout": False,  # beside its name a value gets a third of the width
     }
+    if title_pixels := field.pop("title_pixels", None):
+        options["text"] = {"titleSize": title_pixels}
     return _panel("stat", head, targets, options, **field)
 
 

@@ -19,10 +19,10 @@ def build() -> Json:
     panels = [
         (4, steering.state(360)),
         (9, phone.buttons()),
-        (6, steering.alerts(362)),
+        (6, steering.alerts(362, is_narrow=True)),
         (7, phone.troubles()),
         (4, standing.counts(363)),
-        (7, forecast.end(365, orientation="horizontal")),
+        (10, forecast.end(365, orientation="horizontal", title_pixels=14)),
         (4, forecast.pace(366)),
         (7, phone.progress()),
         (4, conversations.kept(368)),

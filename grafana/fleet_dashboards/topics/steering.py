@@ -9,6 +9,7 @@ from fleet_dashboards.looks import HEADLINES, OUTCOMES, SEVERITIES
 from fleet_dashboards.panels import (
     AGO,
     COLOURED,
+    HIDDEN,
     LONG,
     Head,
     absent,
@@ -93,7 +94,7 @@ def buttons() -> Json:
     return canvas(head, sql(EXPLANATION), elements=elements)
 
 
-def alerts(number: int = 6) -> Json:
+def alerts(number: int = 6, *, is_narrow: bool = False) -> Json:
     """Return the alerts that fire now, the gravest first."""
     head = Head(
         number,
@@ -126,6 +127,8 @@ def alerts(number: int = 6) -> Json:
         override("Node", links=links.to_node()),
         override("Active for", unit="s", decimals=0, custom__width=100, mappings=absent("-")),
     ]
+    if is_narrow:
+        overrides += [override("Node", custom__width=100), override("Active for", **HIDDEN)]
     query = instant(expr, form="table")
     return table(head, query, transformations=changes, overrides=overrides)
 
