@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -218,7 +218,7 @@ class Store:
     def reject(self, task: Task, model: str, verdict: Verdict) -> uuid.UUID:
         """Store the turns so far as a rejected conversation; return its id."""
         rows = self.rows(
-            "SELECT fleet.reject_task(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS id",
+            "SELECT fleet.reject_task(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS id",
             task.task_id, self.worker_id, task.attempt, model, *_verdict_arguments(verdict),
         )  # fmt: skip
         conversation_id: uuid.UUID = rows[0]["id"]
@@ -308,7 +308,7 @@ class Store:
     def store_verdict(self, conversation_id: uuid.UUID, verdict: Verdict) -> str:
         """Store a verdict; return the state it led to (an exact duplicate is found only there)."""
         row = self.rows(
-            "SELECT fleet.store_verdict(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)::text AS state",
+            "SELECT fleet.store_verdict(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)::text AS state",
             conversation_id, self.worker_id, *_verdict_arguments(verdict),
         )[0]  # fmt: skip
         state: str = row["state"]
@@ -329,4 +329,9 @@ def _verdict_arguments(verdict: Verdict) -> tuple[Any, ...]:
     finding = verdict.finding
     why = (finding.reason, finding.stage, finding.evidence) if finding else (None, None, None)
     counts = (verdict.checks_passed, verdict.checks_total)
-    return *why, verdict.content_hash, verdict.scrubbed, verdict.judge, *counts
+    healthcare = {
+        "valid": verdict.healthcare_valid,
+        "violations": [asdict(violation) for violation in verdict.violations],
+    }
+    judged = (verdict.scrubbed, verdict.judge, *counts, Jsonb(healthcare))
+    return *why, verdict.content_hash, *judged

@@ -10,7 +10,7 @@ from fix_fleet import wait_until
 from fleet_orchestrator.fleet_metrics import FleetCollector
 from fleet_orchestrator.judging import judge_batch
 from fleet_orchestrator.master import Master
-from fleet_orchestrator.quality.checks import Finding
+from fleet_orchestrator.quality.call import Finding
 from fleet_orchestrator.quality.judge import judge
 
 JOB = "SELECT * FROM analytics.jobs"

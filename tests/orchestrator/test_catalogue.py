@@ -9,7 +9,8 @@ import pytest
 from fleet_orchestrator.errors import ScenarioError
 from fleet_orchestrator.generation import catalogue
 from fleet_orchestrator.generation.prompt import render_outline
-from fleet_orchestrator.quality.checks import CHECKS, Conversation
+from fleet_orchestrator.quality.call import Conversation
+from fleet_orchestrator.quality.order import CHECKS
 
 NAMES = {
     "healthcare_billing", "healthcare_appointment", "prescription_refill", "insurance_denial",

@@ -6,13 +6,9 @@ from dataclasses import replace
 
 import pytest
 from fleet_orchestrator.quality import checks
-from fleet_orchestrator.quality.checks import (
-    CHECKS,
-    TURN_CHECKS,
-    Conversation,
-    find_fault,
-    of_every_turn,
-)
+from fleet_orchestrator.quality.call import Conversation, of_every_turn
+from fleet_orchestrator.quality.checks import CHECKS, TURN_CHECKS
+from fleet_orchestrator.quality.order import find_fault
 from fleet_orchestrator.quality.scrub import render_value_patterns
 
 BORN = render_value_patterns("date_of_birth", "October 9, 1958")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fleet_orchestrator.quality.checks import CHECKS, Conversation
+from fleet_orchestrator.quality.call import Conversation
+from fleet_orchestrator.quality.order import CHECKS
 from fleet_orchestrator.quality.verdict import decide_verdict, fingerprint
 
 PERSONA = {"values": {"customer_name": "Oscar Larsen"}, "personal": ["customer_name"]}

@@ -43,7 +43,8 @@ COMMENT ON FUNCTION fleet.restart_task(uuid, uuid, integer, integer, jsonb) IS
 
 CREATE OR REPLACE FUNCTION fleet.reject_task(
   p_task uuid, p_worker uuid, p_attempt integer, p_model text, p_reason text, p_stage text, p_evidence text,
-  p_content_hash bytea, p_scrubbed text[], p_judge text, p_checks_passed integer, p_checks_total integer
+  p_content_hash bytea, p_scrubbed text[], p_judge text, p_checks_passed integer, p_checks_total integer,
+  p_healthcare jsonb DEFAULT NULL
 ) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_conversation uuid;
@@ -56,8 +57,8 @@ BEGIN
   UPDATE fleet.conversations SET judging_worker_id = p_worker
   WHERE conversation_id = v_conversation AND state = 'unjudged';
   PERFORM fleet.store_verdict(v_conversation, p_worker, p_reason, p_stage, p_evidence, p_content_hash, p_scrubbed,
-    p_judge, p_checks_passed, p_checks_total);
+    p_judge, p_checks_passed, p_checks_total, p_healthcare);
   RETURN v_conversation;
 END $$;
-COMMENT ON FUNCTION fleet.reject_task(uuid, uuid, integer, text, text, text, text, bytea, text[], text, integer, integer) IS
+COMMENT ON FUNCTION fleet.reject_task(uuid, uuid, integer, text, text, text, text, bytea, text[], text, integer, integer, jsonb) IS
   'running -> done, its turns stored as a rejected conversation with reason and scrubbed evidence; a repeated call returns the same one.';

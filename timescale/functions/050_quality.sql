@@ -45,7 +45,8 @@ COMMENT ON FUNCTION fleet.count_verdict(text, text, text, integer, integer) IS
 
 CREATE OR REPLACE FUNCTION fleet.store_verdict(
   p_conversation uuid, p_worker uuid, p_reason text, p_stage text, p_evidence text,
-  p_content_hash bytea, p_scrubbed text[], p_judge text, p_checks_passed integer, p_checks_total integer
+  p_content_hash bytea, p_scrubbed text[], p_judge text, p_checks_passed integer, p_checks_total integer,
+  p_healthcare jsonb DEFAULT NULL
 ) RETURNS fleet.conversation_state LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_node text := fleet.current_node();
@@ -80,8 +81,11 @@ BEGIN
   WHERE u.task_id = v_conversation.task_id AND u.position = s.position;
   UPDATE fleet.conversations SET state = v_state, content_hash = p_content_hash, judging_until = NULL,
     judged_by = v_node, judged_at = clock_timestamp() WHERE conversation_id = p_conversation;
-  INSERT INTO fleet.grades (conversation_id, judge, checks_passed, checks_total)
-  VALUES (p_conversation, p_judge, p_checks_passed, p_checks_total);
+  INSERT INTO fleet.grades (conversation_id, judge, checks_passed, checks_total, healthcare_valid)
+  VALUES (p_conversation, p_judge, p_checks_passed, p_checks_total, (p_healthcare->>'valid')::boolean);
+  INSERT INTO fleet.healthcare_violations (conversation_id, rule, position)
+  SELECT p_conversation, b.rule, b.position
+  FROM jsonb_to_recordset(p_healthcare->'violations') AS b (rule text, position integer) ON CONFLICT DO NOTHING;
   IF v_state = 'rejected' THEN
     INSERT INTO fleet.rejections (conversation_id, reason, stage, evidence)
     VALUES (p_conversation, p_reason, p_stage, p_evidence);
@@ -89,8 +93,8 @@ BEGIN
   PERFORM fleet.count_verdict(v_node, v_conversation.scenario, p_reason, p_checks_passed, p_checks_total);
   RETURN v_state;
 END $$;
-COMMENT ON FUNCTION fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer) IS
-  'unjudged -> accepted (p_reason NULL and no accepted twin) or rejected with one reason; scrubbed texts in turn order. A repeated call returns the first verdict.';
+COMMENT ON FUNCTION fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer, jsonb) IS
+  'unjudged -> accepted (p_reason NULL and no accepted twin) or rejected with one reason; scrubbed texts in turn order; p_healthcare has valid (or null) and violations, each a rule and a position. A repeated call returns the first verdict.';
 
 CREATE OR REPLACE FUNCTION fleet.sweep_judgements() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$

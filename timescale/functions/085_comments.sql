@@ -95,7 +95,7 @@ COMMENT ON COLUMN analytics.conversations.state IS 'accepted or rejected.';
 COMMENT ON COLUMN analytics.conversations.realness IS 'How real the judge finds it, 1 to 10; NULL where no judge looked.';
 COMMENT ON COLUMN analytics.conversations.coherence IS 'How well its turns follow from each other, 1 to 10; NULL where no judge looked.';
 COMMENT ON COLUMN analytics.conversations.naturalness IS 'How naturally people speak in it, 1 to 10; NULL where no judge looked.';
-COMMENT ON COLUMN analytics.conversations.healthcare_valid IS 'Whether its healthcare content is right; NULL where no judge looked.';
+COMMENT ON COLUMN analytics.conversations.healthcare_valid IS 'Whether it keeps to all rules of analytics.healthcare_rules; NULL where it is not about health care or was not judged by them.';
 COMMENT ON COLUMN analytics.conversations.judge IS 'Who gave the scores; checks where only the checks looked.';
 COMMENT ON COLUMN analytics.conversations.checks_passed IS 'Checks that it passed.';
 COMMENT ON COLUMN analytics.conversations.checks_total IS 'Checks that were asked.';
@@ -120,7 +120,7 @@ COMMENT ON COLUMN analytics.turns.text IS 'The words, with personal values as [P
 COMMENT ON VIEW analytics.rejections IS 'Why conversations were rejected: one reason each.';
 COMMENT ON COLUMN analytics.rejections.conversation_id IS 'The rejected conversation.';
 COMMENT ON COLUMN analytics.rejections.reason IS 'The check that failed first, such as cut_off or exact_duplicate.';
-COMMENT ON COLUMN analytics.rejections.stage IS 'shape, checks or duplicate.';
+COMMENT ON COLUMN analytics.rejections.stage IS 'shape, checks, healthcare or duplicate.';
 COMMENT ON COLUMN analytics.rejections.evidence IS 'The words that show it, personal values masked.';
 COMMENT ON COLUMN analytics.rejections.scenario IS 'What the conversation is about.';
 COMMENT ON COLUMN analytics.rejections.node IS 'Machine that wrote it.';

@@ -47,10 +47,10 @@ GRANT EXECUTE ON FUNCTION
   fleet.return_own_tasks(uuid),
   fleet.record_try(uuid, uuid, integer, uuid, integer, text, bigint, double precision),
   fleet.restart_task(uuid, uuid, integer, integer, jsonb),
-  fleet.reject_task(uuid, uuid, integer, text, text, text, text, bytea, text[], text, integer, integer),
+  fleet.reject_task(uuid, uuid, integer, text, text, text, text, bytea, text[], text, integer, integer, jsonb),
   fleet.record_llm_request(uuid, uuid, text, bigint, bigint, double precision, double precision, text, bigint),
   fleet.claim_judgements(uuid, integer),
-  fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer),
+  fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer, jsonb),
   fleet.peer_round(text, text, text), fleet.record_peers(jsonb)
 TO fleet_worker;
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from fleet_orchestrator.quality.checks import CHECKS
+from fleet_orchestrator.quality.order import CHECKS
 from fleet_orchestrator.quality.verdict import JUDGE
 
 from fleet_twin.history.rows import copy_rows

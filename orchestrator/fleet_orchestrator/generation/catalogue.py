@@ -1,14 +1,16 @@
-"""Load the shipped scenarios and prompt templates into their tables. Called by `fleet migrate`."""
+"""Load the shipped scenarios, prompts and healthcare rules. Called by `fleet migrate`."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
 from fleet_orchestrator.errors import ScenarioError
+from fleet_orchestrator.quality.healthcare.rules import load_rules
 
 if TYPE_CHECKING:
     from fleet_timescale.connection import Connection
@@ -17,6 +19,16 @@ FOLDER = Path(__file__).parent
 REQUIRED = ("companies", "agent_role", "goal", "customers", "facts", "phases", "closing", "example")
 PHASE = ("phase", "is_required", "agent", "customer")
 EXAMPLE = ("values", "texts")
+PUT_RULES = """
+WITH shipped AS (
+  SELECT s.* FROM jsonb_to_recordset(%s) AS s (rule text, theme text, text text, source text)
+), gone AS (
+  DELETE FROM fleet.healthcare_rules r USING (SELECT array_agg(rule) AS rules FROM shipped) s
+  WHERE r.rule <> ALL (s.rules)
+)
+INSERT INTO fleet.healthcare_rules (rule, theme, text, source) SELECT * FROM shipped
+ON CONFLICT (rule) DO UPDATE
+SET theme = excluded.theme, text = excluded.text, source = excluded.source"""
 PUT_WEIGHTS = """
 INSERT INTO fleet.settings AS s
   (key, description, default_value, minimum, maximum, area, kind, scopes)
@@ -38,6 +50,8 @@ def parse_scenario(name: str, text: str) -> dict[str, Any]:
     try:
         entry = json.loads(text)
         missing = find_missing(entry["definition"])
+        if entry["is_healthcare"] and "healthcare" not in entry["definition"]:
+            missing.append("healthcare")
         row = {
             "scenario": name,
             "title": entry["title"],
@@ -67,9 +81,10 @@ def load(connection: Connection, folder: Path = FOLDER) -> None:
     """
     Put every scenario file, its weight as a setting, and every prompt template into the database.
 
-    A changed prompt becomes a new version.
+    A changed prompt becomes a new version. The rules of health care go the same way.
     """
     with connection.transaction():
+        connection.execute(PUT_RULES, [Jsonb([asdict(rule) for rule in load_rules()])])
         for path in sorted((folder / "scenarios").glob("*.json")):
             connection.execute(
                 "INSERT INTO fleet.scenarios (scenario, title, is_healthcare, definition, weight) "

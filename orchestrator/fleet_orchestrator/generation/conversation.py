@@ -26,8 +26,8 @@ from fleet_orchestrator.generation.one_shot import OneShot
 from fleet_orchestrator.generation.persona import make_persona
 from fleet_orchestrator.generation.prompt import decide_turns, render_outline
 from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointError
-from fleet_orchestrator.quality.checks import Conversation, Finding, find_fault
 from fleet_orchestrator.quality.judge import gather
+from fleet_orchestrator.quality.order import find_fault
 from fleet_orchestrator.quality.verdict import decide_refusal
 from fleet_orchestrator.store import LostTry
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from fleet_orchestrator.generation.method import Reader
     from fleet_orchestrator.model_server.endpoint import Request
+    from fleet_orchestrator.quality.call import Conversation, Finding
     from fleet_orchestrator.store import Store, Task
 
 logger = logging.getLogger(__name__)

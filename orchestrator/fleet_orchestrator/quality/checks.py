@@ -1,7 +1,5 @@
 """
-The deterministic checks, in the order in which they are asked.
-
-Shape first, then what a reader would object to.
+The mechanical checks: shape, and what a model says that fell out of its part.
 
 One check, one function, one reason. Each is pure and returns None or a Finding that quotes the
 turn. Most look at one turn and what came before it: generation asks them of each turn before it is
@@ -11,45 +9,17 @@ stored, quality asks them of all turns.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from fleet_orchestrator.quality.call import Conversation, Finding, of_every_turn, quote
 from fleet_orchestrator.quality.scrub import mentions
+
+if TYPE_CHECKING:
+    from fleet_orchestrator.quality.call import Check, TurnCheck
 
 WORDS_MAX = 60  # spoken turns are short; the generator asks for one or two sentences
 REPEATED_WORDS = 4  # shorter sentences may well be said twice
 RUN = 8  # words in a row taken from the prompt that are no accident
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """
-    What the checks look at: the turns, the limits of the order, and what the model was told.
-
-    `example_names` come from the worked example of the prompt and belong into no call; `proofs` are
-    patterns of what the customer proves their identity with.
-    """
-
-    turns: list[dict[str, str]]
-    min_turns: int
-    max_turns: int
-    outline: list[str] = field(default_factory=list)
-    instruction: str = ""
-    example_names: list[str] = field(default_factory=list)
-    proofs: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Why a conversation is rejected, at which stage, and the words that show it."""
-
-    reason: str
-    stage: str
-    evidence: str
-
-
-Check = Callable[[Conversation], Finding | None]
-TurnCheck = Callable[[Conversation, int], Finding | None]  # of the turn at an index, from 0
 
 PLACEHOLDER = re.compile(
     r"\[[^\]]{2,40}\]|<[^>]{2,40}>|\{\{?[^}]{1,40}\}\}?"
@@ -102,7 +72,7 @@ def check_alternation(conversation: Conversation, index: int) -> Finding | None:
     """Agent and customer take turns; the agent begins."""
     if conversation.turns[index]["speaker"] == ("agent", "customer")[index % 2]:
         return None
-    return _quote("roles_do_not_alternate", conversation, index, stage="shape")
+    return quote("roles_do_not_alternate", conversation, index, stage="shape")
 
 
 def check_length(conversation: Conversation, index: int) -> Finding | None:
@@ -110,14 +80,14 @@ def check_length(conversation: Conversation, index: int) -> Finding | None:
     text = conversation.turns[index]["text"]
     if re.search(r"\w", text) and len(text.split()) <= WORDS_MAX:
         return None
-    return _quote("turn_length", conversation, index, stage="shape")
+    return quote("turn_length", conversation, index, stage="shape")
 
 
 def check_cut_off(conversation: Conversation, index: int) -> Finding | None:
     """A turn is a finished sentence, not cut by the length limit."""
     if re.search(r"[.!?\u2026][\"'\u201d\u2019)]*\s*$", conversation.turns[index]["text"]):
         return None
-    return _quote("cut_off", conversation, index, stage="shape")
+    return quote("cut_off", conversation, index, stage="shape")
 
 
 def check_placeholder(conversation: Conversation, index: int) -> Finding | None:
@@ -144,7 +114,7 @@ def check_leaked_prompt(conversation: Conversation, index: int) -> Finding | Non
     text = f" {' '.join(spoken)} "
     borrowed = any(f" {' '.join(_words(name))} " in text for name in conversation.example_names)
     if directed or borrowed or _runs(conversation.instruction) & _runs(said):
-        return _quote("leaked_prompt", conversation, index)
+        return quote("leaked_prompt", conversation, index)
     return None
 
 
@@ -153,21 +123,21 @@ def check_roles(conversation: Conversation, index: int) -> Finding | None:
     turn = conversation.turns[index]
     talks_as_agent = OFFERS_HELP.search(turn["text"]) or ASKS_IDENTITY.search(turn["text"])
     if turn["speaker"] == "customer" and talks_as_agent:
-        return _quote("roles_confused", conversation, index)
+        return quote("roles_confused", conversation, index)
     return None
 
 
 def check_disclosure(conversation: Conversation, index: int) -> Finding | None:
     """The agent does not say what only the customer can know before the customer has said it."""
     is_agent = conversation.turns[index]["speaker"] == "agent"
-    if is_agent and _first_proof(conversation, index) == index:
-        return _quote("identity_disclosed", conversation, index)
+    if is_agent and first_proof(conversation, index) == index:
+        return quote("identity_disclosed", conversation, index)
     return None
 
 
 def check_identity_asked(conversation: Conversation, index: int) -> Finding | None:
     """The customer proves who they are because the agent has asked, at the turn before."""
-    first = _first_proof(conversation, index)
+    first = first_proof(conversation, index)
     if first == index:
         asking = conversation.turns[index - 1]["text"] if index else ""
     elif first is None and _proof_is_due(conversation, index + 1):
@@ -175,13 +145,13 @@ def check_identity_asked(conversation: Conversation, index: int) -> Finding | No
     else:
         return None
     is_asked = ASKS_PROOF.search(asking)
-    return None if is_asked else _quote("identity_not_asked", conversation, index)
+    return None if is_asked else quote("identity_not_asked", conversation, index)
 
 
 def check_identity_told(conversation: Conversation, index: int) -> Finding | None:
     """The customer has proved who they are at the turn whose line of the outline says so."""
-    if _proof_is_due(conversation, index) and _first_proof(conversation, index) is None:
-        return _quote("identity_not_told", conversation, index)
+    if _proof_is_due(conversation, index) and first_proof(conversation, index) is None:
+        return quote("identity_not_told", conversation, index)
     return None
 
 
@@ -190,7 +160,7 @@ def check_repetition(conversation: Conversation, index: int) -> Finding | None:
     seen = {key for turn in conversation.turns[:index] for key in _sentences(turn["text"])}
     for key in _sentences(conversation.turns[index]["text"]):
         if key in seen:
-            return _quote("repetition", conversation, index)
+            return quote("repetition", conversation, index)
         seen.add(key)
     return None
 
@@ -209,46 +179,17 @@ TURN_CHECKS: tuple[TurnCheck, ...] = (
     check_identity_told,
     check_repetition,
 )
-
-
-def of_every_turn(check: TurnCheck) -> Check:
-    """Return the check of a whole conversation that gives the first finding of its turns."""
-
-    def check_turns(conversation: Conversation) -> Finding | None:
-        findings = (check(conversation, index) for index in range(len(conversation.turns)))
-        return next((finding for finding in findings if finding), None)
-
-    return check_turns
-
-
 CHECKS: tuple[Check, ...] = (check_turn_count, *map(of_every_turn, TURN_CHECKS))
-
-
-def find_faults(conversation: Conversation) -> Iterator[Finding]:
-    """Yield what the checks that fail say of the newest turn, in their order."""
-    newest = len(conversation.turns) - 1
-    return (finding for check in TURN_CHECKS if (finding := check(conversation, newest)))
-
-
-def find_fault(conversation: Conversation) -> Finding | None:
-    """Return what the first check that fails says of the newest turn."""
-    return next(find_faults(conversation), None)
-
-
-def _quote(
-    reason: str, conversation: Conversation, index: int, *, stage: str = "checks"
-) -> Finding:
-    return Finding(reason, stage, f"turn {index + 1}: {conversation.turns[index]['text']}")
 
 
 def _match(
     reason: str, pattern: re.Pattern[str], conversation: Conversation, index: int
 ) -> Finding | None:
     is_found = pattern.search(conversation.turns[index]["text"])
-    return _quote(reason, conversation, index) if is_found else None
+    return quote(reason, conversation, index) if is_found else None
 
 
-def _first_proof(conversation: Conversation, newest: int) -> int | None:
+def first_proof(conversation: Conversation, newest: int) -> int | None:
     """Return the index of the first turn up to the newest that has a proof of identity."""
     for index, turn in enumerate(conversation.turns[: newest + 1]):
         if mentions(turn["text"], conversation.proofs):

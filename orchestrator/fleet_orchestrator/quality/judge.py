@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fleet_orchestrator.generation.prompt import render_instruction, render_outline
-from fleet_orchestrator.quality.checks import Conversation
+from fleet_orchestrator.generation.prompt import (
+    decide_exchanges,
+    render_instruction,
+    render_outline,
+)
+from fleet_orchestrator.quality.call import Conversation
 from fleet_orchestrator.quality.scrub import render_value_patterns
 from fleet_orchestrator.quality.verdict import Verdict, decide_verdict
 
@@ -41,6 +45,7 @@ def gather(
 ) -> Conversation:
     """Return a conversation without turns: what the checks must know of what the model is told."""
     example = definition["example"]["values"]
+    exchanges = decide_exchanges(definition["phases"], (len(outline) + 1) // 2)
     return Conversation(
         turns=[],
         min_turns=len(outline),
@@ -56,4 +61,8 @@ def gather(
             if any(values[name] in line.does for line in outline)
             for pattern in render_value_patterns(name, values[name])
         },
+        values=values,
+        phases=[exchange.get("phase", "") for exchange in exchanges],
+        required=[phase["phase"] for phase in definition["phases"] if phase["is_required"]],
+        healthcare=definition.get("healthcare", {}),
     )

@@ -5,21 +5,32 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from fleet_orchestrator.quality.checks import CHECKS, Conversation, Finding, find_faults
+from fleet_orchestrator.quality.healthcare.rules import (
+    Violation,
+    decide_validity,
+    find_violations,
+)
+from fleet_orchestrator.quality.order import CHECKS, find_faults
 from fleet_orchestrator.quality.scrub import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from fleet_orchestrator.quality.call import Conversation, Finding
 
 JUDGE = "checks"  # no model looked; scores stay empty
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """finding is None for an accepted conversation; scrubbed texts stand in turn order."""
+    """
+    finding is None for an accepted conversation; scrubbed texts stand in turn order.
+
+    `healthcare_valid` is None where the call is not about health care, or was not judged as such.
+    """
 
     finding: Finding | None
     scrubbed: list[str]
@@ -27,6 +38,8 @@ class Verdict:
     checks_passed: int
     checks_total: int
     judge: str = JUDGE
+    healthcare_valid: bool | None = None
+    violations: list[Violation] = field(default_factory=list)
 
 
 def decide_verdict(conversation: Conversation, persona: dict[str, Any]) -> Verdict:
@@ -37,18 +50,33 @@ def decide_verdict(conversation: Conversation, persona: dict[str, Any]) -> Verdi
     check here.
     """
     findings = [finding for check in CHECKS if (finding := check(conversation))]
-    return _make_verdict(conversation.turns, persona, findings)
+    violations = find_violations(conversation)
+    return replace(
+        _make_verdict(conversation.turns, persona, findings),
+        healthcare_valid=decide_validity(conversation, violations),
+        violations=violations,
+    )
 
 
 def decide_refusal(conversation: Conversation, persona: dict[str, Any]) -> Verdict:
     """
     Return the verdict on a conversation that generation gave up at its newest turn.
 
-    Its words are kept nowhere, not even as evidence.
+    Its words are kept nowhere, not even as evidence. It breaks the rules of health care when one of
+    them refused the turn; a call that is no whole one does not keep to them either.
     """
     evidence = f"turn {len(conversation.turns)} was refused in all its tries"
     findings = [replace(finding, evidence=evidence) for finding in find_faults(conversation)]
-    return _make_verdict(conversation.turns[:-1], persona, findings)
+    violations = [
+        Violation(finding.reason, len(conversation.turns))
+        for finding in findings
+        if finding.stage == "healthcare"
+    ]
+    return replace(
+        _make_verdict(conversation.turns[:-1], persona, findings),
+        healthcare_valid=False if violations else None,
+        violations=violations,
+    )
 
 
 def _make_verdict(
