@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_dashboards.boards import (
+    alerts,
     configuration,
     conversation,
     job,
@@ -32,6 +33,7 @@ BOARDS = [
     node,
     jobs,
     configuration,
+    alerts,
     monitoring,
     phone,
     job,

@@ -43,6 +43,16 @@ def instant(expr: str, legend: str = "", *, ref: str = "A", form: str = "time_se
     return _prometheus(expr, legend, ref, format=form, range=False, instant=True)
 
 
+def or_say(expr: str, label: str, text: str) -> str:
+    """
+    Return PromQL that has a row with `text` in `label`, and no figure, where expr has none.
+
+    A table of Prometheus without rows would show its header and no word.
+    """
+    nothing = f"vector(NaN) unless on () ({expr})"
+    return f'({expr}) or label_replace({nothing}, "{label}", "{text}", "", "")'
+
+
 def _prometheus(expr: str, legend: str, ref: str, **how: Any) -> Json:
     return {
         "refId": ref,

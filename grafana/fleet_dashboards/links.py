@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fleet_dashboards.datasources import CONTROL_PROXY
+
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json
 
@@ -66,6 +68,18 @@ def to_job(field: str = "job_id") -> list[Json]:
 def to_conversation(field: str = "conversation_id") -> list[Json]:
     """Return the link of a cell to its conversation; field as in `to_job`."""
     return _to(CONVERSATION, "conversation", field, "Open conversation")
+
+
+def to_runbook(field: str = "Alert") -> list[Json]:
+    """
+    Return the link of a cell to the runbook of its alert.
+
+    It goes through the proxy of the data source: where the control API is seen from outside, no
+    dashboard knows.
+    """
+    value = f'${{__data.fields["{field}"]:percentencode}}'
+    url = f"{CONTROL_PROXY}/runbooks/{value}"
+    return [{"title": "Open runbook", "url": url, "targetBlank": True}]
 
 
 def to_node_of_series() -> list[Json]:

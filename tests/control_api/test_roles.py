@@ -94,6 +94,7 @@ TABLE = {
     ("GET", "/sd/nodes"): {"sd"},
     ("GET", "/metrics"): {"metrics", "admin"},
     ("GET", "/runbooks/<alert>"): EVERYBODY,
+    ("GET", "/buttons/runbooks/<alert>"): EVERYBODY,
     ("GET", "/openapi.json"): EVERYBODY,
     ("GET", "/docs"): EVERYBODY,
     ("POST", "/buttons/fleet-pause"): PRESSERS,

@@ -34,6 +34,7 @@ from psycopg.types.json import Jsonb
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import alerting
 import machine
 
 PERSONA = {"customer_name": "Marisol Quintanilla", "account": "QX-55318"}
@@ -184,6 +185,7 @@ def lived_in(database, owner):
         judge_conversations(alpha)
         store_readings(alpha)
         machine.put_rows(owner, alpha)
+    alerting.put_rows(owner)
     lead(owner)
     with unaudited(owner):
         owner.execute("SELECT fleet.set_config('node:alpha', 'temperature', 0.9, 'ada', 'try')")
@@ -346,7 +348,9 @@ receivers: [{{name: page, webhook_configs: [{{url: "http://127.0.0.1:{port}/hook
 RULES = """\
 groups:
   - name: tests
-    rules: [{alert: CpuHot, expr: fleet_cpu_temperature_celsius > 80, labels: {severity: critical}}]
+    rules:
+      - {alert: CpuHot, expr: fleet_cpu_temperature_celsius > 80, labels: {severity: critical}}
+      - {alert: Watchdog, expr: vector(1), labels: {severity: none}}
 """
 
 

@@ -22,7 +22,7 @@ FUNCTIONS |= {
     "scalar",
     "sort_desc",
 }
-WORDS = {"by", "and", "or", "unless", "on", "ignoring", "NaN"}
+WORDS = {"by", "group_left", "and", "or", "unless", "on", "ignoring", "NaN"}
 
 
 def names(expr):

@@ -76,7 +76,7 @@ def test_conversations_are_those_of_the_machine(ask, owner):
 
 def test_speed_is_limited_by_what_holds(measure):
     """The share that is allowed stands beside what limits it; what does not hold is not named."""
-    assert measure("Speed allowed, and what limits it", "limit") == {"heat": 0.5}
+    assert measure("Speed allowed", "limit") == {"heat": 0.5}
 
 
 def test_every_sensor_has_a_row(measure):

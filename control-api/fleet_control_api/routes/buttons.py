@@ -3,8 +3,9 @@ Grafana's buttons.
 
 Each POST /buttons/<verb> is one of the commands, with its arguments in the query string.
 
-Every verb is an address of its own, matched exactly; nothing happens on GET. The last three routes
-answer what Grafana's graphite data source asks by itself.
+Every verb is an address of its own, matched exactly; nothing happens on GET. Runbooks can be read
+through the same proxy: links of dashboards need not know where the API is seen from outside. The
+last three routes answer what Grafana's graphite data source asks by itself.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from fleet_control_api.routes import (
     jobs,
     models,
     nodes,
+    runbooks,
     silences,
     stopping,
 )
@@ -73,6 +75,9 @@ for _verb, _command in BUTTONS.items():
     blueprint.add_url_rule(
         f"/{_verb}", endpoint=_verb, view_func=_press(_command), methods=["POST"]
     )
+
+
+blueprint.add_url_rule("/runbooks/<alert>", view_func=runbooks.show_runbook, methods=["GET"])
 
 
 @blueprint.post("/render")

@@ -40,7 +40,7 @@ def build() -> Json:
         ),
         Row(6, [(15, machine_work.writing()), (9, alerts.of_node())]),
         Row(4, [(12, machine_work.speed()), (12, machine_work.written())]),
-        Row(4, [(14, machine_work.server()), (10, machine.settings())]),
+        Row(5, [(14, machine_work.server()), (10, machine.settings())]),
         Heading(140, "What has it done, and how fast?"),
         Row(4, [(24, machine_work.modes())]),
         Row(6, [(24, machine_work.factor())]),
@@ -49,8 +49,8 @@ def build() -> Json:
         Row(
             8,
             [
-                (6, machine_heat.sensors()),
-                (12, machine_heat.temperatures()),
+                (7, machine_heat.sensors()),
+                (11, machine_heat.temperatures()),
                 (6, machine_heat.other_sensors()),
             ],
         ),
@@ -66,6 +66,7 @@ def build() -> Json:
         Row(7, [(24, machine.commands())]),
         Row(8, [(24, machine.events())]),
         Heading(145, "Is it seen well?"),
-        Row(8, [(10, machine_sight.collectors()), (14, machine_sight.clock())]),
+        Row(4, [(24, machine_sight.clock())]),
+        Row(12, [(9, machine_sight.collectors()), (15, machine_sight.lag())]),
     ]
     return dashboard(PAGE, rows, [NODES])

@@ -72,7 +72,7 @@ def allowed() -> Json:
     """Return the share of full speed that the worker may use, and what holds it back."""
     head = Head(
         102,
-        "Speed allowed, and what limits it",
+        "Speed allowed",
         "Share of full speed that the worker may use (0 % stops it), and each thing that holds it "
         "back: heat, battery, gaming, work (of its owner), manual (a setting). "
         "Source: Prometheus, fleet_throttle_factor and fleet_throttle_limit.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet_dashboards.datasources import Json, instant, series, sql
+from fleet_dashboards.datasources import Json, instant, or_say, series, sql
 from fleet_dashboards.panels import (
     COLOURED,
     GAUGE,
@@ -21,6 +21,7 @@ from fleet_dashboards.panels import (
 
 DAY = 86400  # seconds
 GIBIBYTE = 1024**3
+NO_PI = "not a Raspberry Pi, or its exporter is silent"
 # A straight line through the minutes of a day, of at least an hour of them.
 FULL_IN = """
         WITH pace AS (
@@ -182,11 +183,15 @@ def pi() -> Json:
         "Prometheus, fleet_pi_throttled, fleet_pi_throttled_since_boot, "
         "fleet_pi_throttled_seconds_total.",
         "string",
-        "not a Raspberry Pi, or its exporter does not answer",
+        NO_PI,
     )
     of_node = '{node="${node}"}'
     targets = [
-        instant(f"max by (reason) (fleet_pi_throttled{of_node})", ref="A", form="table"),
+        instant(
+            or_say(f"max by (reason) (fleet_pi_throttled{of_node})", "reason", NO_PI),
+            ref="A",
+            form="table",
+        ),
         instant(f"max by (reason) (fleet_pi_throttled_since_boot{of_node})", ref="B", form="table"),
         instant(
             f"max by (reason) (increase(fleet_pi_throttled_seconds_total{of_node}[$__range]))",
@@ -210,7 +215,9 @@ def pi() -> Json:
                 soft_temperature_limit=("soft temperature limit", "text"),
             ),
         ),
-        override("Now", mappings=flags, custom__cellOptions=COLOURED, custom__width=70),
+        override(
+            "Now", mappings=flags + absent("-"), custom__cellOptions=COLOURED, custom__width=70
+        ),
         override("Since boot", mappings=flags, custom__cellOptions=COLOURED, custom__width=95),
         override("In this time", unit="s", decimals=0, custom__width=105),
     ]

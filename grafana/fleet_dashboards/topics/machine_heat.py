@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fleet_dashboards.datasources import Json, instant, series, sql
+from fleet_dashboards.datasources import Json, instant, or_say, series, sql
 from fleet_dashboards.looks import HEAT, HEAT_BOUNDARY
 from fleet_dashboards.panels import (
     COLOURED,
+    LONG,
     MERGED,
     Head,
     absent,
@@ -52,7 +53,7 @@ def sensors() -> Json:
         "no such sensor on this machine, or its exporter does not answer",
     )
     targets = [
-        instant(_hot_parts(), ref="A", form="table"),
+        instant(or_say(_hot_parts(), "sensor", "no sensor, or silent"), ref="A", form="table"),
         instant(_hot_parts("max_over_time({}[$__range])"), ref="B", form="table"),
     ]
     changes = [
@@ -61,6 +62,7 @@ def sensors() -> Json:
         sorted_by("Sensor"),
     ]
     overrides = [
+        override("Sensor", **LONG),
         override("Now", **BAND | _gone(), custom__cellOptions=COLOURED, custom__width=90),
         override("Highest", **BAND, custom__cellOptions=COLOURED, custom__width=90),
     ]
@@ -68,7 +70,7 @@ def sensors() -> Json:
 
 
 def _gone() -> Json:
-    return {"mappings": HEAT_BOUNDARY + absent("silent")}
+    return {"mappings": HEAT_BOUNDARY + absent("-")}
 
 
 def other_sensors() -> Json:
@@ -83,7 +85,11 @@ def other_sensors() -> Json:
         "no other sensor on this machine, or its exporter does not answer",
     )
     targets = [
-        instant(f"max by (sensor) ({OTHER_HEAT})", ref="A", form="table"),
+        instant(
+            or_say(f"max by (sensor) ({OTHER_HEAT})", "sensor", "no sensor, or silent"),
+            ref="A",
+            form="table",
+        ),
         instant(f"max by (sensor) (max_over_time({OTHER_HEAT}[$__range]))", ref="B", form="table"),
     ]
     changes = [
@@ -93,7 +99,8 @@ def other_sensors() -> Json:
     ]
     degrees = {"unit": "celsius", "decimals": 0, "custom__width": 90}
     overrides = [
-        override("Now", **degrees, mappings=absent("silent")),
+        override("Sensor", **LONG),
+        override("Now", **degrees, mappings=absent("-")),
         override("Highest", **degrees),
     ]
     return table(head, *targets, transformations=changes, overrides=overrides)

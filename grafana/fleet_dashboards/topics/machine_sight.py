@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from fleet_dashboards.datasources import Json, instant
+from fleet_dashboards.datasources import Json, instant, or_say, series
 from fleet_dashboards.panels import (
     COLOURED,
     MERGED,
     Head,
+    absent,
     columns,
+    lines,
     override,
     sorted_by,
     stat,
@@ -32,7 +34,15 @@ def collectors() -> Json:
         "the exporter of this machine does not answer",
     )
     targets = [
-        instant(f"max by (collector) (fleet_collector_up{OF_NODE})", ref="A", form="table"),
+        instant(
+            or_say(
+                f"max by (collector) (fleet_collector_up{OF_NODE})",
+                "collector",
+                "the exporter does not answer",
+            ),
+            ref="A",
+            form="table",
+        ),
         instant(
             f"max by (collector) (fleet_collector_duration_seconds{OF_NODE})",
             ref="B",
@@ -46,7 +56,9 @@ def collectors() -> Json:
     ]
     states = words(**{"0": ("blind", "red"), "1": ("read", "green")})
     overrides = [
-        override("State", mappings=states, custom__cellOptions=COLOURED, custom__width=90),
+        override(
+            "State", mappings=states + absent("-"), custom__cellOptions=COLOURED, custom__width=90
+        ),
         override("Took", unit="s", decimals=1, custom__width=100),
     ]
     return table(head, *targets, transformations=changes, overrides=overrides)
@@ -84,3 +96,22 @@ def clock() -> Json:
         override("oldest of them", thresholds=late),
     ]
     return stat(head, *targets, decimals=1, overrides=overrides)
+
+
+def lag() -> Json:
+    """Return how far clock and database were behind over time."""
+    head = Head(
+        137,
+        "Clock and storing over time",
+        "How far the clock of the machine was ahead of the database's, and the age of the oldest "
+        "reading that was not stored yet: it rises while the database cannot be reached, then "
+        "falls as what waited on disk is sent. Source: Prometheus, fleet_clock_offset_seconds and "
+        "fleet_ingest_lag_seconds.",
+        "s",
+        "no reading in this time",
+    )
+    targets = [
+        series(f"max(fleet_clock_offset_seconds{OF_NODE})", "clock ahead by", ref="A"),
+        series(f"max(fleet_ingest_lag_seconds{OF_NODE})", "stored after", ref="B"),
+    ]
+    return lines(head, *targets, decimals=2)

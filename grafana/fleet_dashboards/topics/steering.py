@@ -124,6 +124,7 @@ def alerts(number: int = 6, *, is_narrow: bool = False) -> Json:
             custom__cellOptions=COLOURED,
             custom__width=90,
         ),
+        override("Alert", links=links.to_runbook()),
         override("Node", links=links.to_node()),
         override("Active for", unit="s", decimals=0, custom__width=100, mappings=absent("-")),
     ]
