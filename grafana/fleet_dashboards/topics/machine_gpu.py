@@ -36,7 +36,7 @@ def cards() -> Json:
           CASE WHEN is_up IS FALSE THEN 'lost' ELSE 'there' END AS "State",
           utilization_ratio AS "Busy", temperature_celsius AS "Temperature",
           memory_used_bytes::double precision / nullif(memory_total_bytes, 0) AS "Memory",
-          memory_total_bytes AS "of", power_watts AS "Power", power_limit_watts AS "Limit",
+          memory_total_bytes AS "of size", power_watts AS "Power", power_limit_watts AS "Limit",
           clock_hertz AS "Clock", memory_clock_hertz AS "Memory clock", fan_ratio AS "Fan",
           round(extract(epoch FROM now() - time)) AS "Read"
         FROM analytics.gpu WHERE node = ${node:sqlstring}
@@ -69,7 +69,7 @@ def cards() -> Json:
             custom__cellOptions=GAUGE,
             thresholds=thresholds("green", (0.85, "yellow"), (0.95, "red")),
         ),
-        override("of", unit="bytes", decimals=0, **untold, custom__width=80),
+        override("of size", unit="bytes", decimals=0, **untold, custom__width=80),
         override("Power", unit="watt", decimals=0, **untold, custom__width=80),
         override("Limit", unit="watt", decimals=0, **untold, custom__width=80),
         override("Clock", unit="rothz", decimals=2, **untold, custom__width=95),

@@ -120,7 +120,6 @@ def temperatures() -> Json:
     return lines(
         head,
         series(_hot_parts("max_over_time({}[$__rate_interval])"), "{{sensor}}"),
-        legend="right",
         decimals=0,
         min=20,
         thresholds=HEAT,
