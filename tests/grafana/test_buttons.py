@@ -147,6 +147,26 @@ def one_model(owner):
     return {"Node": "alpha", "Model": "tiny", "version": "0"}
 
 
+def alert_fires(owner):
+    """Return an alert that fires, by its row."""
+    row = owner.execute(
+        "INSERT INTO control.alerts (labels, summary, started_at) VALUES"
+        """ ('{"alertname": "GpuHot", "node": "alpha"}', 'hot', now()) RETURNING alert_id"""
+    ).fetchone()
+    return {"alert_id": str(row["alert_id"])}
+
+
+def silence_lasts(owner):
+    """Return a silence that Alertmanager has lost meanwhile, which makes no difference."""
+    row = owner.execute(
+        "INSERT INTO control.silences (silence_id, matchers, owner, reason, starts_at, ends_at)"
+        " VALUES (gen_random_uuid(), '[]', 'ada', 'why', now(), now() + interval '1 hour')"
+        " RETURNING silence_id::text AS silence_id"
+    ).fetchone()
+    return dict(row)
+
+
+SILENCE = "SELECT extract(epoch FROM ends_at - time) / 60 AS minutes FROM analytics.silences"
 FLEET_STATE = "SELECT state FROM analytics.fleet_state"
 LAST_COMMAND = "SELECT verb || ' ' || node FROM analytics.commands ORDER BY time DESC LIMIT 1"
 LAST_JOB = "SELECT {} FROM analytics.jobs ORDER BY created_at DESC LIMIT 1"

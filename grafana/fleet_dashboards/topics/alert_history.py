@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fleet_dashboards import links
+from fleet_dashboards.actions import Button, buttons_column, field
 from fleet_dashboards.datasources import Json, sql
 from fleet_dashboards.looks import SEVERITIES
 from fleet_dashboards.panels import (
@@ -20,6 +21,14 @@ from fleet_dashboards.panels import (
     words,
 )
 
+END = Button(
+    verb="silence-end",
+    label="End",
+    question=f"End silence {field('silence_id')}, which was set by {field('By')}? "
+    "Alerts that it mutes are told again at once.",
+    variant="destructive",
+    arguments=[("silence_id", field("silence_id"))],
+)
 NODE_WIDTH = 110
 
 
@@ -29,7 +38,7 @@ def silences() -> Json:
         287,
         "Silences",
         "Silences that last or will begin, then those that ended in the last day: which alerts, by "
-        "whom, why, until when. "
+        "whom, why, until when. End asks for a reason; on one that has ended it does nothing. "
         "Source: analytics.silences.",
         "string",
         "nothing is silenced",
@@ -37,7 +46,7 @@ def silences() -> Json:
     query = sql("""
         SELECT silence_id::text AS silence_id, state AS "State", matchers AS "Which alerts",
           node AS "Node", owner AS "By", reason AS "Why", time AS "Since", ends_at AS "Until",
-          concat_ws(': ', ended_by, end_reason) AS "Ended by"
+          concat_ws(': ', ended_by, end_reason) AS "Ended by", '' AS "To do"
         FROM analytics.silences WHERE state <> 'ended'
           OR coalesce(ended_at, ends_at) > now() - interval '1 day'
         ORDER BY state = 'ended', time DESC, silence_id LIMIT 50
@@ -55,6 +64,7 @@ def silences() -> Json:
         override("Since", unit="dateTimeFromNow", custom__width=120),
         override("Until", unit="dateTimeFromNow", custom__width=120),
         override("Ended by", **LONG),
+        buttons_column("To do", 80, END),
     ]
     return table(head, query, overrides=overrides)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fleet_dashboards import links
+from fleet_dashboards.actions import Button, buttons_column, field
 from fleet_dashboards.datasources import Json, instant, series, sql
 from fleet_dashboards.looks import SEVERITIES
 from fleet_dashboards.panels import (
@@ -23,6 +24,25 @@ from fleet_dashboards.panels import (
 
 # The Watchdog always fires, to show that alerts come through: it has a tile of its own.
 FIRING = 'ALERTS{alertstate="firing",alertname!="Watchdog"}'
+
+
+ALERT_ID = ("alert_id", field("alert_id"))
+ACKNOWLEDGE = Button(
+    verb="alert-acknowledge",
+    label="Acknowledge",
+    question=f"Take on alert {field('alert_id')} ({field('Alert')})? Others see that you do.",
+    variant="primary",
+    arguments=[ALERT_ID],
+)
+SILENCE = Button(
+    verb="alert-silence",
+    label="Silence",
+    question=f"Silence alert {field('alert_id')} ({field('Alert')}) for the minutes that you gave? "
+    "It is shown here, but nobody is told of it.",
+    variant="secondary",
+    arguments=[ALERT_ID],
+    prompts=[("minutes", "Minutes"), ("reason", "Reason")],
+)
 
 
 def counts() -> Json:
@@ -78,7 +98,8 @@ def firing() -> Json:
         286,
         "Alerts that fire, and what to do",
         "Every firing alert, the newest first; the name opens its runbook. Told: who was notified, "
-        "or why nobody was. This page is refreshed each 30 s, so that rows do not move under a "
+        "or why nobody was. Acknowledge and Silence ask for a reason and need the role Editor or "
+        "Admin. This page is refreshed each 30 s, so that rows do not move under a "
         "question. "
         "Source: analytics.alerts, analytics.silences.",
         "string",
@@ -91,7 +112,7 @@ def firing() -> Json:
           CASE WHEN s.until IS NOT NULL THEN 'nobody: silenced'
             WHEN a.was_delivered THEN array_to_string(a.receivers, ', ')
             ELSE 'nobody yet' END AS "Told",
-          s.until AS "Silent until", a.acknowledged_by AS "Taken on by"
+          s.until AS "Silent until", a.acknowledged_by AS "Taken on by", '' AS "To do"
         FROM analytics.alerts a LEFT JOIN (
           SELECT alert_id, max(ends_at) AS until FROM analytics.silences WHERE state = 'active'
           GROUP BY alert_id) s USING (alert_id)
@@ -112,6 +133,7 @@ def firing() -> Json:
             custom__width=110,
         ),
         override("Taken on by", mappings=absent("nobody"), custom__width=100),
+        buttons_column("To do", 190, ACKNOWLEDGE, SILENCE),
     ]
     return table(head, query, overrides=overrides)
 
