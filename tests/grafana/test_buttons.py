@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import fix_control
 import pytest
 import requests
+from fix_alertmanager import AlertmanagerDouble
 from fix_http import serving
 from fleet_control_api.app import create_app, make_services
 from fleet_control_api.callers.identity import Role
 from fleet_control_api.routes.buttons import BUTTONS
+from fleet_control_api.service.alertmanager import Alertmanager
 from fleet_dashboards import build, datasources
+from psycopg.types.json import Jsonb
 from werkzeug.serving import make_server
 
 if TYPE_CHECKING:
@@ -160,8 +163,9 @@ def silence_lasts(owner):
     """Return a silence that Alertmanager has lost meanwhile, which makes no difference."""
     row = owner.execute(
         "INSERT INTO control.silences (silence_id, matchers, owner, reason, starts_at, ends_at)"
-        " VALUES (gen_random_uuid(), '[]', 'ada', 'why', now(), now() + interval '1 hour')"
-        " RETURNING silence_id::text AS silence_id"
+        " VALUES (gen_random_uuid(), %s, 'ada', 'why', now(), now() + interval '1 hour')"
+        " RETURNING silence_id::text AS silence_id",
+        [Jsonb([{"name": "node", "value": "alpha", "isRegex": False, "isEqual": True}])],
     ).fetchone()
     return dict(row)
 
@@ -216,6 +220,11 @@ PRESSES = {
         f"node-{verb}": Press(LAST_COMMAND, f"{verb} alpha", one_node)
         for verb in ("start", "stop", "restart", "drain")
     },
+    "alert-silence": Press(SILENCE, 30, alert_fires, typed={"minutes": "30"}),
+    "silence-end": Press("SELECT state FROM analytics.silences", "ended", silence_lasts),
+    "alert-acknowledge": Press(
+        "SELECT comment FROM analytics.alert_notes", "driver update & reboot", alert_fires
+    ),
 }
 
 
@@ -229,7 +238,9 @@ def press_of(action):
 def app(control_settings):
     """The control API on the test's database."""
     services = make_services(control_settings)
-    yield create_app(control_settings, services)
+    with AlertmanagerDouble().serving() as alertmanager:
+        services = replace(services, alertmanager=Alertmanager(alertmanager.url))
+        yield create_app(control_settings, services)
     services.database.close()
 
 
