@@ -24,7 +24,7 @@ def build() -> Json:
     """Return the dashboard: does anything fire, is somebody on it, what is silent, what was."""
     rows: list[Row | Heading] = [
         Heading(310, "Does anything fire, and is somebody on it?"),
-        Row(4, [(9, alerts.counts()), (5, alerts.watchdog()), (10, alert_history.response())]),
+        Row(4, [(8, alerts.counts()), (4, alerts.watchdog()), (12, alert_history.response())]),
         Row(10, [(24, alerts.firing())]),
         Row(9, [(12, alerts.by_prometheus()), (12, steering.audit())]),
         Heading(311, "What is silent?"),

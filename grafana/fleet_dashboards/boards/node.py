@@ -40,7 +40,7 @@ def build() -> Json:
         ),
         Row(6, [(15, machine_work.writing()), (9, alerts.of_node())]),
         Row(4, [(12, machine_work.speed()), (12, machine_work.written())]),
-        Row(5, [(14, machine_work.server()), (10, machine.settings())]),
+        Row(6, [(14, machine_work.server()), (10, machine.settings())]),
         Heading(140, "What has it done, and how fast?"),
         Row(4, [(24, machine_work.modes())]),
         Row(6, [(24, machine_work.factor())]),

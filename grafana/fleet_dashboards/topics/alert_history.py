@@ -247,19 +247,19 @@ def noise_by_day() -> Json:
     head = Head(
         291,
         "Noise by day",
-        "How often alerts fired and receivers were told on each day (UTC) of the chosen time, and "
-        "the day before it. Source: analytics.alert_noise.",
+        "How often alerts fired and receivers were told on each day (UTC) of the chosen time. "
+        "Source: analytics.alert_noise.",
         "locale",
         "nothing fired in this time",
     )
     query = sql(
         """
-        SELECT day::timestamp AT TIME ZONE 'UTC' AS time,
+        SELECT greatest(day::timestamp AT TIME ZONE 'UTC', $__timeFrom()::timestamptz) AS time,
           sum(times_fired)::double precision AS "fired",
           sum(notifications)::double precision AS "notifications",
           sum(short_lived)::double precision AS "short-lived"
         FROM analytics.alert_noise
-        WHERE day BETWEEN ($__timeFrom()::timestamptz AT TIME ZONE 'UTC')::date - 1
+        WHERE day BETWEEN ($__timeFrom()::timestamptz AT TIME ZONE 'UTC')::date
             AND ($__timeTo()::timestamptz AT TIME ZONE 'UTC')::date
           AND alertname <> 'Watchdog'
         GROUP BY day ORDER BY day

@@ -185,6 +185,14 @@ def over_time() -> Json:
         "locale",
         "nothing fired in this time",
     )
+    # By pattern, since the series come with their labels.
+    colours = [
+        {
+            "matcher": {"id": "byRegexp", "options": f"/^{severity}$/"},
+            "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}],
+        }
+        for severity, colour in (("critical", "red"), ("warning", "orange"), ("info", "blue"))
+    ]
     expr = f"count by (severity) ({FIRING})"
     custom = {"fillOpacity": 30, "stacking": {"mode": "normal", "group": "A"}}
     return lines(
@@ -192,6 +200,7 @@ def over_time() -> Json:
         series(expr, "{{severity}}"),
         min=0,
         decimals=0,
+        overrides=colours,
         custom=custom,
     )
 
