@@ -109,6 +109,45 @@ FROM generate_series(1, 8000) n"""
 AUDIT = """
 SELECT count(control.write_audit('ada', 'admin', 'login', 'pause', 'fleet', 'done', 'why', NULL))
 FROM generate_series(1, 5000)"""
+# Three a day and node; the last four still fire.
+ALERTS = """
+INSERT INTO control.alerts (labels, summary, started_at, notified_at, ended_at)
+SELECT jsonb_build_object('node', a.nodes[1 + n %% %(nodes)s],
+    'alertname', (ARRAY['CpuHot', 'GpuHot', 'ExporterSilent', 'DiskFillingUp'])[1 + n %% 4],
+    'severity', (ARRAY['critical', 'critical', 'warning', 'warning'])[1 + n %% 4]),
+  'It is too hot.', t.at, t.at + interval '1 second',
+  CASE WHEN n <= a.total - 4 THEN t.at + interval '2 minutes' END
+FROM (SELECT 90 * %(nodes)s AS total, array_agg(node) AS nodes FROM fleet.nodes) a
+  CROSS JOIN generate_series(1, a.total) n,
+  LATERAL (SELECT now() - interval '30 days' * (1 - n / (1.0 + a.total))) AS t(at)"""
+DELIVERIES = """
+INSERT INTO control.alert_deliveries (alert_id, time, receiver, status)
+SELECT alert_id, coalesce(CASE status WHEN 'firing' THEN notified_at ELSE ended_at END, now()),
+  receiver, status
+FROM control.alerts, unnest(ARRAY['critical-mail', 'critical-sms']) receiver,
+  unnest(ARRAY['firing', 'resolved']) status
+WHERE status = 'firing' OR ended_at IS NOT NULL ORDER BY alert_id"""
+NOTES = """
+INSERT INTO control.alert_notes (alert_id, time, kind, author)
+SELECT alert_id, started_at + interval '1 minute', 'acknowledgement', 'ada'
+FROM control.alerts WHERE alert_id %% 3 = 0"""
+SILENCES = """
+INSERT INTO control.silences (silence_id, matchers, owner, reason, alert_id, created_at, starts_at,
+  ends_at)
+SELECT gen_random_uuid(), '[{"name": "alertname", "value": "CpuHot", "isRegex": false,
+  "isEqual": true}]', 'ada', 'A fan was ordered.', alert_id, started_at, started_at,
+  started_at + interval '1 day'
+FROM control.alerts WHERE alert_id %% 30 = 0"""
+# A past leaves its nodes switched off on purpose.
+AWAKE = """
+UPDATE fleet.nodes SET is_expected = true, worker_state = 'running',
+  last_heartbeat_at = now() + interval '5 minutes'"""
+TOLD = {
+    "alerts": ALERTS,
+    "deliveries of alerts": DELIVERIES,
+    "acknowledgements": NOTES,
+    "silences": SILENCES,
+}
 MONTH = {
     **QUEUE,
     "grades": GRADES,
@@ -120,6 +159,7 @@ MONTH = {
     "calls by the hour": CALLS_BY_HOUR,
     "events": EVENTS,
     "audit": AUDIT,
+    **TOLD,
 }
 
 
