@@ -24,10 +24,14 @@ FILE = "faults.json"
 VERSION = 1
 
 GPU_HOT, CPU_HOT, GPU_LOST = "gpu-hot", "cpu-hot", "gpu-lost"
-UNDER_VOLTAGE, DISK_FILLING = "under-voltage", "disk-filling"
-NODE_GONE, NODE_FROZEN = "node-gone", "node-frozen"
+UNDER_VOLTAGE, SENSORS_BLIND = "under-voltage", "sensors-blind"
+DISK_FILLING, DISK_LEAKING, MODEL_DISK_FULL = "disk-filling", "disk-leaking", "model-disk-full"
+NODE_GONE, NODE_FROZEN, NODE_TWICE = "node-gone", "node-frozen", "node-twice"
+EXPORTER_FROZEN, AGENT_FROZEN = "exporter-frozen", "agent-frozen"
+READINGS_STUCK, PAGE_TOO_LONG = "readings-stuck", "page-too-long"
 SLOW_MODEL, WEDGED_MODEL, CPU_FALLBACK = "slow-model", "wedged-model", "cpu-fallback"
-GAME_STARTS, CLOCK_SKEW = "game-starts", "clock-skew"
+MODEL_DOWN, MODEL_FAILING, MODEL_MISSING = "model-down", "model-failing", "model-missing"
+GAME_STARTS, OWNER_AWAY, CLOCK_SKEW = "game-starts", "owner-away", "clock-skew"
 BAD_OUTPUT, DUPLICATE_OUTPUT, LOGIN_PAGE = "bad-output", "duplicate-output", "login-page"
 
 # What each does, for people.
@@ -36,13 +40,25 @@ FAULTS = {
     CPU_HOT: "the CPU is badly cooled",
     GPU_LOST: "the first graphics card falls off the bus; the model goes on on the CPU",
     UNDER_VOLTAGE: "the power supply is too weak",
-    DISK_FILLING: "something fills the first file system",
+    SENSORS_BLIND: "the counters of the drives cannot be read",
+    DISK_FILLING: "something fills the first file system within a minute",
+    DISK_LEAKING: "something fills the first file system slowly, and stops before it is full",
+    MODEL_DISK_FULL: "the file system of the models is full to its last gigabyte",
     NODE_GONE: "the machine is switched off without a word",
     NODE_FROZEN: "the machine hangs: connections stay open, nothing answers",
+    NODE_TWICE: "another machine has taken the node's name; this one is refused",
+    EXPORTER_FROZEN: "the exporter hangs; agent and worker go on",
+    AGENT_FROZEN: "agent and worker hang; the exporter goes on",
+    READINGS_STUCK: "the exporter does not reach the database; agent and worker do",
+    PAGE_TOO_LONG: "the exporter's page has thousands of series too many",
     SLOW_MODEL: "the model server writes at a fifth of its speed",
     WEDGED_MODEL: "the model server takes requests and answers nothing",
+    MODEL_DOWN: "the model server has ended: nobody answers at its port",
+    MODEL_FAILING: "the model server cannot load its model; it says so, and answers calls by 500",
+    MODEL_MISSING: "the model server has another model than the node is to write with",
     CPU_FALLBACK: "the model is computed on the CPU although there is a graphics card",
     GAME_STARTS: "the owner starts a game",
+    OWNER_AWAY: "no fault: the owner stays away, and plug, radio and supply are good",
     CLOCK_SKEW: "the machine's clock is 90 s ahead",
     BAD_OUTPUT: "the model writes what fails the checks",
     DUPLICATE_OUTPUT: "the model writes the same conversation again and again",
@@ -86,6 +102,12 @@ def find_place(node: str, places: Iterable[Place]) -> Place:
 def with_fault(faults: Faults, fault: str, node: str) -> Faults:
     """Return the faults with one more."""
     return {**faults, node: faults.get(node, frozenset()) | {fault}}
+
+
+def without_fault(faults: Faults, fault: str, node: str) -> Faults:
+    """Return the faults without one of a node; the others of that node stay."""
+    left = faults.get(node, frozenset()) - {fault}
+    return {**without(faults, node), **({node: left} if left else {})}
 
 
 def without(faults: Faults, node: str | None) -> Faults:

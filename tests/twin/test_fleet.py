@@ -99,7 +99,7 @@ def test_a_frozen_node_beats_no_more_and_goes_on(fleet, told):
     with running(told) as nodes:
         wait_until(lambda: fleet.value(beat), "the first heartbeat")
         faults.store(told.faults, {"gamer-1": frozenset({"node-frozen"})})
-        wait_until(lambda: nodes["gamer-1"].link.is_frozen, "it is frozen")
+        wait_until(lambda: nodes["gamer-1"].agent.is_frozen, "it is frozen")
         seen = fleet.value(beat)
         assert scrape(told, "gamer-1") is None
         assert fleet.value(beat) == seen

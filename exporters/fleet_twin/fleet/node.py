@@ -24,6 +24,7 @@ from fleet_orchestrator.worker import make_worker
 
 from fleet_twin import faults
 from fleet_twin.fleet.connections import Link, make_connect
+from fleet_twin.fleet.double import Double
 from fleet_twin.fleet.workplace import Threads
 from fleet_twin.model_server.behaviour import Behaviour
 from fleet_twin.sensors import make_families
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from fleet_exporters.sample import Dropped, Read, Sample
     from fleet_exporters.sinks.page.prometheus import Exposition
     from fleet_orchestrator.worker import Worker
+    from fleet_timescale.connection import Connect
 
     from fleet_twin.fleet.connections import Pool
     from fleet_twin.fleet.notices import Notices
@@ -63,7 +65,7 @@ class Site:
 
 
 def _hold(link: Link, read: Read) -> Read:
-    """Return a sensor family that hangs while the machine is frozen."""
+    """Return a sensor family that hangs while the exporter is frozen."""
 
     def held() -> Iterator[Sample | Dropped]:
         link.wait()
@@ -72,15 +74,27 @@ def _hold(link: Link, read: Read) -> Read:
     return held
 
 
+def _blind(machine: Machine, read: Read) -> Read:
+    """Return a sensor family that cannot be read while the machine's fault says so."""
+
+    def tried() -> Iterator[Sample | Dropped]:
+        if machine.has(faults.SENSORS_BLIND):
+            raise OSError("input/output error")
+        yield from read()
+
+    return tried
+
+
 class Node:
     """Starts and stops the programs of one machine, and moves the machine on."""
 
     def __init__(self, machine: Machine, site: Site) -> None:
         self.machine = machine
         self.name = machine.place.node
-        self.link = Link()
+        self.exporter, self.agent = Link(), Link()
+        self.is_cut = False  # from everybody
         self._site = site
-        self._connect = make_connect(site.pool, self.name, self.link, site.notices)
+        self._double: Double | None = None
         self._folder = site.runtime / self.name
         self._stop, self._agent_stop = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
@@ -103,7 +117,7 @@ class Node:
         run_agent = partial(
             agent.run,
             self._make_settings(),
-            self._connect,
+            self._connect(self.agent),
             Threads(self._make_worker),
             self._agent_stop,
             find_own=lambda: {os.getpid()},
@@ -132,9 +146,34 @@ class Node:
         machine.faults, machine.has_model = held, load.has_model
         if not machine.has(faults.NODE_FROZEN):
             machine.advance(now, local, min(1.0, load.busy_slots), tokens)
-        self.link.is_cut = machine.has(faults.NODE_GONE) or not machine.is_online
-        self.link.freeze(is_frozen=machine.has(faults.NODE_FROZEN))
+        self.is_cut = machine.has(faults.NODE_GONE) or not machine.is_online
+        self.exporter.is_cut = self.is_cut or machine.has(faults.READINGS_STUCK)
+        # Only while it is silent another machine can take its name.
+        self.agent.is_cut = self._follow_double() or self.is_cut
+        is_frozen = machine.has(faults.NODE_FROZEN)
+        self.exporter.freeze(is_frozen=is_frozen or machine.has(faults.EXPORTER_FROZEN))
+        self.agent.freeze(is_frozen=is_frozen or machine.has(faults.AGENT_FROZEN))
         self._switch(is_on=not machine.has(faults.NODE_GONE))
+
+    def thaw(self) -> None:
+        """Let everything go on, so that it can end."""
+        for link in (self.exporter, self.agent):
+            link.freeze(is_frozen=False)
+        if self._double is not None:
+            self._double.end()
+
+    def _follow_double(self) -> bool:
+        """Let another machine speak for the node, or end it; True until it has the name."""
+        is_there = self.machine.has(faults.NODE_TWICE)
+        if is_there and self._double is None:
+            self._double = Double(self._connect(Link()))
+        elif self._double is not None and not is_there:
+            self._double.end()
+            self._double = None
+        return self._double is not None and not self._double.has_name
+
+    def _connect(self, link: Link) -> Connect:
+        return make_connect(self._site.pool, self.name, link, self._site.notices)
 
     def _switch(self, *, is_on: bool) -> None:
         """Switch the machine off or on; nobody waits for its programs."""
@@ -172,7 +211,8 @@ class Node:
 
         clock = Clock(self._now)
         families = make_families(self.machine, clock, monotonic)
-        families["cpu"] = _hold(self.link, families["cpu"])
+        families["disk_io"] = _blind(self.machine, families["disk_io"])
+        families["cpu"] = _hold(self.exporter, families["cpu"])
         read = partial(read_signals, self.machine)
         rules = RulesFile(self._folder)
         decider = Decider(read, rules.read, monotonic)
@@ -189,7 +229,15 @@ class Node:
             spool_dir=self._site.spool / self.name,
             database_url="",
         )
-        world = World(Sampler(families), decider, self._connect, clock, rules, monotonic, self._now)
+        world = World(
+            Sampler(families),
+            decider,
+            self._connect(self.exporter),
+            clock,
+            rules,
+            monotonic,
+            self._now,
+        )
         return Program(settings, world)
 
     def _make_settings(self) -> NodeSettings:
@@ -205,4 +253,4 @@ class Node:
     def _make_worker(self) -> Worker:
         settings = self._make_settings()
         endpoint = Endpoint(self._site.client.copy(base_url=settings.llm_url), settings.llm_model)
-        return make_worker(settings, self._connect, endpoint)
+        return make_worker(settings, self._connect(self.agent), endpoint)

@@ -140,7 +140,7 @@ def running(told: TwinSettings) -> Iterator[dict[str, Node]]:
             stop.set()
             pages.end()
             for node in nodes.values():
-                node.link.freeze(is_frozen=False)
+                node.thaw()
                 node.stop()
             for node in nodes.values():
                 node.join()

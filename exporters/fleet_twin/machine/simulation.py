@@ -18,7 +18,7 @@ from fleet_twin.machine.demand import DEMANDS, DESKTOP_VRAM_BYTES, decide_idle_m
 from fleet_twin.machine.kinds import GIB, Kind, Place
 from fleet_twin.machine.owner import Doing, Owner, decide_doing, decide_phase
 from fleet_twin.machine.thermal import Heat, step
-from fleet_twin.machine.traffic import Disk, Traffic
+from fleet_twin.machine.traffic import BRIM, FAST, SLOW, Disk, Traffic
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,6 +31,11 @@ SLOW_RATIO = 0.2
 SKEW_SECONDS = 90.0
 LOAD_SECONDS = 4.0  # over which what the model server does becomes a load
 DRIFT_SECONDS = 20.0  # over which background load wanders
+FILLINGS = {
+    faults.MODEL_DISK_FULL: BRIM,
+    faults.DISK_FILLING: FAST,
+    faults.DISK_LEAKING: SLOW,
+}
 AIR_KELVIN = 3.0  # by which the air in a case wanders with it
 
 
@@ -130,20 +135,24 @@ class Machine:
         self._heat(seconds)
         self._fill_memory(seconds)
         self.traffic.advance(self.kind, self.doing, tokens, seconds, self._dice)
-        is_filling = self.has(faults.DISK_FILLING)
-        self.disk.advance(self.kind, tokens, seconds, self._dice, is_filling=is_filling)
+        filling = next((how for fault, how in FILLINGS.items() if self.has(fault)), None)
+        self.disk.advance(self.kind, tokens, seconds, self._dice, filling)
 
     def _look_around(self, now: float, local: datetime, wall: float) -> None:
         kind, seed = self.kind, self.owner.seed
         doing = decide_doing(self.owner, local.replace(tzinfo=None))
+        is_quiet = self.has(faults.OWNER_AWAY)
+        doing = "away" if is_quiet else doing
         doing = "game" if self.has(faults.GAME_STARTS) else doing
         if doing != self.doing:
             self.doing, self.doing_since = doing, now
         self.room_celsius = weather.decide_room(seed, wall)
-        self.is_online = not kind.is_wireless or weather.decide_online(seed, wall)
-        self.is_unplugged = kind.has_battery and weather.decide_unplugged(seed, wall)
+        self.is_online = is_quiet or not kind.is_wireless or weather.decide_online(seed, wall)
+        is_unplugged = kind.has_battery and weather.decide_unplugged(seed, wall)
+        self.is_unplugged = is_unplugged and not is_quiet
         is_weak = weather.decide_weak_supply(seed, wall) and self.cpu_load > 0.5
-        self.has_weak_supply = self.has(faults.UNDER_VOLTAGE) or (kind.is_raspberry and is_weak)
+        is_weak = is_weak and kind.is_raspberry and not is_quiet
+        self.has_weak_supply = self.has(faults.UNDER_VOLTAGE) or is_weak
 
     def _load(self, busy: float, seconds: float) -> None:
         """Decide how busy CPU and cards are."""

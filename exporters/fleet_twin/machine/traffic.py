@@ -14,10 +14,23 @@ if TYPE_CHECKING:
 TOKEN_SENT_BYTES, TOKEN_RECEIVED_BYTES = 620, 90  # a chunk of a stream, and its share of prompts
 TOKEN_STORED_BYTES = 900  # of logs, caches and the database's own files
 TIDY_RATIO = 0.88  # of a disk: then somebody tidies up
-FULL_RATIO = 0.97
-FILL_SECONDS = 45.0  # until a filling disk is as full as it gets
+
 # bytes per second received and sent
 RATES = {"away": (4e3, 2e3), "work": (180e3, 25e3), "game": (70e3, 45e3)}
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What writes junk: how full it makes a disk, and in how many seconds."""
+
+    ratio: float
+    seconds: float
+    bytes_left: int = 0  # of the share that `ratio` leaves
+
+
+FAST = Filling(0.97, 45.0)
+SLOW = Filling(0.87, 240.0)  # by a trend, without ever being full
+BRIM = Filling(1.0, 20.0, 10**9)
 
 
 @dataclass
@@ -64,7 +77,12 @@ class Disk:
         return cls(used, used * 0.9, 0.0, rate, read, written)
 
     def advance(
-        self, kind: Kind, tokens: int, seconds: float, dice: random.Random, *, is_filling: bool
+        self,
+        kind: Kind,
+        tokens: int,
+        seconds: float,
+        dice: random.Random,
+        filling: Filling | None = None,
     ) -> None:
         """Write what the machine writes; tidy up when it is nearly full."""
         grown = seconds * self.bytes_per_second * dice.uniform(0.2, 1.8)
@@ -72,14 +90,19 @@ class Disk:
         self.used += grown
         if self.used > TIDY_RATIO * kind.disk_bytes:
             self.used = self.after_tidying
-        room = max(0.0, FULL_RATIO * kind.disk_bytes - self.used)
-        junk = self.junk + room * seconds / FILL_SECONDS if is_filling else 0.0
-        junk = min(room, junk)
+        junk = self._fill(kind, seconds, filling) if filling else 0.0
         written = grown * 1.3 + max(0.0, junk - self.junk) + seconds * 2e4 * dice.random()
         self.junk = junk
         self.written_bytes += written
         self.read_bytes += written * 0.4 + seconds * 5e4 * dice.random()
         self.busy_seconds += min(seconds, written / 4e8 + seconds * 0.003)
+
+    def _fill(self, kind: Kind, seconds: float, filling: Filling) -> float:
+        """Return the junk after so many seconds; slower and slower where it takes its time."""
+        room = max(0.0, filling.ratio * kind.disk_bytes - filling.bytes_left - self.used)
+        if filling is SLOW:
+            return min(room, self.junk + (room - self.junk) * seconds / filling.seconds)
+        return min(room, self.junk + room * seconds / filling.seconds)
 
     def free(self, kind: Kind) -> int:
         """Return the free bytes of the first file system."""

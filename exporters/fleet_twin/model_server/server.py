@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fleet_twin.faults import LOGIN_PAGE
+from fleet_twin.faults import LOGIN_PAGE, MODEL_DOWN, MODEL_FAILING
 from fleet_twin.model_server import shapes, wire
 from fleet_twin.model_server.behaviour import Load
 from fleet_twin.model_server.completion import VirtualServer
@@ -77,6 +77,8 @@ class ModelServer:
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Answer the requests of one connection; stop at once when its client hangs up."""
         while request := await wire.read_request(reader):
+            if self._is_down(request):
+                return
             answer = asyncio.create_task(self._answer(request, writer))
             hung_up = asyncio.create_task(reader.read(1))  # a client says nothing meanwhile
             try:
@@ -89,6 +91,14 @@ class ModelServer:
                 for task in (answer, hung_up):
                     task.cancel()
                 await asyncio.gather(answer, hung_up, return_exceptions=True)
+
+    def _is_down(self, request: wire.Request) -> bool:
+        """Tell whether nobody is to answer: the server of this machine has ended."""
+        try:
+            behaviour = self.read_behaviour(request.path.lstrip("/").partition("/")[0])
+        except KeyError:
+            return False
+        return MODEL_DOWN in behaviour.faults
 
     async def _answer(self, request: wire.Request, writer: StreamWriter) -> None:
         node, _, page = request.path.lstrip("/").partition("/")
@@ -105,7 +115,12 @@ class ModelServer:
         server = self._find(node)
         server.slots.resize(behaviour.slots)
         page = page.removeprefix("v1/")
-        if request.method == "POST" and page == "chat/completions":
+        is_call = request.method == "POST" and page == "chat/completions"
+        if MODEL_FAILING in behaviour.faults:
+            server.has_model = False
+        if is_call and (problem := shapes.find_problem(behaviour)) is not None:
+            wire.send_json(writer, shapes.render_error(*problem), problem[2])
+        elif is_call:
             await server.complete(request.body, writer)
         elif request.method == "POST" and page in {"models/load", "models/unload"}:
             server.has_model = page == "models/load"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fleet_twin.faults import MODEL_FAILING, MODEL_MISSING
+
 if TYPE_CHECKING:
     from fleet_twin.model_server.behaviour import Behaviour
     from fleet_twin.model_server.generation import Piece
     from fleet_twin.model_server.slots import Slot
 
+OTHER_MODEL = "another-model-q4_k_m"
 LOGIN_PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><h1>Welcome to the guest"
     b" network</h1><form method=post><input name=room><input name=surname></form></body></html>\n"
@@ -73,6 +76,15 @@ def render_error(message: str, kind: str, code: int) -> dict[str, Any]:
     return {"error": {"code": code, "message": message, "type": kind}}
 
 
+def find_problem(behaviour: Behaviour) -> tuple[str, str, int] | None:
+    """Return why no call can be answered, as render_error takes it; None where it can."""
+    if MODEL_MISSING in behaviour.faults:
+        return f"model '{behaviour.model}' not found", "invalid_request_error", 404
+    if MODEL_FAILING in behaviour.faults:
+        return "failed to load model: out of memory", "server_error", 500
+    return None
+
+
 def render_slots(slots: list[Slot], behaviour: Behaviour) -> list[dict[str, Any]]:
     """Return the page /slots."""
     return [
@@ -89,7 +101,8 @@ def render_slots(slots: list[Slot], behaviour: Behaviour) -> list[dict[str, Any]
 def render_models(behaviour: Behaviour, *, has_model: bool) -> dict[str, Any]:
     """Return the page /models of a router, which is /v1/models as well."""
     status = {"value": "loaded" if has_model else "unloaded"}
-    model = {"id": behaviour.model, "object": "model", "owned_by": "llamacpp", "status": status}
+    name = OTHER_MODEL if MODEL_MISSING in behaviour.faults else behaviour.model
+    model = {"id": name, "object": "model", "owned_by": "llamacpp", "status": status}
     return {"object": "list", "data": [model]}
 
 

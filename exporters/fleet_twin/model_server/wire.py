@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES_MAX = 64 * 1024
 BODY_BYTES_MAX = 4 * 1024 * 1024
-REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found"}
+REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error"}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""`fleet twin rehearse controls`: every control and every blow, and where each is seen."""
+"""`fleet twin rehearse`: every control and every blow, or every alert, and where each is seen."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from fleet_control_api.client.remote import Remote, Token
 from fleet_control_api.service.errors import ClientError
 
+from fleet_twin.rehearse.alerts.catalogue import DRILLS
+from fleet_twin.rehearse.alerts.command import rehearse
 from fleet_twin.rehearse.play import choose, play
 from fleet_twin.rehearse.scene import Scene
 from fleet_twin.rehearse.steps import fleet_state, jobs, kills, machines, nodes, settings
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fleet_twin.machine.kinds import Place
+    from fleet_twin.rehearse.play import Step
 
 # Kills come last: a control API that was killed counts its changes from 0 again.
 CONTROLS = (
@@ -48,10 +52,14 @@ def main(argv: list[str], running: Running, places: Sequence[Place], folder: Pat
     Return 1 when something was not seen in its time. Raises FleetError.
     """
     parser = argparse.ArgumentParser(prog="fleet twin rehearse", description=__doc__)
-    parser.add_argument("what", choices=["controls"])
+    parser.add_argument("what", choices=["controls", "alerts"])
     parser.add_argument("--only", metavar="STEP", nargs="+", default=[], help="only these steps")
     told = parser.parse_args(argv)
-    steps = choose(CONTROLS, told.only)
+    is_alerts = told.what == "alerts"
+    drills, steps = (
+        choose(DRILLS, told.only * is_alerts),
+        choose(CONTROLS, told.only * (not is_alerts)),
+    )
     addresses = running.read_addresses()
     scene = Scene(
         Remote(
@@ -66,15 +74,24 @@ def main(argv: list[str], running: Running, places: Sequence[Place], folder: Pat
         places,
         running.read_processes,
     )
-    sys.stdout.write(f"{HEAD}\n")
-    rows = []
+    # What was frozen must go on, also when somebody ends the rehearsal.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for row in play(scene, steps):
-            rows.append(row)
-            sys.stdout.write(f"{render_row(row)}\n")
-            sys.stdout.flush()
+        if is_alerts:
+            return rehearse(scene, drills, addresses["FLEET_MAIL_DIR"], is_all=not told.only)
+        return use_controls(scene, steps)
     finally:
         tidy(scene)
+
+
+def use_controls(scene: Scene, steps: Sequence[Step]) -> int:
+    """Use every control; return 1 when something was not seen in its time."""
+    sys.stdout.write(f"{HEAD}\n")
+    rows = []
+    for row in play(scene, steps):
+        rows.append(row)
+        sys.stdout.write(f"{render_row(row)}\n")
+        sys.stdout.flush()
     sys.stdout.write(f"{render_end(rows)}\n")
     return int(any(row.is_miss for row in rows))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import psycopg
 from fleet_timescale.errors import FleetError
@@ -91,7 +91,18 @@ def look(scene: Scene, step: Step, begun: Begun) -> Iterator[Row]:
             time.sleep(LOOK_SECONDS)
 
 
-def choose(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
+class Named(Protocol):
+    """What can be asked for by its name."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+
+NamedT = TypeVar("NamedT", bound=Named)
+
+
+def choose(steps: Sequence[NamedT], names: Sequence[str]) -> list[NamedT]:
     """Return the named steps in their own order; all without a name. Raises RehearsalError."""
     known = [step.name for step in steps]
     if unknown := [name for name in names if name not in known]:

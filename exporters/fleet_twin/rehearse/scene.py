@@ -60,6 +60,10 @@ class Scene:
         faults.check(fault, node, self.places)
         faults.change(self.faults, lambda held: faults.with_fault(held, fault, node))
 
+    def end_fault(self, fault: str, node: str) -> None:
+        """End one fault of a node; its others stay."""
+        faults.change(self.faults, lambda held: faults.without_fault(held, fault, node))
+
     def clear_faults(self, node: str | None = None) -> None:
         """End all faults, or those of a node."""
         faults.change(self.faults, lambda held: faults.without(held, node))

@@ -9,17 +9,36 @@ if TYPE_CHECKING:
 
     from fleet_twin.rehearse.play import Row
 
-HEAD = f"{'step':<18}{'seen in':<9}{'seconds':>8}{'within':>8}  {'':<5} expected"
+WIDTHS = (-18, -9, 8, 8, -5, 0)
+
+
+def render_cells(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Return a line of cells so many characters wide; to the left where that is below 0."""
+    padded = [
+        cell.rjust(width) if width > 0 else cell.ljust(-width)
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    return " ".join(padded).rstrip()
+
+
+def render_seconds(seconds: float | None) -> str:
+    """Return seconds; a dash where it was not seen."""
+    return "-" if seconds is None else f"{seconds:.1f}"
+
+
+def render_state(*, is_miss: bool) -> str:
+    """Return the word that says whether it was seen in its time."""
+    return "MISS" if is_miss else "ok"
+
+
+HEAD = render_cells(("step", "seen in", "seconds", "within", "", "expected"), WIDTHS)
 
 
 def render_row(row: Row) -> str:
     """Return one line."""
-    seconds = "-" if row.seconds is None else f"{row.seconds:.1f}"
-    state = "MISS" if row.is_miss else "ok"
-    return (
-        f"{row.step:<18}{row.where:<9}{seconds:>8}{row.within_seconds:>8g}  {state:<5} "
-        f"{row.expected}"
-    )
+    seconds, state = render_seconds(row.seconds), render_state(is_miss=row.is_miss)
+    within = f"{row.within_seconds:g}"
+    return render_cells((row.step, row.where, seconds, within, state, row.expected), WIDTHS)
 
 
 def render_end(rows: Sequence[Row]) -> str:

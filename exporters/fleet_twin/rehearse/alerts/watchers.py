@@ -1,0 +1,148 @@
+"""Prometheus and Alertmanager: frozen, without a disk, with a wrong configuration, overfed."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+import yaml
+
+from fleet_twin import faults
+from fleet_twin.rehearse.alerts.drill import Drill, Expected
+from fleet_twin.rehearse.scene import RehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fleet_twin.rehearse.alerts.stage import Stage
+
+AWAY_SECONDS = 20.0  # longer than any group of rules waits
+DISK_SECONDS = 15.0
+LINGER_SECONDS = 900.0  # five minutes in the range of the rule, five more kept
+TIMEOUT_SECONDS = 5.0
+
+
+def find_configuration(stage: Stage) -> Path:
+    """Return the file that Prometheus runs with, as it tells it itself. Raises RehearsalError."""
+    try:
+        url = f"{stage.scene.prometheus}/api/v1/status/flags"
+        flags = requests.get(url, timeout=TIMEOUT_SECONDS).json()["data"]
+    except (requests.RequestException, KeyError) as exc:
+        raise RehearsalError(f"Prometheus does not tell its flags ({exc!r})") from exc
+    return Path(flags["config.file"])
+
+
+def configure(change: Callable[[str], str], stage: Stage) -> Callable[[], object]:
+    """Change the configuration of Prometheus by hand, and have it loaded."""
+    file, pid = find_configuration(stage), stage.find_process("prometheus")
+    before = file.read_text(encoding="utf-8")
+
+    def load(content: str) -> None:
+        file.write_text(content, encoding="utf-8")
+        os.kill(pid, signal.SIGHUP)
+
+    load(change(before))
+    return lambda: load(before)
+
+
+def break_syntax(content: str) -> str:
+    """Return a configuration that no Prometheus takes."""
+    return f"{content}\nscrape_configurations: []\n"
+
+
+def forget_nodes(content: str) -> str:
+    """Return a configuration that has lost the job of the nodes."""
+    told = yaml.safe_load(content)
+    jobs = [job for job in told["scrape_configs"] if job["job_name"] != "fleet-node"]
+    return yaml.safe_dump({**told, "scrape_configs": jobs})
+
+
+def freeze_prometheus(stage: Stage) -> Callable[[], object]:
+    """Stop Prometheus for some evaluations, and let it go on: it tells it afterwards itself."""
+    end = stage.freeze("prometheus")
+    time.sleep(AWAY_SECONDS)
+    end()
+    return end
+
+
+def fill_disk(stage: Stage) -> Callable[[], object]:
+    """Let no write of Prometheus through, as on a full disk; it tells it once it can again."""
+    pid = stage.find_process("prometheus")
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+
+    def end() -> None:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    time.sleep(DISK_SECONDS)
+    end()
+    return end
+
+
+def freeze_alertmanager(stage: Stage) -> Callable[[], object]:
+    """Stop Alertmanager: nobody gets any mail meanwhile."""
+    return stage.freeze("alertmanager")
+
+
+def overfeed(stage: Stage) -> Callable[[], object]:
+    """Let an exporter's page be far too long."""
+    return stage.fault(faults.PAGE_TOO_LONG, "raspberry-2")
+
+
+DRILLS = (
+    Drill(
+        "alertmanager-frozen",
+        (Expected("ServiceDown", "alertmanager"), Expected("AlertsNotSent")),
+        freeze_alertmanager,
+        clear_seconds=LINGER_SECONDS,
+        holds_mail=True,
+    ),
+    Drill(
+        "prometheus-frozen",
+        (Expected("RulesFailing"),),
+        freeze_prometheus,
+        ("alertmanager-frozen",),
+        clear_seconds=LINGER_SECONDS,
+        is_blow=True,
+    ),
+    Drill(
+        "prometheus-disk-full",
+        (Expected("MetricsNotStored"),),
+        fill_disk,
+        ("prometheus-frozen",),
+        clear_seconds=LINGER_SECONDS,
+        is_blow=True,
+    ),
+    Drill(
+        faults.PAGE_TOO_LONG,
+        (Expected("PagesRefused"),),
+        overfeed,
+        ("prometheus-disk-full",),
+        clear_seconds=LINGER_SECONDS,
+    ),
+    Drill(
+        "configuration-refused",
+        (Expected("ConfigurationRefused"),),
+        partial(configure, break_syntax),
+        ("prometheus-disk-full",),
+    ),
+    Drill("no-fault", (Expected("Watchdog", has_mail=False),), lambda _: lambda: None, ends=False),
+)
+LAST = (
+    Drill(
+        "fleet-unwatched",
+        (Expected("FleetUnwatched"),),
+        partial(configure, forget_nodes),
+        (
+            "configuration-refused", "node-twice", "disk-leaking", "cpu-hot", "gpu-hot", "pi-hot",
+            "wedged-model", "gpu-lost", "bad-writers", "cpu-fallback", "slow-model",
+            "control-api-frozen", "jobs-failing", "readings-stuck", "model-disk-full",
+        ),
+    ),
+)  # fmt: skip
