@@ -53,7 +53,7 @@ FAULTS = {
     PAGE_TOO_LONG: "the exporter's page has thousands of series too many",
     SLOW_MODEL: "the model server writes at a fifth of its speed",
     WEDGED_MODEL: "the model server takes requests and answers nothing",
-    MODEL_DOWN: "the model server has ended: nobody answers at its port",
+    MODEL_DOWN: "the model server has ended: it answers nobody",
     MODEL_FAILING: "the model server cannot load its model; it says so, and answers calls by 500",
     MODEL_MISSING: "the model server has another model than the node is to write with",
     CPU_FALLBACK: "the model is computed on the CPU although there is a graphics card",

@@ -6,6 +6,7 @@ Only what touches the world is replaced: the files, calls and pages that the fam
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from fleet_exporters.collectors.pi import REASONS, Pi
 from fleet_exporters.collectors.temperatures import Input, Temperatures
 from fleet_exporters.collectors.windows import URL, Windows
 
+from fleet_twin import faults
 from fleet_twin.nvml import SimulatedNvml
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def make_families(
         "cpu": make_cpu(machine).read,
         "memory": lambda: memory.parse(read_memory(machine)),
         "disk": make_disk(machine, monotonic).read,
-        "disk_io": DiskIo(lambda: {kind.drive: read_drive(machine)}, lambda: {kind.drive}).read,
+        "disk_io": make_disk_io(machine).read,
         "network": make_network(machine, monotonic).read,
         "clock": clock.read,
         "node_info": NodeInfo(
@@ -104,6 +106,18 @@ def make_disk(machine: Machine, monotonic: Callable[[], float]) -> Disk:
         return Mount(path, number, free, kind.disk_bytes)
 
     return Disk((), lambda: list(kind.mounts), read_mount, monotonic, kind.mounts[0])
+
+
+def make_disk_io(machine: Machine) -> DiskIo:
+    """Return the drive; it may be one whose counters cannot be read."""
+    drive = machine.kind.drive
+
+    def read_drives() -> Mapping[str, Drive]:
+        if machine.has(faults.SENSORS_BLIND):
+            raise OSError(errno.EIO, "Input/output error")
+        return {drive: read_drive(machine)}
+
+    return DiskIo(read_drives, lambda: {drive})
 
 
 def read_drive(machine: Machine) -> Drive:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from fleet_twin import faults
 from fleet_twin.faults import FAULTS, FaultError
-from simulated import PLACES
+from simulated import BEGIN, PLACES
 
 ALL = list(PLACES.values())
 THROTTLE = {"fleet_activity_mode", "fleet_throttle_factor", "fleet_throttle_limit"}
@@ -20,6 +22,25 @@ MOVES = {
         "fleet_disk_free_bytes", "fleet_model_disk_free_bytes",
         "fleet_disk_read_bytes_total", "fleet_disk_written_bytes_total",
         "fleet_disk_reads_total", "fleet_disk_writes_total", "fleet_disk_busy_seconds_total"}),
+    "disk-leaking": ("epyc", {
+        "fleet_disk_free_bytes", "fleet_model_disk_free_bytes",
+        "fleet_disk_read_bytes_total", "fleet_disk_written_bytes_total",
+        "fleet_disk_reads_total", "fleet_disk_writes_total", "fleet_disk_busy_seconds_total"}),
+    "model-disk-full": ("epyc", {
+        "fleet_disk_free_bytes", "fleet_model_disk_free_bytes",
+        "fleet_disk_read_bytes_total", "fleet_disk_written_bytes_total",
+        "fleet_disk_reads_total", "fleet_disk_writes_total", "fleet_disk_busy_seconds_total"}),
+    "sensors-blind": ("epyc", {
+        "fleet_collector_up", "fleet_disk_read_bytes_total", "fleet_disk_written_bytes_total",
+        "fleet_disk_reads_total", "fleet_disk_writes_total", "fleet_disk_busy_seconds_total"}),
+    "node-twice": ("gamer", set()),
+    "exporter-frozen": ("gamer", set()),
+    "agent-frozen": ("gamer", set()),
+    "readings-stuck": ("gamer", set()),
+    "page-too-long": ("gamer", set()),
+    "model-down": ("gamer", set()),
+    "model-failing": ("gamer", set()),
+    "model-missing": ("gamer", set()),
     "slow-model": ("gamer", set()),
     "wedged-model": ("gamer", set()),
     "bad-output": ("gamer", set()),
@@ -125,6 +146,35 @@ def test_a_filling_disk_leaves_three_percent(run):
     assert one.go(10)[free] / one.value(*total) > 0.2
 
 
+def test_a_full_model_disk_has_a_gigabyte(run):
+    """Less than any model needs, on a disk of any size."""
+    one = run("raspberry", frozenset({"model-disk-full"}))
+
+    assert 0 <= one.go(60)["fleet_model_disk_free_bytes",] <= 10**9
+
+
+def test_a_leaking_disk_fills_slowly_and_never_up(run):
+    """Its trend is what is to be seen, not that it is full."""
+    one = run("laptop", frozenset({"disk-leaking"}))
+    free, total = ("fleet_disk_free_bytes", "/"), ("fleet_disk_total_bytes", "/")
+    shares = [one.go(120)[free] / one.value(*total) for _ in range(8)]
+
+    assert sorted(shares, reverse=True) == shares
+    assert shares[0] - shares[1] > shares[-2] - shares[-1]
+    assert shares[-1] > 0.1
+
+
+@pytest.mark.parametrize("kind", ["gamer", "laptop", "raspberry"])
+def test_nobody_takes_a_machine_whose_owner_is_away(run, kind):
+    """Neither a person nor the weather, at any hour of two days."""
+    machine = run(kind).machine
+    machine.faults = frozenset({"owner-away"})
+    for hour in range(48):
+        machine.advance(hour * 3600.0, BEGIN + timedelta(hours=hour), 1.0)
+        assert (machine.doing, machine.is_online, machine.is_unplugged) == ("away", True, False)
+        assert not machine.has_weak_supply
+
+
 @pytest.mark.parametrize(
     ("fault", "share"), [("slow-model", 0.2), ("cpu-fallback", 0.12), ("gpu-lost", 0.12)]
 )
@@ -188,6 +238,10 @@ def test_faults_are_stored_and_cleared(tmp_path):
     assert faults.read(tmp_path) == {
         "gamer-1": {"gpu-hot", "slow-model"}, "epyc-1": {"cpu-hot"}
     }  # fmt: skip
+    assert faults.without_fault(held, "gpu-hot", "gamer-1") == {
+        "gamer-1": {"slow-model"}, "epyc-1": {"cpu-hot"}
+    }  # fmt: skip
+    assert faults.without_fault(held, "cpu-hot", "epyc-1") == {"gamer-1": {"gpu-hot", "slow-model"}}
     assert faults.without(held, "gamer-1") == {"epyc-1": {"cpu-hot"}}
     assert faults.without(held, None) == {}
 

@@ -105,3 +105,75 @@ def test_a_frozen_node_beats_no_more_and_goes_on(fleet, told):
         assert fleet.value(beat) == seen
         faults.store(told.faults, {})
         wait_until(lambda: fleet.value(beat) != seen, "it beats again")
+
+
+def test_a_frozen_exporter_takes_nobody_along(fleet, told):
+    """Agent and worker go on; the page is not answered until it goes on."""
+    beat = "SELECT last_heartbeat_at FROM fleet.nodes WHERE node = 'gamer-1'"
+
+    with running(told):
+        wait_until(lambda: scrape(told, "gamer-1") and fleet.value(beat), "page and heartbeat")
+        faults.store(told.faults, {"gamer-1": frozenset({"exporter-frozen"})})
+        wait_until(lambda: scrape(told, "gamer-1") is None, "the page is gone")
+        seen = fleet.value(beat)
+        wait_until(lambda: fleet.value(beat) != seen, "it still beats")
+        faults.store(told.faults, {})
+        wait_until(lambda: scrape(told, "gamer-1"), "the page is back")
+
+
+def test_a_frozen_agent_leaves_the_page(fleet, told):
+    """No heartbeat comes, readings do."""
+    beat = "SELECT last_heartbeat_at FROM fleet.nodes WHERE node = 'gamer-1'"
+
+    with running(told) as nodes:
+        wait_until(lambda: fleet.value(beat), "the first heartbeat")
+        faults.store(told.faults, {"gamer-1": frozenset({"agent-frozen"})})
+        wait_until(lambda: nodes["gamer-1"].agent.is_frozen, "it is frozen")
+        before, seen = readings(fleet).get("gamer-1", 0), fleet.value(beat)
+        wait_until(lambda: readings(fleet).get("gamer-1", 0) > before, "readings go on")
+        assert fleet.value(beat) == seen
+        faults.store(told.faults, {})
+
+
+def test_stuck_readings_wait_and_come(fleet, told):
+    """The page says how many wait; nothing is lost."""
+    with running(told):
+        wait_until(lambda: readings(fleet).get("gamer-1"), "the first readings")
+        faults.store(told.faults, {"gamer-1": frozenset({"readings-stuck"})})
+        wait_until(
+            lambda: "fleet_spool_rows 0" not in (scrape(told, "gamer-1") or "fleet_spool_rows 0"),
+            "rows wait",
+        )
+        before = readings(fleet)["gamer-1"]
+        faults.store(told.faults, {})
+        wait_until(lambda: readings(fleet)["gamer-1"] > before, "they come")
+
+
+def test_a_page_too_long_is_one_as_before_and_more(fleet, told):
+    """Longer than Prometheus takes of a target."""
+    with running(told):
+        page = wait_until(lambda: scrape(told, "gamer-1"), "the page")
+        faults.store(told.faults, {"gamer-1": frozenset({"page-too-long"})})
+        longer = wait_until(
+            lambda: (found := scrape(told, "gamer-1")) and "junk" in found and found, "the long one"
+        )
+
+    assert longer.count("\n") > page.count("\n") + 2000
+    assert "fleet_node_info" in longer
+
+
+def test_a_double_ousts_a_node_and_leaves(fleet, told):
+    """Its own machine is refused and stores nothing, until the other one is silent for long."""
+    twice = "SELECT duplicated_at FROM fleet.nodes WHERE node = 'epyc-1'"
+    host = "SELECT machine_host FROM fleet.nodes WHERE node = 'epyc-1'"
+    held = "fleet_ingest_held_back 1"
+    fleet.set("heartbeat_seconds", 0.5)
+
+    with running(told):
+        wait_until(lambda: fleet.value(host), "its own machine speaks for it")
+        faults.store(told.faults, {"epyc-1": frozenset({"node-twice"})})
+        wait_until(lambda: fleet.value(host) == "another-machine", "another one does")
+        wait_until(lambda: fleet.value(twice), "its own is refused")
+        wait_until(lambda: held in (scrape(told, "epyc-1") or ""), "readings are held back")
+        faults.store(told.faults, {})
+        wait_until(lambda: fleet.value(host) != "another-machine", "its own one is back")

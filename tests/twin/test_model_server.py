@@ -376,6 +376,26 @@ def test_login_page_is_no_answer(twin):
     assert twin.get("/alpha/health").text.startswith("<!DOCTYPE html>")
 
 
+@pytest.mark.parametrize(
+    ("fault", "state", "kind"),
+    [
+        ("model-down", "unreachable", "broken_stream"),
+        ("model-failing", "unloaded", "http_error"),
+        ("model-missing", "no_model", "http_error"),
+    ],
+)
+def test_a_sick_server_is_told_by_its_state(twin, fault, state, kind):
+    """Calls fail, and between them it says why; the worker and people see the same."""
+    twin.change(faults=frozenset({fault}))
+    watch, endpoint = watch_server(twin.server.url("alpha")), twin.connect()
+
+    with endpoint.client, pytest.raises(EndpointError) as caught:
+        canary.ask(endpoint, Call("any"), lambda: True)
+
+    assert watch.look("tiny.gguf", is_circuit_open=True).state == state
+    assert decide_failure(caught.value).kind == kind
+
+
 def test_bad_output_is_the_models_fault(twin):
     """The server answers as it should, canary included; each turn is refused by a check."""
     twin.change(faults=frozenset({"bad-output"}))

@@ -74,17 +74,6 @@ def _hold(link: Link, read: Read) -> Read:
     return held
 
 
-def _blind(machine: Machine, read: Read) -> Read:
-    """Return a sensor family that cannot be read while the machine's fault says so."""
-
-    def tried() -> Iterator[Sample | Dropped]:
-        if machine.has(faults.SENSORS_BLIND):
-            raise OSError("input/output error")
-        yield from read()
-
-    return tried
-
-
 class Node:
     """Starts and stops the programs of one machine, and moves the machine on."""
 
@@ -211,7 +200,6 @@ class Node:
 
         clock = Clock(self._now)
         families = make_families(self.machine, clock, monotonic)
-        families["disk_io"] = _blind(self.machine, families["disk_io"])
         families["cpu"] = _hold(self.exporter, families["cpu"])
         read = partial(read_signals, self.machine)
         rules = RulesFile(self._folder)

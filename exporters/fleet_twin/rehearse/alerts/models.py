@@ -43,14 +43,14 @@ def sick(fault: str, alert: str, *after: str) -> Drill:
 
 
 DRILLS = (
-    sick(faults.MODEL_DOWN, "ModelServerDown", "prometheus-disk-full"),
+    sick(faults.MODEL_DOWN, "ModelServerDown", faults.WEDGED_MODEL),
     sick(faults.MODEL_FAILING, "ModelServerFailing", faults.MODEL_DOWN),
     sick(faults.MODEL_MISSING, "ModelMissing", faults.MODEL_FAILING),
     Drill(
         faults.WEDGED_MODEL,
         (Expected("ModelServerWedged", NODE),),
         wedge,
-        (faults.MODEL_MISSING,),
+        ("prometheus-disk-full",),
         WEDGED_SECONDS,
     ),
     Drill(

@@ -75,7 +75,8 @@ DRILLS = (
         "control-api-frozen",
         (Expected("ServiceDown", "fleet-control-api"), Expected("NotificationsFailing")),
         partial(freeze, "control-api"),
-        ("prometheus-disk-full",),
+        # They ask it for something.
+        ("node-gone", "readings-stuck", "jobs-failing", "wedged-model"),
         NOTIFY_SECONDS,
     ),
 )
