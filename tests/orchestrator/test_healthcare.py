@@ -47,7 +47,7 @@ def answer(asked, said, scenario="lab_results", **values):
     call = {"scenario": scenario, "values": values, "texts": ["Hi."] * 8}
     whole = make(call)
     turns = [
-        {"speaker": "agent", "text": "Born?"},
+        {"speaker": "agent", "text": "Hello, Imani speaking. Your date of birth?"},
         {"speaker": "customer", "text": f"March 14, 1971. {asked}"},
         {"speaker": "agent", "text": said},
     ]

@@ -12,11 +12,11 @@ class Conversation:
     """
     What the checks look at: the turns, the limits of the order, and what the model was told.
 
-    `example_names` come from the worked example of the prompt and belong into no call; `proofs` are
-    patterns of what the customer proves their identity with. `values` are persona and facts by
-    name, `phases` the phase of each exchange of the outline ("" for an added one), `required` those
-    that the scenario requires, `healthcare` the part of the scenario of that name, empty where the
-    call is not about health care.
+    `example_names` and `example_facts` (those that its agent tells) come from the worked example of
+    the prompt and belong into no call; `proofs` are patterns of what the customer proves their
+    identity with. `values` are persona and facts by name, `phases` the phase of each exchange of
+    the outline ("" for an added one), `required` those that the scenario requires, `healthcare` the
+    part of the scenario of that name, empty where the call is not about health care.
     """
 
     turns: list[dict[str, str]]
@@ -25,6 +25,7 @@ class Conversation:
     outline: list[str] = field(default_factory=list)
     instruction: str = ""
     example_names: list[str] = field(default_factory=list)
+    example_facts: list[str] = field(default_factory=list)
     proofs: set[str] = field(default_factory=set)
     values: dict[str, str] = field(default_factory=dict)
     phases: list[str] = field(default_factory=list)

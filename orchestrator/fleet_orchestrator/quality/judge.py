@@ -55,6 +55,13 @@ def gather(
         example_names=[
             example[name] for name in NAMES if name in example and example[name] != values.get(name)
         ],
+        example_facts=[
+            example[name]
+            for name in definition["facts"]
+            if name in example
+            and example[name] != values.get(name)
+            and any(f"{{{{ {name} }}}}" in phase["agent"] for phase in definition["phases"])
+        ],
         proofs={
             pattern
             for name in PROOFS

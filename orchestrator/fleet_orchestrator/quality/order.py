@@ -1,4 +1,4 @@
-"""All checks, in the order in which they are asked: shape, sense, then the healthcare rules."""
+"""All checks, in the order in which they are asked: shape, the healthcare rules, then sense."""
 
 from __future__ import annotations
 
@@ -6,14 +6,35 @@ from typing import TYPE_CHECKING
 
 from fleet_orchestrator.quality import checks
 from fleet_orchestrator.quality.call import of_every_turn
+from fleet_orchestrator.quality.consistency import check_amounts, check_dates
 from fleet_orchestrator.quality.healthcare.rules import check_healthcare
+from fleet_orchestrator.quality.sense import done, flow, knowledge, roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fleet_orchestrator.quality.call import Check, Conversation, Finding, TurnCheck
 
-TURN_CHECKS: tuple[TurnCheck, ...] = (*checks.TURN_CHECKS, check_healthcare)
+SENSE_CHECKS: tuple[TurnCheck, ...] = (
+    roles.check_speaker,
+    roles.check_echo,
+    roles.check_address,
+    knowledge.check_known,
+    knowledge.check_borrowed,
+    knowledge.check_asked_again,
+    flow.check_answered,
+    flow.check_yes,
+    flow.check_relief,
+    flow.check_greeting,
+    flow.check_early_end,
+    flow.check_end,
+    done.check_told,
+    done.check_proofs_told,
+    done.check_pasted,
+    check_amounts,
+    check_dates,
+)
+TURN_CHECKS: tuple[TurnCheck, ...] = (*checks.TURN_CHECKS, check_healthcare, *SENSE_CHECKS)
 CHECKS: tuple[Check, ...] = (checks.check_turn_count, *map(of_every_turn, TURN_CHECKS))
 
 

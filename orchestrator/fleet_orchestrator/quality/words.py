@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-STEM = 5  # letters that tell one word from another: approve, approved, approval
+STEM = 6  # letters that tell one word from another: approve, approved, approval
 SPOKEN_SHARE = 0.6  # of the stems of a fact, so that other words for the rest pass
 SMALL = {
     "the", "and", "for", "you", "your", "was", "were", "are", "has", "had", "have", "that",
@@ -20,7 +20,7 @@ SMALL = {
 def find_stems(text: str) -> set[str]:
     """Return the stems of the words that carry the meaning, and all numbers."""
     plain = text.casefold().replace("\u2019", "'")
-    words = re.findall(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?", plain)
+    words = re.findall(r"\d+(?:[.,:]\d+)*|[^\W\d_]{2,}(?:'[^\W\d_]+)?", plain)
     return {_stem(word) for word in words if word not in SMALL}
 
 

@@ -27,21 +27,29 @@ THANKS = re.compile(r"\b(?:thank|thanks|appreciate)\b", re.IGNORECASE)
 INTRODUCES = re.compile(
     r"\b(?:speaking|this is|my name is|you['\u2019]re speaking with)\b", re.IGNORECASE
 )
+GREETS = re.compile(
+    r"\b(?:hello|hi|good (?:morning|afternoon|evening)|welcome|reached)\b", re.IGNORECASE
+)
 DONE_SHARE = 0.3  # of the words of the line: the agent says it in other words
 
 
 def lacks_phase(conversation: Conversation, index: int) -> bool:
-    """The call is at its end and a phase that its scenario requires was not there."""
-    if index + 1 < max(len(conversation.outline), 1):
+    """
+    The call is at its end and a phase that its scenario requires was not there.
+
+    The opening is asked for at the first turn, where it can still be written anew.
+    """
+    due = set(conversation.required) & set(conversation.phases)
+    if not index:
+        return "opening" in due and not _opens(conversation)
+    if index + 1 < len(conversation.outline):
         return False
     lacking = {
-        "opening": not _opens(conversation),
         "identity": bool(conversation.proofs) and first_proof(conversation, index) is None,
         "resolution": not _resolves(conversation, index),
     }
     closing = conversation.turns[index]["text"]
     is_closed = GOODBYE.search(closing) or THANKS.search(closing)
-    due = set(conversation.required) & set(conversation.phases)
     return not is_closed or any(lacking.get(phase, False) for phase in due)
 
 
@@ -58,11 +66,12 @@ def breaks_order(conversation: Conversation, index: int) -> bool:
 
 
 def _opens(conversation: Conversation) -> bool:
-    """The agent says at the beginning who speaks, or offers help."""
+    """The agent says at the beginning who speaks, greets or offers help."""
     first = conversation.turns[0]["text"]
     company = conversation.values.get("company", "")
     is_named = bool(company) and speaks_of(first, company)
-    return bool(is_named or INTRODUCES.search(first) or OFFERS_HELP.search(first))
+    is_greeted = GREETS.search(first) or INTRODUCES.search(first) or OFFERS_HELP.search(first)
+    return bool(is_named or is_greeted)
 
 
 def _resolves(conversation: Conversation, index: int) -> bool:
