@@ -62,6 +62,17 @@ def test_missing_part_is_named(entry, part):
         catalogue.parse_scenario("mine", json.dumps(entry))
 
 
+def test_healthcare_scenario_says_what_the_rules_must_know(entry):
+    """What is protected and how emergencies are answered is missed in these scenarios alone."""
+    del entry["definition"]["healthcare"]
+
+    with pytest.raises(ScenarioError, match="scenario mine lacks healthcare"):
+        catalogue.parse_scenario("mine", json.dumps(entry))
+
+    entry["is_healthcare"] = False
+    assert catalogue.parse_scenario("mine", json.dumps(entry))["scenario"] == "mine"
+
+
 @pytest.mark.parametrize("part", ["agent", "customer", "is_required"])
 def test_missing_part_of_a_phase_is_named(entry, part):
     """Also what is missing deeper inside has its place in the sentence."""
