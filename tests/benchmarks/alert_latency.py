@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import random
 import statistics
 import sys
@@ -329,9 +328,7 @@ async def run(arguments: argparse.Namespace) -> None:
         sys.stdout.write(render_faults(*faults) + "\n\n")
     if arguments.nodes:
         told = await measure_loss(tools, arguments.nodes, arguments.lost, chance)
-        sys.stdout.write(render_loss(told, arguments.lost) + "\n\n")
-    loads = ", ".join(f"{load:.1f}" for load in os.getloadavg())
-    sys.stdout.write(f"load of the machine over 1, 5, 15 minutes: {loads}\n")
+        sys.stdout.write(render_loss(told, arguments.lost) + "\n")
 
 
 def say(line: str) -> None:
@@ -341,4 +338,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(parse_arguments()))
+    watchers.run_to_the_end(run(parse_arguments()))

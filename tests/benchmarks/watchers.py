@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from fleet_stack.parts.programs import find_tools
 from fleet_stack.run.render import render_template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "prometheus/rules"
@@ -72,7 +74,7 @@ def render_alertmanager(folder: Path, *, mail: str, text_messages: str, history:
     return render_template(ROOT / "alertmanager/alertmanager.yml.j2", values)
 
 
-@contextmanager
+@contextlib.contextmanager
 def run_alertmanager(program: Path, folder: Path, config: str, port: int) -> Iterator[None]:
     """Run Alertmanager until the block is over; it is ready once this has begun."""
     file = folder / "alertmanager.yml"
@@ -89,7 +91,7 @@ def run_alertmanager(program: Path, folder: Path, config: str, port: int) -> Ite
         yield
 
 
-@contextmanager
+@contextlib.contextmanager
 def run_prometheus(
     program: Path, folder: Path, config: str, port: int
 ) -> Iterator[subprocess.Popen[bytes]]:
@@ -107,7 +109,7 @@ def run_prometheus(
         yield process
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(command: list[Any], log: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block is over; what it complains of is shown then."""
     with log.open("wb") as file:
@@ -123,6 +125,20 @@ def running(command: list[Any], log: Path, port: int) -> Iterator[subprocess.Pop
             process.kill()
             process.wait()
         sys.stderr.write(log.read_text()[-2000:])
+
+
+def run_to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run a benchmark and tell the load; SIGTERM ends it as Ctrl-C does, its programs too."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+        await work
+        loads = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+        sys.stdout.write(f"\nload of the machine over 1, 5, 15 minutes: {loads}\n")
+
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(run())
 
 
 def get(port: int, path: str) -> Any:
