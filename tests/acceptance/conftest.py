@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -21,6 +22,7 @@ import pytest
 import requests
 from psycopg.rows import dict_row
 
+sys.path.insert(0, str(Path(__file__).parent))
 CHECKOUT = Path(__file__).parents[2]
 GAME = "fleet-acceptance-game.exe"
 
@@ -177,10 +179,11 @@ def other_home(tmp_path, fleet):
         other.run("down", "--purge", check=False)
 
 
-@pytest.fixture
-def twin(tmp_path):
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory):
     """A home of simulated machines, not started yet."""
-    made = Fleet(tmp_path / "twin", {**os.environ, "FLEET_HOME": str(tmp_path / "twin")})
+    home = tmp_path_factory.mktemp("twin") / "fleet"
+    made = Fleet(home, {**os.environ, "FLEET_HOME": str(home)})
     try:
         yield made
     finally:
