@@ -8,6 +8,7 @@ query of each panel and every panel is drawn; how long that takes is the machine
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Locator, Page, Request
 
@@ -85,6 +86,11 @@ def measure_height(dashboard: dict[str, Any], width: int) -> int:
     if width < 769:  # one below the other
         return FRAME + UNIT * sum(place["h"] for place in places)
     return FRAME + UNIT * max(place["y"] + place["h"] for place in places)
+
+
+def find_button(place: Locator, label: str) -> Locator:
+    """Return the button of a panel or a row; a canvas wraps each in another, named alike."""
+    return place.locator("button").filter(has_text=re.compile(f"^{label}$"))
 
 
 @dataclass
@@ -171,15 +177,14 @@ class Visitor:
         """Return a panel of the open dashboard."""
         return self.page.locator(f'[data-viz-panel-key="panel-{find_number(self.uid, title)}"]')
 
-    def button(self, title: str, label: str, row: str = "") -> Locator:
-        """Return a button of a panel; with `row`, that of the table's row with this text."""
-        panel = self.panel(title)
-        place = panel.get_by_role("row").filter(has_text=row) if row else panel
-        return place.locator("button").filter(has_text=label)
+    def row(self, title: str, link: str) -> Locator:
+        """Return the row of a table that links to this; ids stand in links alone."""
+        has_link = self.page.locator(f'a[href*="{link}"]')
+        return self.panel(title).get_by_role("row").filter(has=has_link)
 
-    def press(self, button: Locator, typed: Sequence[str]) -> int:
+    def press(self, place: Locator, label: str, *typed: str) -> int:
         """Click a button, fill in what it asks for, consent; return the status of the answer."""
-        button.click()
+        find_button(place, label).click()
         dialog = self.page.get_by_role("dialog")
         for field_, text in zip(dialog.locator("input").all(), typed, strict=True):
             field_.fill(text)
