@@ -7,6 +7,7 @@ from fix_fleet import fleet_error
 
 DENIED = "42501"
 READ_ONLY = "25006"
+CANCELLED = "57014"
 NEW_TRANSACTION = "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE"
 VIEWS = "SELECT relname FROM pg_class WHERE relnamespace = 'analytics'::regnamespace"
 
@@ -55,8 +56,18 @@ def test_readers_read_nothing_else(fleet):
         "INSERT INTO analytics.fleet_state VALUES ('paused', now(), 'eve', 'why')",
         "DELETE FROM analytics.events",
         "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT lo_import('/etc/passwd')",
         "SELECT pg_advisory_lock(hashtext('control.audit'))",
+        "SELECT pg_try_advisory_xact_lock_shared(1)",
         "SELECT pg_read_file('/etc/passwd')",
+        "SELECT pg_ls_dir('.')",
+        "COPY (SELECT 1) TO '/tmp/mine'",
+        "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'fleet_owner'",
+        "SELECT pg_reload_conf()",
+        "SELECT * FROM pg_authid",
+        "ALTER ROLE fleet_grafana CONNECTION LIMIT -1",
         "SET ROLE fleet_control",
         "COPY (SELECT 1) TO PROGRAM 'true'",
     ],
@@ -76,6 +87,35 @@ def test_grafana_is_limited(fleet):
     assert fleet.value("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'fleet_grafana'") > 0
     with fleet_error(sqlstate=READ_ONLY):
         fleet.rows("CREATE TABLE analytics.t (x int)", user="fleet_grafana")
+
+
+def test_grafana_waits_no_longer_than_its_time_out(fleet):
+    """The server ends a statement that takes longer."""
+    fleet.rows("SET statement_timeout = '20ms'", user="fleet_grafana")
+
+    with fleet_error(sqlstate=CANCELLED):
+        fleet.rows("SELECT pg_sleep(30)", user="fleet_grafana")
+
+
+def test_grafana_does_not_see_what_others_do(fleet):
+    """Of sessions of other roles there is neither statement nor address, only that they exist."""
+    fleet.rows("SELECT 'a secret'")
+    others = fleet.rows(
+        "SELECT query, client_addr FROM pg_stat_activity WHERE usename = 'fleet_owner'",
+        user="fleet_grafana",
+    )
+
+    assert others
+    assert {row["query"] for row in others} == {"<insufficient privilege>"}
+    assert {row["client_addr"] for row in others} == {None}
+
+
+def test_what_grafana_notifies_is_no_order(fleet):
+    """PostgreSQL has no right for NOTIFY: all it can do is have programs look at the tables."""
+    fleet.rows("NOTIFY fleet_commands, '*'", user="fleet_grafana")
+
+    assert fleet.rows("SELECT * FROM fleet.commands") == []
+    assert fleet.value("SELECT state FROM fleet.state") == "running"
 
 
 @pytest.mark.parametrize(
