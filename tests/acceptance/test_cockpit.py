@@ -55,7 +55,8 @@ def browser():
     path = find_chromium()
     if path is None:
         pytest.skip("Grafana's pages need a Chromium on PATH; on Debian: apt-get install chromium")
-    yield from start_browser(path)
+    with start_browser(path) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")

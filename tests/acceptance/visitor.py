@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,12 +49,15 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, CHROMIUMS)), None)
 
 
+@contextmanager
 def start_browser(chromium: str) -> Iterator[Browser]:
-    """Yield a browser without a window; its sandbox does not start where we are root."""
+    """Give a browser without a window; its sandbox does not start where we are root."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,11 @@ class Visitor:
                 if UNIT * (panel["gridPos"]["y"] + panel["gridPos"]["h"]) <= height - FRAME
             }
         )
+
+    def close_menu(self) -> None:
+        """Have Grafana's menu out of the way, as after a click on its docking button."""
+        docked = "localStorage.setItem('grafana.navigation.docked', 'false')"
+        self.context.add_init_script(docked)
 
     def refresh(self) -> list[Panel]:
         """Press Grafana's own Refresh; return the panels that are in sight."""
