@@ -33,9 +33,9 @@ class Picture:
 
 
 PICTURES = {
-    "overview": Picture("fleet-overview", 1440, 1150),
-    "node": Picture("fleet-node", 1440, 1150),
-    "jobs": Picture("fleet-jobs", 1440, 1150),
+    "overview": Picture("fleet-overview", 1440, 960),
+    "node": Picture("fleet-node", 1440, 1122),
+    "jobs": Picture("fleet-jobs", 1440, 1130),
     "phone": Picture("fleet-phone", PHONE, 1400),
 }
 

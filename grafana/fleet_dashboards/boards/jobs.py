@@ -25,7 +25,7 @@ def build() -> Json:
         Heading(150, "Will it be done in time?"),
         Row(4, [(15, forecast.end(151)), (9, forecast.pace(152))]),
         Row(11, [(24, jobs.open_jobs())]),
-        Row(8, [(12, ordering.change_picked()), (12, jobs.audit())]),
+        Row(8, [(10, ordering.change_picked()), (14, jobs.audit())]),
         Heading(154, "What else is to be written?"),
         Row(14, [(15, ordering.scenarios()), (9, ordering.create())]),
         Heading(160, "What became of the others?"),

@@ -8,7 +8,12 @@ from fleet_dashboards.actions import REASON, Button
 
 
 def of_job(job_id: str, name: str) -> list[Button]:
-    """Return the buttons of a job; both arguments are written by `field` or as `${variable}`."""
+    """Return all buttons of a job; the arguments are written by `field` or as `${variable}`."""
+    return [*of_open_job(job_id, name), retry(job_id, name)]
+
+
+def of_open_job(job_id: str, name: str) -> list[Button]:
+    """Return the buttons that fit into a row; what was given up is tried again on its page."""
     ids = [("job_id", job_id)]
     return [
         Button(
@@ -39,7 +44,6 @@ def of_job(job_id: str, name: str) -> list[Button]:
             variant="secondary",
             arguments=[*ids, ("to", "last")],
         ),
-        retry(job_id, name),
         Button(
             verb="job-cancel",
             label="Cancel",
@@ -75,12 +79,14 @@ def _of_picked(change: str, label: str, said: str, variant: str) -> Button:
 PICKED = [
     _of_picked("pause", "Pause", "Pause all picked jobs", "primary"),
     _of_picked("resume", "Resume", "Resume all picked jobs", "success"),
+    _of_picked("retry", "Retry", "Try what was given up of all picked jobs", "primary"),
+    _of_picked("cancel", "Cancel", "End all picked jobs for good", "destructive"),
+]
+PICKED_ORDER = [
     _of_picked("move_first", "First", "Write these before others of their priority", "secondary"),
     _of_picked("move_last", "Last", "Write these after others of their priority", "secondary"),
     replace(
         _of_picked("set_priority", "Priority", "Give all picked jobs this priority", "secondary"),
         prompts=(("priority", "Priority, 0 to 10"), REASON),
     ),
-    _of_picked("retry", "Retry", "Try what was given up of all picked jobs", "primary"),
-    _of_picked("cancel", "Cancel", "End all picked jobs for good", "destructive"),
 ]

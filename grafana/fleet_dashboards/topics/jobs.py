@@ -68,19 +68,19 @@ def open_jobs(number: int = 153) -> Json:
         ORDER BY created_at, job_id
         """.replace("{name}", NAME)
     )
-    end = {"unit": "dateTimeFromNow", "custom__width": 115, "mappings": absent("no forecast")}
+    end = {"unit": "dateTimeFromNow", "custom__width": 104, "mappings": absent("no forecast")}
     overrides = [
-        override("Scenario", custom__width=170, links=links.to_job()),
-        override("Wanted", custom__width=125),
-        override("Ordered by", custom__width=95, custom__inspect=True),
+        override("Scenario", custom__width=120, links=links.to_job()),
+        override("Wanted", custom__width=105),
+        override("Ordered by", custom__width=80, custom__inspect=True),
         STATE,
         override("Priority", unit="locale", custom__width=68),
-        override("Turn", unit="locale", custom__width=60),
+        override("Turn", unit="locale", custom__width=46),
         PROGRESS,
         *(override(name, **COUNT) for name in ("Accepted", "Rejected", "Failed")),
         override("End (P50)", **end),
         override("End (P90)", **end),
-        buttons_column("Change it", 345, *job_buttons.of_job(JOB_ID, JOB_NAME)),
+        buttons_column("Change it", 296, *job_buttons.of_open_job(JOB_ID, JOB_NAME)),
         override("job_name", **HIDDEN),
         override("job_id", **HIDDEN),
     ]

@@ -150,7 +150,8 @@ def change_picked(number: int = 157) -> Json:
     )
     elements = [
         *elements_in_line(job_buttons.PICKED, top=4, height=40),
-        label("picked", Box(top=52, left=8, width=640, height=80)),
+        *elements_in_line(job_buttons.PICKED_ORDER, top=52, height=40),
+        label("picked", Box(top=100, left=8, width=480, height=80)),
     ]
     return canvas(head, query, elements=elements)
 
