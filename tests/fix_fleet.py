@@ -38,7 +38,7 @@ WIPE = """
 SET session_replication_role = replica;  -- also rows that a trigger or a foreign key guards
 DELETE FROM fleet.model_probes;
 DELETE FROM fleet.task_failures; DELETE FROM fleet.node_models; DELETE FROM fleet.turn_tries;
-DELETE FROM fleet.healthcare_violations;
+DELETE FROM fleet.healthcare_violations; DELETE FROM fleet.sketches;
 DELETE FROM fleet.rejections; DELETE FROM fleet.grades; DELETE FROM fleet.turns;
 DELETE FROM fleet.conversations; DELETE FROM fleet.tasks; DELETE FROM fleet.jobs;
 DELETE FROM fleet.node_counters; DELETE FROM fleet.config; DELETE FROM fleet.commands;

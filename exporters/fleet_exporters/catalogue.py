@@ -233,6 +233,9 @@ _WORKER = (
                "Conversations: accepted and rejected once judged, failed when given up (worker)."),
     MetricSpec("fleet_rejections_total", "counter", ("reason",), COUNT,
                "Rejected conversations by the check's reason (worker)."),
+    MetricSpec("fleet_quality_stages_skipped_total", "counter", ("stage",), COUNT,
+               "Judged conversations that a stage did not look at, since what it needs is not "
+               "installed: minhash needs datasketch (worker)."),
     MetricSpec("fleet_quality_checks_total", "counter", ("outcome",), COUNT,
                "Checks of judged conversations that passed or failed (worker)."),
     MetricSpec("fleet_turn_tries_total", "counter", ("scenario", "reason"), COUNT,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from fleet_orchestrator.model_server.endpoint import Call, Continuation
     from fleet_orchestrator.model_server.watch import Report
+    from fleet_orchestrator.quality.sketch import Sketch
     from fleet_orchestrator.quality.verdict import Verdict
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,21 @@ class Unjudged:
     max_turns: int
     template: str
     turns: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Unsketched:
+    """An accepted conversation without bands of the method in force; `scrubbed` are its texts."""
+
+    conversation_id: uuid.UUID
+    definition: dict[str, Any]
+    persona: dict[str, Any]
+    turns: list[dict[str, str]]
+
+    @property
+    def scrubbed(self) -> list[str]:
+        """The texts, which are masked in the database."""
+        return [turn["text"] for turn in self.turns]
 
 
 class Store:
@@ -305,8 +321,21 @@ class Store:
         rows = self.rows("SELECT * FROM fleet.claim_judgements(%s, %s)", self.worker_id, limit)
         return [Unjudged(**row) for row in rows]
 
+    def stale_sketches(self, method: str, limit: int) -> list[Unsketched]:
+        """Return some accepted conversations whose bands were not made by this method."""
+        rows = self.rows("SELECT * FROM fleet.stale_sketches(%s, %s)", method, limit)
+        return [Unsketched(**row) for row in rows]
+
+    def store_sketch(self, conversation_id: uuid.UUID, sketch: Sketch) -> None:
+        """Store what a conversation is compared by; before its verdict, which compares."""
+        self.rows(
+            "SELECT fleet.store_sketch(%s, %s, %s, %s, %s, %s)",
+            conversation_id, self.worker_id, sketch.method, sketch.words, sketch.bands,
+            sketch.example_similarity,
+        )  # fmt: skip
+
     def store_verdict(self, conversation_id: uuid.UUID, verdict: Verdict) -> str:
-        """Store a verdict; return the state it led to (an exact duplicate is found only there)."""
+        """Store a verdict; return the state it led to (duplicates are found only there)."""
         row = self.rows(
             "SELECT fleet.store_verdict(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)::text AS state",
             conversation_id, self.worker_id, *_verdict_arguments(verdict),

@@ -37,7 +37,7 @@ from fleet_orchestrator.errors import OrchestratorError
 from fleet_orchestrator.generation.conversation import Writer
 from fleet_orchestrator.generation.method import Limits, parse_limits
 from fleet_orchestrator.generation.persona import find_persona
-from fleet_orchestrator.judging import judge_batch
+from fleet_orchestrator.judging import judge_batch, sketch_batch
 from fleet_orchestrator.lease import Lease
 from fleet_orchestrator.lock import take_lock
 from fleet_orchestrator.model_server import canary, continuation
@@ -45,6 +45,7 @@ from fleet_orchestrator.model_server.endpoint import Call, Endpoint, EndpointErr
 from fleet_orchestrator.owner import Owner, read_throttle_factor
 from fleet_orchestrator.pace import Share, decide_places, decide_rest, decide_share
 from fleet_orchestrator.quality.scrub import scrub
+from fleet_orchestrator.quality.sketch import CAN_FIND_NEAR_COPIES
 from fleet_orchestrator.server_health import ServerHealth, look_after
 from fleet_orchestrator.settings import NodeSettings
 from fleet_orchestrator.store import (
@@ -312,13 +313,16 @@ class Worker:
         A worker that is drained looks once more after its last conversation was stored.
         """
         is_last = False
+        if not CAN_FIND_NEAR_COPIES:
+            remedy = "pip install 'transcript-fleet[quality]'"
+            logger.warning("Near copies are not looked for here.", extra={"remedy": remedy})
         with closing(self.store()) as store:
             while not (is_last or self.stop.is_set()):
                 is_last = self.has_written.is_set()
                 try:
                     if self.server:
                         self.server.notes.store(store)
-                    has_judged = judge_batch(store)
+                    has_judged = judge_batch(store) or sketch_batch(store)
                     self.publish_counters(store)
                     if not (has_judged or is_last):
                         self.pause(self.judge_wake, POLL_SECONDS)

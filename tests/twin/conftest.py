@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import simulated
+from fix_fleet import module_database  # noqa: F401
 
 
 @pytest.fixture

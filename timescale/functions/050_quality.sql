@@ -51,7 +51,7 @@ CREATE OR REPLACE FUNCTION fleet.store_verdict(
 DECLARE
   v_node text := fleet.current_node();
   v_conversation fleet.conversations;
-  v_twin uuid;
+  v_duplicate fleet.duplicate;
   v_state fleet.conversation_state;
 BEGIN
   SELECT * INTO v_conversation FROM fleet.conversations c
@@ -66,13 +66,11 @@ BEGIN
       USING ERRCODE = 'check_violation';
   END IF;
   IF p_reason IS NULL THEN
-    PERFORM pg_advisory_xact_lock(hashtextextended(encode(p_content_hash, 'hex'), 0));
-    SELECT c.conversation_id INTO v_twin FROM fleet.conversations c
-    WHERE c.content_hash = p_content_hash AND c.state = 'accepted';
-    IF v_twin IS NOT NULL THEN
-      p_reason := 'exact_duplicate';
+    v_duplicate := fleet.find_duplicate(p_conversation, p_content_hash);
+    IF v_duplicate.reason IS NOT NULL THEN
+      p_reason := v_duplicate.reason;
       p_stage := 'duplicate';
-      p_evidence := 'same text as conversation ' || v_twin;
+      p_evidence := v_duplicate.evidence;
       p_checks_passed := p_checks_passed - 1;
     END IF;
   END IF;
@@ -81,20 +79,21 @@ BEGIN
   WHERE u.task_id = v_conversation.task_id AND u.position = s.position;
   UPDATE fleet.conversations SET state = v_state, content_hash = p_content_hash, judging_until = NULL,
     judged_by = v_node, judged_at = clock_timestamp() WHERE conversation_id = p_conversation;
-  INSERT INTO fleet.grades (conversation_id, judge, checks_passed, checks_total, healthcare_valid)
-  VALUES (p_conversation, p_judge, p_checks_passed, p_checks_total, (p_healthcare->>'valid')::boolean);
+  INSERT INTO fleet.grades (conversation_id, judge, checks_passed, checks_total, healthcare_valid, duplicate_stages)
+  VALUES (p_conversation, p_judge, p_checks_passed, p_checks_total, (p_healthcare->>'valid')::boolean, coalesce(v_duplicate.stages, '{}'));
   INSERT INTO fleet.healthcare_violations (conversation_id, rule, position)
   SELECT p_conversation, b.rule, b.position
   FROM jsonb_to_recordset(p_healthcare->'violations') AS b (rule text, position integer) ON CONFLICT DO NOTHING;
   IF v_state = 'rejected' THEN
-    INSERT INTO fleet.rejections (conversation_id, reason, stage, evidence)
-    VALUES (p_conversation, p_reason, p_stage, p_evidence);
+    INSERT INTO fleet.rejections (conversation_id, reason, stage, evidence, earlier_conversation_id, similarity)
+    VALUES (p_conversation, p_reason, p_stage, p_evidence, v_duplicate.earlier_conversation_id, v_duplicate.similarity);
   END IF;
+  PERFORM fleet.keep_sketch(p_conversation, v_state);
   PERFORM fleet.count_verdict(v_node, v_conversation.scenario, p_reason, p_checks_passed, p_checks_total);
   RETURN v_state;
 END $$;
 COMMENT ON FUNCTION fleet.store_verdict(uuid, uuid, text, text, text, bytea, text[], text, integer, integer, jsonb) IS
-  'unjudged -> accepted (p_reason NULL and no accepted twin) or rejected with one reason; scrubbed texts in turn order; p_healthcare has valid (or null) and violations, each a rule and a position. A repeated call returns the first verdict.';
+  'unjudged -> accepted (p_reason NULL and no copy of another) or rejected with one reason; scrubbed texts in turn order; p_healthcare has valid (or null) and violations, each a rule and a position. A repeated call returns the first verdict.';
 
 CREATE OR REPLACE FUNCTION fleet.sweep_judgements() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$

@@ -95,7 +95,7 @@ SELECT c.conversation_id, u.position, u.speaker, u.text_scrubbed AS text
 FROM fleet.conversations c JOIN fleet.turns u USING (task_id) WHERE c.state <> 'unjudged';
 
 CREATE VIEW analytics.rejections AS
-SELECT r.conversation_id, r.reason, r.stage, r.evidence, c.scenario, c.node, c.model, r.created_at
+SELECT r.conversation_id, r.reason, r.stage, r.evidence, c.scenario, c.node, c.model, r.created_at, r.earlier_conversation_id, r.similarity
 FROM fleet.rejections r JOIN fleet.conversations c USING (conversation_id);
 
 CREATE VIEW analytics.turn_tries AS

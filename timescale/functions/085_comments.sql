@@ -126,6 +126,8 @@ COMMENT ON COLUMN analytics.rejections.scenario IS 'What the conversation is abo
 COMMENT ON COLUMN analytics.rejections.node IS 'Machine that wrote it.';
 COMMENT ON COLUMN analytics.rejections.model IS 'Model that wrote it.';
 COMMENT ON COLUMN analytics.rejections.created_at IS 'When it was rejected.';
+COMMENT ON COLUMN analytics.rejections.earlier_conversation_id IS 'The accepted conversation that it is a copy of; NULL for other reasons, and for a copy of the worked example.';
+COMMENT ON COLUMN analytics.rejections.similarity IS 'How much of its words it has in common with that one, 0 to 1; NULL for other reasons.';
 
 COMMENT ON VIEW analytics.turn_tries IS 'Turns that a check refused while they were written; their words are kept nowhere.';
 COMMENT ON COLUMN analytics.turn_tries.time IS 'When it was refused.';

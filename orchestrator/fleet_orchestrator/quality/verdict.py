@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +13,9 @@ from fleet_orchestrator.quality.healthcare.rules import (
 )
 from fleet_orchestrator.quality.order import CHECKS, find_faults
 from fleet_orchestrator.quality.scrub import scrub
+from fleet_orchestrator.quality.similarity import read_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fleet_orchestrator.quality.call import Conversation, Finding
 
 JUDGE = "checks"  # no model looked; scores stay empty
@@ -101,11 +98,6 @@ def fingerprint(turns: list[dict[str, str]], scrubbed: list[str]) -> bytes:
 
     Other names, case or punctuation do not make another conversation.
     """
-    return hashlib.sha256("\n".join(_normalise(turns, scrubbed)).encode()).digest()
-
-
-def _normalise(turns: list[dict[str, str]], scrubbed: list[str]) -> Iterator[str]:
-    for turn, text in zip(turns, scrubbed, strict=True):
-        plain = unicodedata.normalize("NFKC", text).casefold()
-        words = re.findall(r"\w+", plain)
-        yield f"{turn['speaker']}: {' '.join(words)}"
+    spoken = read_turns([turn["speaker"] for turn in turns], scrubbed)
+    lines = [f"{speaker}: {' '.join(words)}" for speaker, words in spoken]
+    return hashlib.sha256("\n".join(lines).encode()).digest()
