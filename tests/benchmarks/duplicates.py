@@ -128,7 +128,7 @@ def tell_found(connection: Connection, calls: list[copies.Spoken], ids: list[Any
 def tell_cost(connection: Connection, calls: list[copies.Spoken]) -> None:
     """Print the time to look for near copies of new calls, and of the sketch before it."""
     row = connection.execute(
-        "SELECT count(*) AS stored, pg_size_pretty(pg_total_relation_size('fleet.sketches')) AS size"
+        "SELECT count(*) AS stored, pg_total_relation_size('fleet.sketches') / 1000000 AS megabytes"
         " FROM fleet.sketches"
     ).fetchone()
     say(f"stored: {row}, load {os.getloadavg()[0]:.1f}")

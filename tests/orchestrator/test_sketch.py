@@ -115,7 +115,7 @@ def test_without_datasketch_there_are_no_bands():
     assert len(made.words) > 10
 
 
-@pytest.mark.parametrize("size", [1, 8])
-def test_any_length_of_runs(size):
-    """The shortest and the longest that can be set."""
-    assert len(find_bands(read_turns(SPEAKERS, TEXTS), Method(size, 64))) == 16
+@pytest.mark.parametrize(("size", "permutations"), [(1, 64), (8, 67)])
+def test_any_method_that_can_be_set(size, permutations):
+    """The shortest and the longest runs; permutations that make no whole band are left over."""
+    assert len(find_bands(read_turns(SPEAKERS, TEXTS), Method(size, permutations))) == 16

@@ -93,10 +93,9 @@ def find_bands(turns: list[Turn], method: Method) -> list[int]:
 
     minima = MinHash(num_perm=method.permutations, seed=1, scheme="affine32")
     minima.update_batch(read_shingles(turns, method.shingle_words))
-    rows = minima.hashvalues.reshape(-1, ROWS)
-    return [
-        number(f"{method.name} {place} {row.tolist()}".encode()) for place, row in enumerate(rows)
-    ]
+    bands = method.permutations // ROWS
+    rows = minima.hashvalues[: bands * ROWS].reshape(bands, ROWS).tolist()
+    return [number(f"{method.name} {place} {row}".encode()) for place, row in enumerate(rows)]
 
 
 def _read_example(definition: dict[str, Any], personal: list[str]) -> set[int]:
