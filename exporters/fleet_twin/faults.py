@@ -31,6 +31,7 @@ EXPORTER_FROZEN, AGENT_FROZEN = "exporter-frozen", "agent-frozen"
 READINGS_STUCK, PAGE_TOO_LONG = "readings-stuck", "page-too-long"
 SLOW_MODEL, WEDGED_MODEL, CPU_FALLBACK = "slow-model", "wedged-model", "cpu-fallback"
 MODEL_DOWN, MODEL_FAILING, MODEL_MISSING = "model-down", "model-failing", "model-missing"
+SMALL_CONTEXT = "small-context"
 GAME_STARTS, OWNER_AWAY, CLOCK_SKEW = "game-starts", "owner-away", "clock-skew"
 BAD_OUTPUT, DUPLICATE_OUTPUT, LOGIN_PAGE = "bad-output", "duplicate-output", "login-page"
 
@@ -56,6 +57,7 @@ FAULTS = {
     MODEL_DOWN: "the model server has ended: it answers nobody",
     MODEL_FAILING: "the model server cannot load its model; it says so, and answers calls by 500",
     MODEL_MISSING: "the model server has another model than the node is to write with",
+    SMALL_CONTEXT: "the model server has room for short questions only, and refuses conversations",
     CPU_FALLBACK: "the model is computed on the CPU although there is a graphics card",
     GAME_STARTS: "the owner starts a game",
     OWNER_AWAY: "no fault: the owner stays away, and plug, radio and supply are good",

@@ -41,6 +41,7 @@ MOVES = {
     "model-down": ("gamer", set()),
     "model-failing": ("gamer", set()),
     "model-missing": ("gamer", set()),
+    "small-context": ("gamer", set()),
     "slow-model": ("gamer", set()),
     "wedged-model": ("gamer", set()),
     "bad-output": ("gamer", set()),

@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 5.0
 PROMPT_SPEED = 20.0  # a prompt is read so many times faster than an answer is written
 JOIN_SECONDS = 10.0
+SMALL_CONTEXT = 250  # tokens: a canary call needs some dozens, a conversation more
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,7 @@ class Node:
             prompt_tokens_per_second=PROMPT_SPEED * speed,
             faults=machine.faults,
             model=machine.kind.model,
+            **({"context_tokens": SMALL_CONTEXT} if machine.has(faults.SMALL_CONTEXT) else {}),
         )
 
     def _now(self) -> datetime:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FIRST = ("prometheus-disk-full",)  # what blinds the watchers is over
 HEAT_SECONDS = 960.0  # ThrottlingLong asks for ten minutes of it
+LINGER_SECONDS = 660.0  # until less than half of a quarter of an hour was hot
 LEAK_SECONDS = 1200.0  # as DiskFullSoon, after a trend that is worth the name
 WRITING = "SELECT FROM analytics.tasks WHERE node = %s AND state = 'running'"
 
@@ -58,7 +59,7 @@ def hot(fault: str, node: str, *alerts: str, name: str) -> Drill:
     """Return the drill of a chip that stays hot for long."""
     expected = tuple(Expected(alert, node) for alert in (*alerts, "ThrottlingLong"))
     begin = partial(heat, fault, node)
-    return Drill(name, expected, begin, FIRST, HEAT_SECONDS)
+    return Drill(name, expected, begin, FIRST, HEAT_SECONDS, LINGER_SECONDS)
 
 
 DRILLS = (
@@ -86,6 +87,7 @@ DRILLS = (
         (Expected("DiskFullSoon", "laptop-1"),),
         partial(hurt, faults.DISK_LEAKING, "laptop-1"),
         fire_seconds=LEAK_SECONDS,
+        clear_seconds=LINGER_SECONDS,
         needs_past=True,
     ),
     alone(faults.DISK_FILLING, "laptop-2", "DiskFillingUp", after=FIRST),

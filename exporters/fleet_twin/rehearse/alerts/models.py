@@ -72,7 +72,7 @@ LAST = (
         "no-model-server",
         (Expected("NoModelServerWorks"),),
         stop_all,
-        ("emergency-stop",),
+        ("master-killed",),
         WEDGED_SECONDS,
     ),
 )

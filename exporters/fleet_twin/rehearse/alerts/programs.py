@@ -82,17 +82,10 @@ DRILLS = (
 )
 LAST = (
     Drill(
-        "master-frozen",
-        (Expected("ServiceDown", "fleet-master"), Expected("NoLeader")),
-        partial(freeze, "master"),
-        ("levels-refused", "jobs-failing", "bad-writers", "fleet-unwatched"),
-    ),
-    Drill("master-killed", (Expected("NodeFailover"),), replace_master, ("master-frozen",)),
-    Drill(
         "database-frozen",
         (Expected("DatabaseDown"),),
         partial(freeze, "postgres"),
-        ("master-killed",),
+        ("levels-refused", "jobs-failing", "bad-writers", "control-api-frozen"),
     ),
     Drill("audit-cut", (Expected("AuditLogShrunk"),), cut_audit, ("database-frozen",)),
     Drill(
@@ -101,4 +94,11 @@ LAST = (
         stop_fleet,
         ("database-frozen",),
     ),
+    Drill(
+        "master-frozen",
+        (Expected("ServiceDown", "fleet-master"), Expected("NoLeader")),
+        partial(freeze, "master"),
+        ("emergency-stop", "audit-cut"),
+    ),
+    Drill("master-killed", (Expected("NodeFailover"),), replace_master, ("master-frozen",)),
 )

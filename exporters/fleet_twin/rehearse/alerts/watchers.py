@@ -139,10 +139,11 @@ LAST = (
         "fleet-unwatched",
         (Expected("FleetUnwatched"),),
         partial(configure, forget_nodes),
+        # It blinds all others.
         (
-            "configuration-refused", "node-twice", "disk-leaking", "cpu-hot", "gpu-hot", "pi-hot",
-            "wedged-model", "gpu-lost", "bad-writers", "cpu-fallback", "slow-model",
-            "control-api-frozen", "jobs-failing", "readings-stuck", "model-disk-full",
+            "nothing-written", "configuration-refused", "node-twice", "disk-leaking",
+            "cpu-hot", "gpu-hot", "pi-hot", "model-missing", "gpu-lost", "cpu-fallback",
+            "model-disk-full",
         ),
     ),
 )  # fmt: skip

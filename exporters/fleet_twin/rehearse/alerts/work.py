@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 NODE = "epyc-1"  # the only one of its model
 QUALITY_SECONDS = 900.0
-OPEN = """SELECT FROM analytics.events WHERE kind = 'llm_circuit_opened' AND node = %s
-AND time > clock_timestamp() - interval '5 minutes'"""
+GIVEN_UP = "SELECT job_id::text FROM analytics.jobs WHERE failed > 0"
 OTHERS = "SELECT job_id::text FROM analytics.jobs WHERE state IN ('pending', 'running')"
 JUDGED = "SELECT count(*) AS n FROM analytics.conversations"
 JUDGED_MIN = 20  # below that no rule says anything of quality
@@ -34,18 +33,19 @@ STRICT = {
 
 def fail_job(stage: Stage) -> Callable[[], object]:
     """
-    Let a model server be sick while it has the only task of a job, and well again.
+    Let a model server refuse all conversations, and have a job that only it may write.
 
-    Its failures count as soon as it has shown that it can write: the task is given up.
+    It answers short questions, so that the failures are those of the tasks.
     """
     model = next(place.kind.model for place in stage.scene.places if place.node == NODE)
-    heal = stage.fault(faults.LOGIN_PAGE, NODE)
-    job = stage.order(1, priority=9, model=model)
-    stage.wait_for(f"the circuit of {NODE} opens", lambda: stage.scene.rows(OPEN, NODE), 120)
-    heal()
-    return lambda: stage.insist(
-        lambda: stage.scene.change("POST", f"/jobs/{job}/retry", reason="rehearsal")
-    )
+    heal = stage.fault(faults.SMALL_CONTEXT, NODE)
+    stage.order(1, priority=9, model=model)
+
+    def retry() -> None:
+        """Have everything tried again that was given up."""
+        tell_jobs(stage, [row["job_id"] for row in stage.scene.rows(GIVEN_UP)], "retry")
+
+    return together(retry, heal)
 
 
 def write_badly(stage: Stage) -> Callable[[], object]:
