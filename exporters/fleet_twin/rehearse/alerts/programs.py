@@ -23,6 +23,7 @@ CUT = """DELETE FROM control.audit
 WHERE audit_id > (SELECT max(audit_id) - least(30, count(*) - 1) FROM control.audit)"""
 HEAD = "SELECT audit_rows FROM control.read_audit_head()"
 FILL_SECONDS = 120.0
+FREEZE_SECONDS = 3.0  # until the twin has read of it: an agent acknowledges at once
 
 
 def freeze(program: str, stage: Stage) -> Callable[[], object]:
@@ -60,6 +61,7 @@ def cut_audit(stage: Stage) -> Callable[[], object]:
 def stop_fleet(stage: Stage) -> Callable[[], object]:
     """Stop the fleet while a machine hangs: it is not offline yet, and says nothing."""
     thaw = stage.fault(faults.NODE_FROZEN, "laptop-2")
+    time.sleep(FREEZE_SECONDS)
     body = {"confirm": "STOP", "reason": "rehearsal"}
     stage.scene.change("POST", "/fleet/emergency-stop", **body)
 
