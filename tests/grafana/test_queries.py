@@ -224,7 +224,7 @@ def test_forecast_says_why_there_is_none(panels, query, owner):
     (idle,) = query(sql_of(panels, "All open work"))
 
     assert (row["to write"], row["forecast"]) == (4, "known")
-    assert row["likely (P50)"] < row["surely (P90)"]
+    assert row["likely (P50)"] < row["9 of 10 (P90)"]
     assert (paused["likely (P50)"], paused["forecast"]) == (None, "fleet is paused")
     assert (idle["to write"], idle["likely (P50)"], idle["forecast"]) == (
         0,

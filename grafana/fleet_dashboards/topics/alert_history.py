@@ -191,7 +191,7 @@ def response() -> Json:
         WHERE $__timeFilter(time) AND state <> 'pending' AND alertname <> 'Watchdog'
         """)
     overrides = [
-        override("taken on", unit="percentunit", decimals=0),
+        override("taken on", unit="percentunit", decimals=0, mappings=absent("none fired")),
         override("after", unit="s", decimals=0, mappings=absent("nobody did")),
     ]
     return stat(head, query, decimals=0, thresholds=thresholds("text"), overrides=overrides)

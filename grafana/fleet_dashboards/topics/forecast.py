@@ -11,7 +11,7 @@ NO_ANSWER = "unknown: the database does not answer"
 
 
 def end(number: int = 31, **looks: Any) -> Json:
-    """Return when all open work will be done, likely and surely, or why nobody can say."""
+    """Return when all open work will be done by the middle and the cautious forecast, or why nobody can say."""
     head = Head(
         number,
         "All open work",
@@ -31,7 +31,7 @@ def end(number: int = 31, **looks: Any) -> Json:
         )
         SELECT CASE WHEN jobs = 0 THEN 0 ELSE remaining END::bigint AS "to write",
           CASE WHEN is_known THEN p50 END AS "likely (P50)",
-          CASE WHEN is_known THEN p90 END AS "surely (P90)",
+          CASE WHEN is_known THEN p90 END AS "9 of 10 (P90)",
           CASE WHEN (SELECT state FROM analytics.fleet_state) <> 'running' THEN 'fleet is paused'
             WHEN jobs = 0 THEN 'no open job' WHEN is_known THEN 'known'
             WHEN remaining = 0 THEN 'judging only' ELSE 'no pace yet' END AS forecast
@@ -41,7 +41,7 @@ def end(number: int = 31, **looks: Any) -> Json:
     overrides = [
         override("to write", unit="locale", mappings=absent("-")),
         override("likely (P50)", **when),
-        override("surely (P90)", **when),
+        override("9 of 10 (P90)", **when),
     ]
     looks |= {"fields": "/.*/", "thresholds": thresholds("text")}
     return stat(head, query, overrides=overrides, **looks)

@@ -99,7 +99,7 @@ def end() -> Json:
         NO_JOB,
     )
     query = _of_job("""
-        SELECT finished_at AS ended, eta_p50_at AS "likely (P50)", eta_p90_at AS "surely (P90)",
+        SELECT finished_at AS ended, eta_p50_at AS "likely (P50)", eta_p90_at AS "9 of 10 (P90)",
           CASE WHEN finished_at IS NULL THEN queued_before END AS "before it"
         FROM analytics.jobs WHERE job_id = {this}
         """)
@@ -107,7 +107,7 @@ def end() -> Json:
     overrides = [
         override("ended", unit="dateTimeFromNow", mappings=absent("still open")),
         override("likely (P50)", **when),
-        override("surely (P90)", **when),
+        override("9 of 10 (P90)", **when),
         override("before it", unit="locale", mappings=absent("-")),
     ]
     return stat(head, query, fields="/.*/", thresholds=thresholds("text"), overrides=overrides)
