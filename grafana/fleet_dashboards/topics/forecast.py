@@ -11,7 +11,7 @@ NO_ANSWER = "unknown: the database does not answer"
 
 
 def end(number: int = 31, **looks: Any) -> Json:
-    """Return when all open work will be done by the middle and the cautious forecast, or why nobody can say."""
+    """Return when all open work will be done, at P50 and P90, or why nobody can say."""
     head = Head(
         number,
         "All open work",
