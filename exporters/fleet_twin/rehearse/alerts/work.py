@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fleet_twin.rehearse.alerts.stage import Stage
 
-NODE = "epyc-1"  # the only one of its model
+NODES = ("laptop-1", "laptop-2")  # all of their model
 QUALITY_SECONDS = 900.0
 GIVEN_UP = "SELECT job_id::text FROM analytics.jobs WHERE failed > 0"
 OTHERS = "SELECT job_id::text FROM analytics.jobs WHERE state IN ('pending', 'running')"
@@ -33,12 +33,12 @@ STRICT = {
 
 def fail_job(stage: Stage) -> Callable[[], object]:
     """
-    Let a model server refuse all conversations, and have a job that only it may write.
+    Let model servers refuse all conversations, and have a job that only they may write.
 
-    It answers short questions, so that the failures are those of the tasks.
+    They answer short questions, so that the failures are those of the tasks.
     """
-    model = next(place.kind.model for place in stage.scene.places if place.node == NODE)
-    heal = stage.fault(faults.SMALL_CONTEXT, NODE)
+    model = next(place.kind.model for place in stage.scene.places if place.node in NODES)
+    heal = stage.fault(faults.SMALL_CONTEXT, *NODES)
     stage.order(1, priority=9, model=model)
 
     def retry() -> None:
@@ -87,7 +87,7 @@ DRILLS = (
         "jobs-failing",
         (Expected("JobFailed"), Expected("DeadLetters")),
         fail_job,
-        (faults.NODE_GONE,),
+        ("prometheus-disk-full",),
     ),
     Drill(
         "bad-writers",
