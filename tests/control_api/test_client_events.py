@@ -39,7 +39,7 @@ def test_alerts_are_listed_with_their_runbooks(fleet):
     """None has fired; each that can fire has a runbook."""
     assert fleet("alerts", "list")[:2] == (
         0,
-        "time  alertname  node  severity  state  ended  summary\n",
+        "alert  time  alertname  node  severity  state  acknowledged by  ended  summary  comment\n",
     )
     code, out, _ = fleet("alerts", "runbook", "NodeDown")
     assert (code, "Mitigation" in out) == (0, True)
