@@ -150,6 +150,11 @@ def fill_in_what_no_document_can_say(api, schema):
 
 def fill_in_query(api, path, query):
     """A query whose parameters depend on each other, or on what there is."""
+    if path.startswith("/buttons/") and query:
+        # A prompt that nobody filled in begins so, and is refused.
+        query = {
+            name: re.sub(r"^\$", "S", v) if isinstance(v, str) else v for name, v in query.items()
+        }
     for name, (prefixes, is_allowed, make) in NAMED_IN_QUERY.items():
         if path.startswith(prefixes) and is_allowed((query or {}).get(name)):
             return {**query, name: make(api)}

@@ -244,7 +244,8 @@ def test_worker_program_writes_until_its_input_ends(fleet, start_worker):
     """The real program writes and judges a job, keeps a second one out, and ends with its pipe."""
     fleet.submit(count=2)
     first = start_worker()
-    judged = "SELECT count(*) FROM analytics.conversations WHERE state = 'accepted'"
+    # Accepted or not: the second may be too near a copy of the first.
+    judged = "SELECT count(*) FROM analytics.conversations"
     wait_until(lambda: fleet.value(judged) == 2, "two conversations")
 
     second = start_worker()
