@@ -96,3 +96,7 @@ SHARE = {
     "max": 1,
     "mappings": absent("no reading"),
 }
+KEPT = thresholds("red", (0.5, "yellow"), (0.8, "green"))  # shares of what is to be much
+MEMORY_FULL = thresholds("green", (0.85, "yellow"), (0.95, "red"))
+GIBIBYTE = 1024**3
+DISK_FREE = thresholds("red", (5 * GIBIBYTE, "yellow"), (20 * GIBIBYTE, "green"))

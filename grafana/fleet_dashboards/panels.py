@@ -139,6 +139,12 @@ def override(name: str, **properties: Any) -> Json:
     }
 
 
+def share_bar(name: str, colours: Json, **looks: Any) -> Json:
+    """Return the override of a column of shares (0 to 1): a bar beside the per cent."""
+    looks = {"unit": "percentunit", "decimals": 0, "min": 0, "max": 1} | looks
+    return override(name, **looks, custom__cellOptions=GAUGE, thresholds=colours)
+
+
 def _reduce(*, fields: str) -> Json:
     return {"calcs": ["lastNotNull"], "fields": fields, "values": False}
 
@@ -165,6 +171,18 @@ def stat(
     if title_pixels := field.pop("title_pixels", None):
         options["text"] = {"titleSize": title_pixels}
     return _panel("stat", head, targets, options, **field)
+
+
+def tile(head: Head, query: Json, column: str, mappings: list[Json]) -> Json:
+    """Return a state in words on its colour, to be read from across the room; grey if unknown."""
+    return stat(
+        head,
+        query,
+        fields=f"/^{column}$/",
+        color="background",
+        mappings=mappings,
+        thresholds=thresholds("#5a5a5a"),
+    )
 
 
 def lines(head: Head, *targets: Json, legend: str = "bottom", **field: Any) -> Json:

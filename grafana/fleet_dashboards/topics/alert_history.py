@@ -8,13 +8,13 @@ from fleet_dashboards.datasources import Json, sql
 from fleet_dashboards.looks import SEVERITIES
 from fleet_dashboards.panels import (
     COLOURED,
-    GAUGE,
     HIDDEN,
     LONG,
     Head,
     absent,
     lines,
     override,
+    share_bar,
     stat,
     table,
     thresholds,
@@ -229,15 +229,7 @@ def noise() -> Json:
         override("In all", unit="s", decimals=0, custom__width=90),
         override("Short-lived", **count),
         override("Notifications", **count),
-        override(
-            "Taken on",
-            unit="percentunit",
-            decimals=0,
-            min=0,
-            max=1,
-            custom__cellOptions=GAUGE,
-            thresholds=thresholds("blue"),
-        ),
+        share_bar("Taken on", thresholds("blue")),
     ]
     return table(head, query, overrides=overrides)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fleet_dashboards import links
 from fleet_dashboards.datasources import Json, sql
-from fleet_dashboards.looks import VERDICTS
+from fleet_dashboards.looks import KEPT, VERDICTS
 from fleet_dashboards.panels import (
     AGO,
     COLOURED,
@@ -18,6 +18,7 @@ from fleet_dashboards.panels import (
     Head,
     absent,
     override,
+    share_bar,
     stat,
     table,
     thresholds,
@@ -43,15 +44,7 @@ def checks() -> Json:
         ORDER BY grouping(scenario) DESC, scenario
         """)
     overrides = [
-        override(
-            "Passed",
-            unit="percentunit",
-            decimals=0,
-            min=0,
-            max=1,
-            custom__cellOptions=GAUGE,
-            thresholds=thresholds("red", (0.5, "yellow"), (0.8, "green")),
-        ),
+        share_bar("Passed", KEPT),
         override("Of", unit="locale", custom__width=70),
     ]
     return table(head, query, overrides=overrides)
@@ -74,14 +67,13 @@ def kept(number: int = 19) -> Json:
         WHERE time > $__timeFrom()::timestamptz - interval '1 hour'
           AND time <= $__timeTo()::timestamptz
         """)
-    colours = thresholds("red", (0.5, "yellow"), (0.8, "green"))
     return stat(
         head,
         query,
         decimals=0,
         min=0,
         max=1,
-        thresholds=colours,
+        thresholds=KEPT,
         mappings=absent("nothing judged yet"),
     )
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from fleet_dashboards import links
 from fleet_dashboards.datasources import Json, instant, series
-from fleet_dashboards.looks import HEAT, HEAT_BOUNDARY
+from fleet_dashboards.looks import DISK_FREE, HEAT, HEAT_BOUNDARY, MEMORY_FULL
 from fleet_dashboards.panels import (
     COLOURED,
-    GAUGE,
     MERGED,
     Head,
     columns,
     lines,
     override,
+    share_bar,
     sorted_by,
     table,
     thresholds,
 )
-
-GIBIBYTE = 1024**3
 
 
 def temperatures() -> Json:
@@ -92,15 +90,7 @@ def memory() -> Json:
           or label_replace(fleet_gpu_memory_used_bytes / fleet_gpu_memory_total_bytes,
             "kind", "GPU $1", "gpu", "(.+)"))
         """
-    in_use = override(
-        "In use",
-        unit="percentunit",
-        decimals=0,
-        min=0,
-        max=1,
-        custom__cellOptions=GAUGE,
-        thresholds=thresholds("green", (0.85, "yellow"), (0.95, "red")),
-    )
+    in_use = share_bar("In use", MEMORY_FULL)
     changes = [columns(node="Node", kind="Memory", Value="In use"), sorted_by("Node")]
     return table(
         head,
@@ -143,16 +133,8 @@ def disks() -> Json:
             decimals=1,
             custom__cellOptions=COLOURED,
             custom__width=100,
-            thresholds=thresholds("red", (5 * GIBIBYTE, "yellow"), (20 * GIBIBYTE, "green")),
+            thresholds=DISK_FREE,
         ),
-        override(
-            "Share",
-            unit="percentunit",
-            decimals=0,
-            min=0,
-            max=1,
-            custom__cellOptions=GAUGE,
-            thresholds=thresholds("blue"),
-        ),
+        share_bar("Share", thresholds("blue")),
     ]
     return table(head, *targets, transformations=changes, overrides=overrides)

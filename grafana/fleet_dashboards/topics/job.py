@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleet_dashboards import links
 from fleet_dashboards.actions import Box, elements_in_line, label
 from fleet_dashboards.datasources import Json, sql
-from fleet_dashboards.looks import JOB_STATES, OUTCOMES, VERDICTS
+from fleet_dashboards.looks import JOB_STATES, KEPT, OUTCOMES, VERDICTS
 from fleet_dashboards.panels import (
     COLOURED,
     GAUGE,
@@ -19,6 +19,7 @@ from fleet_dashboards.panels import (
     stat,
     table,
     thresholds,
+    tile,
 )
 from fleet_dashboards.topics import job_buttons, jobs
 from fleet_dashboards.variables import id_in, picked
@@ -53,13 +54,8 @@ def state() -> Json:
         "string",
         NO_JOB,
     )
-    return stat(
-        head,
-        _of_job("SELECT state FROM analytics.jobs WHERE job_id = {this}"),
-        fields="/^state$/",
-        color="background",
-        mappings=JOB_STATES,
-        thresholds=thresholds("#5a5a5a"),
+    return tile(
+        head, _of_job("SELECT state FROM analytics.jobs WHERE job_id = {this}"), "state", JOB_STATES
     )
 
 
@@ -173,7 +169,7 @@ def yields() -> Json:
         override(
             "accepted of judged",
             unit="percentunit",
-            thresholds=thresholds("red", (0.5, "yellow"), (0.8, "green")),
+            thresholds=KEPT,
         ),
         override("time each", unit="s", decimals=1),
         override("refused turns each", decimals=1),

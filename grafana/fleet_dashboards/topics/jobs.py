@@ -5,16 +5,16 @@ from __future__ import annotations
 from fleet_dashboards import links, panels
 from fleet_dashboards.actions import buttons_column, field
 from fleet_dashboards.datasources import Json, sql
-from fleet_dashboards.looks import JOB_STATES, OUTCOMES
+from fleet_dashboards.looks import JOB_STATES, KEPT, OUTCOMES
 from fleet_dashboards.panels import (
     COLOURED,
-    GAUGE,
     GREY,
     HIDDEN,
     LONG,
     Head,
     absent,
     override,
+    share_bar,
     table,
     thresholds,
     words,
@@ -28,15 +28,7 @@ NAME = (
 )
 JOB_ID, JOB_NAME = field("job_id"), field("job_name")
 COUNT = {"unit": "locale", "custom__width": 78}
-PROGRESS = override(
-    "Progress",
-    unit="percentunit",
-    decimals=0,
-    min=0,
-    max=1,
-    custom__cellOptions=GAUGE,
-    thresholds=thresholds("green"),
-)
+PROGRESS = share_bar("Progress", thresholds("green"))
 STATE = override("State", mappings=JOB_STATES, custom__cellOptions=COLOURED, custom__width=85)
 
 
@@ -118,16 +110,7 @@ def ended_jobs(number: int = 158) -> Json:
         override("Ordered by", custom__width=110, custom__inspect=True),
         STATE,
         *(override(name, **COUNT) for name in ("Accepted", "Rejected", "Failed")),
-        override(
-            "Yield",
-            unit="percentunit",
-            decimals=0,
-            min=0,
-            max=1,
-            custom__cellOptions=GAUGE,
-            mappings=absent("none judged"),
-            thresholds=thresholds("red", (0.5, "yellow"), (0.8, "green")),
-        ),
+        share_bar("Yield", KEPT, mappings=absent("none judged")),
         override("Ended", unit="dateTimeFromNow", custom__width=120),
         override("Took", unit="s", custom__width=90),
         buttons_column("Again", 80, job_buttons.retry(JOB_ID, JOB_NAME)),

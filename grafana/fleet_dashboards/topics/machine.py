@@ -16,6 +16,7 @@ from fleet_dashboards.panels import (
     stat,
     table,
     thresholds,
+    tile,
     words,
 )
 from fleet_dashboards.topics import work
@@ -39,14 +40,7 @@ def state() -> Json:
         SELECT CASE WHEN is_expected OR state = 'online' THEN state ELSE 'off' END AS state
         FROM analytics.nodes WHERE node = ${node:sqlstring}
         """)
-    return stat(
-        head,
-        query,
-        fields="/^state$/",
-        color="background",
-        mappings=NODE_STATES,
-        thresholds=thresholds("#5a5a5a"),
-    )
+    return tile(head, query, "state", NODE_STATES)
 
 
 def mode() -> Json:
@@ -61,14 +55,7 @@ def mode() -> Json:
         "no reading",
     )
     query = sql("SELECT mode FROM analytics.nodes WHERE node = ${node:sqlstring}")
-    return stat(
-        head,
-        query,
-        fields="/^mode$/",
-        color="background",
-        mappings=MODES,
-        thresholds=thresholds("#5a5a5a"),
-    )
+    return tile(head, query, "mode", MODES)
 
 
 def allowed() -> Json:

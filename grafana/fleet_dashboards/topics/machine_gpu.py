@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from fleet_dashboards.datasources import Json, series, sql
-from fleet_dashboards.looks import HEAT, HEAT_BOUNDARY
+from fleet_dashboards.looks import HEAT, HEAT_BOUNDARY, MEMORY_FULL
 from fleet_dashboards.panels import (
     COLOURED,
-    GAUGE,
     LONG,
     Head,
     absent,
     lines,
     override,
+    share_bar,
     table,
     thresholds,
     words,
@@ -44,15 +44,13 @@ def cards() -> Json:
         ORDER BY gpu
         """)
     untold = {"mappings": absent("not told")}
-    share = {"unit": "percentunit", "decimals": 0, "min": 0, "max": 1, "custom__width": 110}
+    share = untold | {"custom__width": 110}
     states = words(there=("there", "green"), lost=("lost", "red"))
     overrides = [
         override("GPU", custom__width=55),
         override("Name", **untold, **LONG),
         override("State", mappings=states, custom__cellOptions=COLOURED, custom__width=70),
-        override(
-            "Busy", **share, **untold, custom__cellOptions=GAUGE, thresholds=thresholds("blue")
-        ),
+        share_bar("Busy", thresholds("blue"), **share),
         override(
             "Temperature",
             unit="celsius",
@@ -62,13 +60,7 @@ def cards() -> Json:
             custom__cellOptions=COLOURED,
             custom__width=110,
         ),
-        override(
-            "Memory",
-            **share,
-            **untold,
-            custom__cellOptions=GAUGE,
-            thresholds=thresholds("green", (0.85, "yellow"), (0.95, "red")),
-        ),
+        share_bar("Memory", MEMORY_FULL, **share),
         override("of size", unit="bytes", decimals=0, **untold, custom__width=80),
         override("Power", unit="watt", decimals=0, **untold, custom__width=80),
         override("Limit", unit="watt", decimals=0, **untold, custom__width=80),

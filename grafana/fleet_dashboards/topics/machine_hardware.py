@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fleet_dashboards.datasources import Json, instant, or_say, series, sql
+from fleet_dashboards.looks import DISK_FREE
 from fleet_dashboards.panels import (
     COLOURED,
-    GAUGE,
     LONG,
     MERGED,
     Head,
@@ -13,6 +13,7 @@ from fleet_dashboards.panels import (
     columns,
     lines,
     override,
+    share_bar,
     sorted_by,
     table,
     thresholds,
@@ -20,7 +21,6 @@ from fleet_dashboards.panels import (
 )
 
 DAY = 86400  # seconds
-GIBIBYTE = 1024**3
 NO_PI = "not a Raspberry Pi, or its exporter is silent"
 # A straight line through the minutes of a day, of at least an hour of them.
 FULL_IN = """
@@ -125,17 +125,9 @@ def disks() -> Json:
             decimals=1,
             custom__cellOptions=COLOURED,
             custom__width=100,
-            thresholds=thresholds("red", (5 * GIBIBYTE, "yellow"), (20 * GIBIBYTE, "green")),
+            thresholds=DISK_FREE,
         ),
-        override(
-            "Share",
-            unit="percentunit",
-            decimals=0,
-            min=0,
-            max=1,
-            custom__cellOptions=GAUGE,
-            thresholds=thresholds("blue"),
-        ),
+        share_bar("Share", thresholds("blue")),
         override(
             "Full in",
             unit="s",

@@ -12,7 +12,16 @@ from fleet_dashboards.actions import (
     label,
 )
 from fleet_dashboards.datasources import Json, sql
-from fleet_dashboards.panels import GAUGE, HIDDEN, Head, absent, canvas, override, table, thresholds
+from fleet_dashboards.looks import KEPT
+from fleet_dashboards.panels import (
+    HIDDEN,
+    Head,
+    absent,
+    canvas,
+    override,
+    share_bar,
+    table,
+)
 from fleet_dashboards.topics import job_buttons, jobs
 from fleet_dashboards.variables import chosen, picked, typed
 
@@ -187,16 +196,7 @@ def scenarios(number: int = 156) -> Json:
         override("Share asked", unit="percentunit", decimals=0, custom__width=95),
         override("Accepted", unit="locale", custom__width=85),
         override("Judged", unit="locale", custom__width=75),
-        override(
-            "Yield",
-            unit="percentunit",
-            decimals=0,
-            min=0,
-            max=1,
-            custom__cellOptions=GAUGE,
-            mappings=absent("none judged"),
-            thresholds=thresholds("red", (0.5, "yellow"), (0.8, "green")),
-        ),
+        share_bar("Yield", KEPT, mappings=absent("none judged")),
         override("Tokens each", unit="locale", decimals=0, custom__width=100, mappings=none),
         override("Time each", unit="s", decimals=1, custom__width=95, mappings=none),
         buttons_column("Order", 95, QUICK),

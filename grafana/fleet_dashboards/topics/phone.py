@@ -13,12 +13,12 @@ from fleet_dashboards.looks import JOB_STATES, NODE_STATES, SEVERITIES
 from fleet_dashboards.panels import (
     COLOURED,
     FILLED,
-    GAUGE,
     HIDDEN,
     LONG,
     Head,
     canvas,
     override,
+    share_bar,
     table,
     thresholds,
 )
@@ -90,16 +90,7 @@ def progress() -> Json:
     overrides = [
         override("Job", links=links.to_job(), custom__wrapText=True),
         override("State", mappings=JOB_STATES, custom__cellOptions=COLOURED, **HIDDEN),
-        override(
-            "Progress",
-            unit="percentunit",
-            decimals=0,
-            min=0,
-            max=1,
-            custom__width=100,
-            custom__cellOptions=GAUGE,
-            thresholds=thresholds("green"),
-        ),
+        share_bar("Progress", thresholds("green"), custom__width=100),
         override("End", unit="dateTimeFromNow", custom__width=105),
         override("job_id", **HIDDEN),
     ]

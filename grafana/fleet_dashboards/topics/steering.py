@@ -17,9 +17,8 @@ from fleet_dashboards.panels import (
     columns,
     override,
     sorted_by,
-    stat,
     table,
-    thresholds,
+    tile,
 )
 
 PAUSE = Button(
@@ -56,14 +55,7 @@ def state(number: int = 1) -> Json:
         "string",
         "unknown: the database does not answer",
     )
-    return stat(
-        head,
-        sql("SELECT headline FROM analytics.fleet_now"),
-        fields="/^headline$/",
-        color="background",
-        mappings=HEADLINES,
-        thresholds=thresholds("#5a5a5a"),
-    )
+    return tile(head, sql("SELECT headline FROM analytics.fleet_now"), "headline", HEADLINES)
 
 
 EXPLANATION = """

@@ -15,6 +15,7 @@ from fleet_dashboards.panels import (
     stat,
     table,
     thresholds,
+    tile,
     words,
 )
 from fleet_dashboards.variables import id_in, typed
@@ -47,14 +48,7 @@ def verdict() -> Json:
         GONE,
     )
     query = "SELECT state FROM analytics.conversations WHERE conversation_id = {this}"
-    return stat(
-        head,
-        _of_conversation(query),
-        fields="/^state$/",
-        color="background",
-        mappings=VERDICTS,
-        thresholds=thresholds("#5a5a5a"),
-    )
+    return tile(head, _of_conversation(query), "state", VERDICTS)
 
 
 def scores() -> Json:
