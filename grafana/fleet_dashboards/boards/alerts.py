@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from fleet_dashboards.layout import Heading, Page, Row, dashboard
 from fleet_dashboards.links import ALERTS
-from fleet_dashboards.topics import alert_history, alerts, steering
+from fleet_dashboards.topics.alerts import firing, history
+from fleet_dashboards.topics.fleet import steering
 
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json
@@ -24,16 +25,16 @@ def build() -> Json:
     """Return the dashboard: does anything fire, is somebody on it, what is silent, what was."""
     rows: list[Row | Heading] = [
         Heading(310, "Does anything fire, and is somebody on it?"),
-        Row(4, [(8, alerts.counts()), (4, alerts.watchdog()), (12, alert_history.response())]),
-        Row(10, [(24, alerts.firing())]),
-        Row(9, [(12, alerts.by_prometheus()), (12, steering.audit())]),
+        Row(4, [(8, firing.counts()), (4, firing.watchdog()), (12, history.response())]),
+        Row(10, [(24, firing.firing())]),
+        Row(9, [(12, firing.by_prometheus()), (12, steering.audit())]),
         Heading(311, "What is silent?"),
-        Row(8, [(24, alert_history.silences())]),
+        Row(8, [(24, history.silences())]),
         Heading(312, "What fired, and who was told?"),
-        Row(7, [(24, alerts.over_time())]),
-        Row(11, [(24, alert_history.history())]),
-        Row(10, [(12, alert_history.deliveries()), (12, alert_history.notes())]),
+        Row(7, [(24, firing.over_time())]),
+        Row(11, [(24, history.history())]),
+        Row(10, [(12, history.deliveries()), (12, history.notes())]),
         Heading(313, "Is it too noisy?"),
-        Row(9, [(14, alert_history.noise()), (10, alert_history.noise_by_day())]),
+        Row(9, [(14, history.noise()), (10, history.noise_by_day())]),
     ]
     return dashboard(PAGE, rows)

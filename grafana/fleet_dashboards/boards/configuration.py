@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from fleet_dashboards.layout import Heading, Page, Row, dashboard
 from fleet_dashboards.links import CONFIGURATION
-from fleet_dashboards.topics import models, settings, steering
+from fleet_dashboards.topics.configuration import models, settings
+from fleet_dashboards.topics.fleet import steering
 
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet_dashboards.layout import Page, Row, dashboard
 from fleet_dashboards.links import CONVERSATION
-from fleet_dashboards.topics import transcript
+from fleet_dashboards.topics.conversations import transcript
 
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json

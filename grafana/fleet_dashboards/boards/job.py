@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet_dashboards.layout import Page, Row, dashboard
 from fleet_dashboards.links import JOB
-from fleet_dashboards.topics import job
+from fleet_dashboards.topics.jobs import detail
 
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json
@@ -17,11 +17,11 @@ PAGE = Page(JOB, "Job", "One order: progress, yield, failures, its conversations
 def build() -> Json:
     """Return the dashboard: how far is it, is it good, who writes it, what went wrong."""
     rows = [
-        Row(4, [(4, job.state()), (11, job.counts()), (9, job.end())]),
-        Row(6, [(14, job.buttons()), (10, job.audit())]),
-        Row(4, [(24, job.yields())]),
-        Row(9, [(7, job.progress()), (9, job.tasks()), (8, job.scenarios())]),
-        Row(8, [(12, job.rejections()), (12, job.failures())]),
-        Row(15, [(24, job.conversations())]),
+        Row(4, [(4, detail.state()), (11, detail.counts()), (9, detail.end())]),
+        Row(6, [(14, detail.buttons()), (10, detail.audit())]),
+        Row(4, [(24, detail.yields())]),
+        Row(9, [(7, detail.progress()), (9, detail.tasks()), (8, detail.scenarios())]),
+        Row(8, [(12, detail.rejections()), (12, detail.failures())]),
+        Row(15, [(24, detail.conversations())]),
     ]
-    return dashboard(PAGE, rows, [job.variable()])
+    return dashboard(PAGE, rows, [detail.variable()])

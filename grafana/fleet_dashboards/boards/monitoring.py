@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet_dashboards.layout import Heading, Page, Row, dashboard
 from fleet_dashboards.links import MONITORING
-from fleet_dashboards.topics import control_api, readings, watching
+from fleet_dashboards.topics.monitoring import control_api, readings, watching
 
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json

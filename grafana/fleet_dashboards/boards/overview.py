@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING
 
 from fleet_dashboards.layout import Heading, Page, Row, dashboard
 from fleet_dashboards.links import OVERVIEW
-from fleet_dashboards.topics import (
-    conversations,
-    forecast,
-    hardware,
-    network,
-    standing,
-    steering,
-    work,
-)
+from fleet_dashboards.topics.conversations import outcome
+from fleet_dashboards.topics.fleet import forecast, hardware, network, standing, steering, work
 
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json
@@ -42,10 +35,10 @@ def build() -> Json:
         Heading(26, "Is the yield good?"),
         Row(
             4,
-            [(5, conversations.kept()), (8, conversations.cost()), (11, conversations.quality())],
+            [(5, outcome.kept()), (8, outcome.cost()), (11, outcome.quality())],
         ),
-        Row(9, [(12, conversations.checks()), (12, conversations.rejections())]),
-        Row(14, [(24, conversations.latest())]),
+        Row(9, [(12, outcome.checks()), (12, outcome.rejections())]),
+        Row(14, [(24, outcome.latest())]),
         Heading(27, "Details of the machines"),
         Row(9, [(12, hardware.temperatures()), (12, hardware.utilization())]),
         Row(10, [(12, hardware.memory()), (12, hardware.disks())]),

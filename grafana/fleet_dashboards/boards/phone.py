@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from fleet_dashboards.layout import COLUMNS, Page, Row, dashboard
 from fleet_dashboards.links import PHONE
-from fleet_dashboards.topics import conversations, forecast, phone, standing, steering
+from fleet_dashboards.topics.conversations import outcome
+from fleet_dashboards.topics.fleet import forecast, phone, standing, steering
 
 if TYPE_CHECKING:
     from fleet_dashboards.datasources import Json
@@ -25,7 +26,7 @@ def build() -> Json:
         (10, forecast.end(365, orientation="horizontal", title_pixels=14)),
         (4, forecast.pace(366)),
         (7, phone.progress()),
-        (4, conversations.kept(368)),
+        (4, outcome.kept(368)),
         (13, phone.nodes()),
         (9, phone.audit()),
     ]

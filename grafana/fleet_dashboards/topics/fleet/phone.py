@@ -22,9 +22,9 @@ from fleet_dashboards.panels import (
     table,
     thresholds,
 )
-from fleet_dashboards.topics.standing import TROUBLES
-from fleet_dashboards.topics.steering import EXPLANATION, PAUSE, RESUME, STOP
-from fleet_dashboards.topics.work import QUEUE_ORDER
+from fleet_dashboards.topics.fleet.standing import TROUBLES
+from fleet_dashboards.topics.fleet.steering import EXPLANATION, PAUSE, RESUME, STOP
+from fleet_dashboards.topics.fleet.work import QUEUE_ORDER
 
 LEFT, WIDTH = 10, 336  # pixels of the 356 that the page leaves a canvas of 390
 NO_ANSWER = "unknown: the database does not answer"

@@ -21,7 +21,7 @@ from fleet_dashboards.panels import (
     thresholds,
     tile,
 )
-from fleet_dashboards.topics import job_buttons, jobs
+from fleet_dashboards.topics.jobs import changes, listing
 from fleet_dashboards.variables import id_in, picked
 
 NO_JOB = "no such job: pick one at the top"
@@ -35,13 +35,13 @@ def variable() -> Json:
         """
         SELECT job_id::text AS __value, {name} AS __text FROM analytics.jobs
         ORDER BY finished_at DESC NULLS FIRST, state = 'running' DESC, created_at DESC LIMIT 500
-        """.replace("{name}", jobs.NAME),
+        """.replace("{name}", listing.NAME),
         once=True,
     )
 
 
 def _of_job(text: str, *, form: str = "table") -> Json:
-    return sql(text.replace("{this}", id_in("job")).replace("{name}", jobs.NAME), form=form)
+    return sql(text.replace("{this}", id_in("job")).replace("{name}", listing.NAME), form=form)
 
 
 def state() -> Json:
@@ -134,7 +134,7 @@ def buttons() -> Json:
         FROM analytics.jobs WHERE job_id = {this}
         """)
     elements = [
-        *elements_in_line(job_buttons.of_job("${job}", "${job:text}"), top=4, height=40),
+        *elements_in_line(changes.of_job("${job}", "${job:text}"), top=4, height=40),
         label("job_name", Box(top=50, left=8, width=700, height=28), size=16),
         *(
             label(name, Box(top=80 + 28 * place, left=8, width=700, height=26))

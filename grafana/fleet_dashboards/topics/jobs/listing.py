@@ -19,7 +19,7 @@ from fleet_dashboards.panels import (
     thresholds,
     words,
 )
-from fleet_dashboards.topics import job_buttons
+from fleet_dashboards.topics.jobs import changes
 
 # Of a row of analytics.jobs, for people: questions of buttons and lists to pick from say it.
 NAME = (
@@ -72,7 +72,7 @@ def open_jobs(number: int = 153) -> Json:
         *(override(name, **COUNT) for name in ("Accepted", "Rejected", "Failed")),
         override("End (P50)", **end),
         override("End (P90)", **end),
-        buttons_column("Change it", 296, *job_buttons.of_open_job(JOB_ID, JOB_NAME)),
+        buttons_column("Change it", 296, *changes.of_open_job(JOB_ID, JOB_NAME)),
         override("job_name", **HIDDEN),
         override("job_id", **HIDDEN),
     ]
@@ -113,7 +113,7 @@ def ended_jobs(number: int = 158) -> Json:
         share_bar("Yield", KEPT, mappings=absent("none judged")),
         override("Ended", unit="dateTimeFromNow", custom__width=120),
         override("Took", unit="s", custom__width=90),
-        buttons_column("Again", 80, job_buttons.retry(JOB_ID, JOB_NAME)),
+        buttons_column("Again", 80, changes.retry(JOB_ID, JOB_NAME)),
         override("job_name", **HIDDEN),
         override("job_id", **HIDDEN),
     ]

@@ -22,7 +22,7 @@ from fleet_dashboards.panels import (
     share_bar,
     table,
 )
-from fleet_dashboards.topics import job_buttons, jobs
+from fleet_dashboards.topics.jobs import changes, listing
 from fleet_dashboards.variables import chosen, picked, typed
 
 FORM = ("scenario", "count", "counts", "min_turns", "max_turns", "priority")
@@ -95,7 +95,7 @@ def form() -> list[Json]:
               WHERE state IN ('pending', 'running', 'paused')
                 OR (state IN ('done', 'failed') AND finished_at > now() - interval '1 day')
               ORDER BY finished_at DESC NULLS FIRST, created_at DESC LIMIT 500)
-            """.replace("{name}", jobs.NAME),
+            """.replace("{name}", listing.NAME),
             several=True,
         ),
     ]
@@ -155,11 +155,11 @@ def change_picked(number: int = 157) -> Json:
           'No job is picked: see Jobs to change at the top of the page.') AS picked
         FROM analytics.jobs
         WHERE job_id = ANY (array_remove(ARRAY[${jobs:sqlstring}]::text[], 'none')::uuid[])
-        """.replace("{name}", jobs.NAME)
+        """.replace("{name}", listing.NAME)
     )
     elements = [
-        *elements_in_line(job_buttons.PICKED, top=4, height=40),
-        *elements_in_line(job_buttons.PICKED_ORDER, top=52, height=40),
+        *elements_in_line(changes.PICKED, top=4, height=40),
+        *elements_in_line(changes.PICKED_ORDER, top=52, height=40),
         label("picked", Box(top=100, left=8, width=480, height=80)),
     ]
     return canvas(head, query, elements=elements)

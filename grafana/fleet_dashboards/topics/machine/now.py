@@ -19,7 +19,7 @@ from fleet_dashboards.panels import (
     tile,
     words,
 )
-from fleet_dashboards.topics import work
+from fleet_dashboards.topics.fleet import work
 
 # Where the four buttons stand: side by side also on a phone, 390 pixels wide.
 ABREAST = ((8, 74), (88, 74), (168, 100), (274, 74))

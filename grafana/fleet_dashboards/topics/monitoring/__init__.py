@@ -1,0 +1,1 @@
+"""Panels about what watches the fleet."""
