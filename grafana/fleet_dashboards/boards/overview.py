@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet_dashboards.layout import Heading, Page, Row, dashboard
 from fleet_dashboards.links import OVERVIEW
+from fleet_dashboards.topics.alerts import firing
 from fleet_dashboards.topics.conversations import outcome
 from fleet_dashboards.topics.fleet import forecast, hardware, network, standing, steering, work
 
@@ -25,7 +26,7 @@ def build() -> Json:
         Row(8, [(16, steering.audit()), (8, work.tasks())]),
         Row(14, [(24, work.nodes())]),
         Heading(24, "Is anything wrong?"),
-        Row(7, [(10, steering.alerts()), (14, standing.troubles())]),
+        Row(7, [(10, firing.of_fleet()), (14, standing.troubles())]),
         Row(6, [(24, standing.failures())]),
         Row(10, [(24, steering.events())]),
         Heading(25, "Will it be done in time?"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet_dashboards.layout import COLUMNS, Page, Row, dashboard
 from fleet_dashboards.links import PHONE
+from fleet_dashboards.topics.alerts import firing
 from fleet_dashboards.topics.conversations import outcome
 from fleet_dashboards.topics.fleet import forecast, phone, standing, steering
 
@@ -20,7 +21,7 @@ def build() -> Json:
     panels = [
         (4, steering.state(360)),
         (9, phone.buttons()),
-        (6, steering.alerts(362, is_narrow=True)),
+        (6, firing.of_fleet(362, is_narrow=True)),
         (7, phone.troubles()),
         (4, standing.counts(363)),
         (10, forecast.end(365, orientation="horizontal", title_pixels=14)),

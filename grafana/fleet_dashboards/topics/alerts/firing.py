@@ -23,6 +23,7 @@ from fleet_dashboards.panels import (
 )
 
 # The Watchdog always fires, to show that alerts come through: it has a tile of its own.
+ALL = 'ALERTS{alertname!="Watchdog"}'
 FIRING = 'ALERTS{alertstate="firing",alertname!="Watchdog"}'
 
 
@@ -138,6 +139,49 @@ def firing() -> Json:
     return table(head, query, overrides=overrides)
 
 
+def _or_calm(rows: str, alerts: str) -> str:
+    """Return PromQL with a row of its own for calm: silence of Prometheus never reads as that."""
+    return f"""
+        {rows}
+        or label_replace(label_replace(
+          vector(NaN) unless on () {alerts},
+          "alertname", "nothing fires", "", ""), "severity", "none", "", "")
+        """
+
+
+def of_fleet(number: int = 6, *, is_narrow: bool = False) -> Json:
+    """Return the alerts that fire now, the gravest first."""
+    head = Head(
+        number,
+        "Firing alerts",
+        "What needs a look now, without Watchdog, which always fires. Source: Prometheus, "
+        "ALERTS{alertstate='firing'}; the age is that of ALERTS_FOR_STATE.",
+        "string",
+        "no answer from Prometheus",
+    )
+    rows = f"time() - ALERTS_FOR_STATE and ignoring (alertstate) {FIRING}"
+    expr = f"max by (alertname, severity, node) ({_or_calm(rows, FIRING)})"
+    changes = [
+        columns(severity="Severity", alertname="Alert", node="Node", Value="Active for"),
+        sorted_by("Severity"),
+    ]
+    overrides = [
+        override(
+            "Severity",
+            mappings=SEVERITIES,
+            custom__cellOptions=COLOURED,
+            custom__width=90,
+        ),
+        override("Alert", links=links.to_runbook()),
+        override("Node", links=links.to_node()),
+        override("Active for", unit="s", decimals=0, custom__width=100, mappings=absent("-")),
+    ]
+    if is_narrow:
+        overrides += [override("Node", custom__width=100), override("Active for", **HIDDEN)]
+    query = instant(expr, form="table")
+    return table(head, query, transformations=changes, overrides=overrides)
+
+
 def by_prometheus() -> Json:
     """Return what Prometheus itself says, which also knows what is about to fire."""
     head = Head(
@@ -148,15 +192,10 @@ def by_prometheus() -> Json:
         "string",
         "no answer from Prometheus",
     )
-    # The second half makes a row of its own, so that silence of Prometheus never reads as calm.
-    expr = """
-        max by (alertname, severity, node, alertstate) (
-          ALERTS{alertname!="Watchdog"} * 0
-            + ignoring (alertstate) group_left () (time() - ALERTS_FOR_STATE)
-          or label_replace(label_replace(
-            vector(NaN) unless on () ALERTS{alertname!="Watchdog"},
-            "alertname", "nothing fires", "", ""), "severity", "none", "", ""))
+    rows = f"""
+        {ALL} * 0 + ignoring (alertstate) group_left () (time() - ALERTS_FOR_STATE)
         """
+    expr = f"max by (alertname, severity, node, alertstate) ({_or_calm(rows, ALL)})"
     changes = [
         columns(
             alertstate="State", severity="Severity", alertname="Alert", node="Node", Value="For"
@@ -215,15 +254,11 @@ def of_node() -> Json:
         "string",
         "no answer from Prometheus",
     )
-    # The second half makes a row of its own, so that silence of Prometheus never reads as calm.
-    expr = """
-        max by (alertname, severity) (
-          time() - ALERTS_FOR_STATE{node="${node}"}
-            and ignoring (alertstate) ALERTS{alertstate="firing",node="${node}"}
-          or label_replace(label_replace(
-            vector(NaN) unless on () ALERTS{alertstate="firing",node="${node}"},
-            "alertname", "nothing fires", "", ""), "severity", "none", "", ""))
+    of_this = 'ALERTS{alertstate="firing",node="${node}"}'
+    rows = f"""
+        time() - ALERTS_FOR_STATE{{node="${{node}}"}} and ignoring (alertstate) {of_this}
         """
+    expr = f"max by (alertname, severity) ({_or_calm(rows, of_this)})"
     changes = [
         columns(severity="Severity", alertname="Alert", Value="Active for"),
         sorted_by("Severity"),

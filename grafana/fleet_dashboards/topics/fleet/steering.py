@@ -1,22 +1,18 @@
-"""Panels about control: state, buttons, what fires, what happened, and who did what."""
+"""Panels about control: state, buttons, what happened, and who did what."""
 
 from __future__ import annotations
 
 from fleet_dashboards import links
 from fleet_dashboards.actions import REASON, Box, Button, element, label
-from fleet_dashboards.datasources import Json, instant, sql
+from fleet_dashboards.datasources import Json, sql
 from fleet_dashboards.looks import HEADLINES, OUTCOMES, SEVERITIES
 from fleet_dashboards.panels import (
     AGO,
     COLOURED,
-    HIDDEN,
     LONG,
     Head,
-    absent,
     canvas,
-    columns,
     override,
-    sorted_by,
     table,
     tile,
 )
@@ -84,46 +80,6 @@ def buttons() -> Json:
         label("since", Box(top=124, left=8, width=420, height=44)),
     ]
     return canvas(head, sql(EXPLANATION), elements=elements)
-
-
-def alerts(number: int = 6, *, is_narrow: bool = False) -> Json:
-    """Return the alerts that fire now, the gravest first."""
-    head = Head(
-        number,
-        "Firing alerts",
-        "What needs a look now, without Watchdog, which always fires. Source: Prometheus, "
-        "ALERTS{alertstate='firing'}; the age is that of ALERTS_FOR_STATE.",
-        "string",
-        "no answer from Prometheus",
-    )
-    # The second half makes a row of its own, so that silence of Prometheus never reads as calm.
-    expr = """
-        max by (alertname, severity, node) (
-          time() - ALERTS_FOR_STATE and ignoring (alertstate)
-          ALERTS{alertstate="firing", alertname!="Watchdog"}
-          or label_replace(label_replace(
-            vector(NaN) unless on () ALERTS{alertstate="firing", alertname!="Watchdog"},
-            "alertname", "nothing fires", "", ""), "severity", "none", "", ""))
-        """
-    changes = [
-        columns(severity="Severity", alertname="Alert", node="Node", Value="Active for"),
-        sorted_by("Severity"),
-    ]
-    overrides = [
-        override(
-            "Severity",
-            mappings=SEVERITIES,
-            custom__cellOptions=COLOURED,
-            custom__width=90,
-        ),
-        override("Alert", links=links.to_runbook()),
-        override("Node", links=links.to_node()),
-        override("Active for", unit="s", decimals=0, custom__width=100, mappings=absent("-")),
-    ]
-    if is_narrow:
-        overrides += [override("Node", custom__width=100), override("Active for", **HIDDEN)]
-    query = instant(expr, form="table")
-    return table(head, query, transformations=changes, overrides=overrides)
 
 
 def events() -> Json:
