@@ -76,15 +76,15 @@ def call_logout(place: Place, url: str) -> None:
 
 def show_caller(place: Place, _: argparse.Namespace) -> Answer:
     """Show as whom commands call, in which way, until when, and which control API."""
-    url = place.find_url()
-    way, bearer = place.find_caller(url)
-    answer = replace(place.reach(url), bearer=bearer).call("GET", "/auth/whoami")
+    remote = place.reach(place.find_url())
+    way, bearer = place.find_caller(remote)
+    answer = replace(remote, bearer=bearer).call("GET", "/auth/whoami")
     shown = {
         "name": answer["name"],
         "role": answer["role"],
         "way": way,
         "expires_at": answer["expires_at"],
-        "url": url,
+        "url": remote.url,
     }
     return shown, render_fields(shown)
 

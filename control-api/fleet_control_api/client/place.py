@@ -53,23 +53,26 @@ class Place:
             raise self._explain()
         return url
 
-    def find_caller(self, url: str, timeout: tuple[float, float] = TIMEOUT) -> tuple[str, Bearer]:
+    def find_caller(self, remote: Remote) -> tuple[str, Bearer]:
         """Return as whom to call there: the way (token, session or home), and what to show."""
         file = self.environ.get("FLEET_API_TOKEN_FILE", "")
         if file:
             return "token", Token(read_token(Path(file)))
-        if self.sessions.load(url) is not None:
-            return "session", SessionBearer(self.sessions, self.reach(url, timeout))
-        if url == self.url and self.token:
-            return "home", Token(self.token)
-        if url == self.url:
+        if self.sessions.load(remote.url) is not None:
+            return "session", SessionBearer(self.sessions, remote)
+        if remote.url != self.url:
+            raise ClientError(
+                f"nobody is logged in at {remote.url}",
+                remedy=f"`./fleet login {remote.url}` does.",
+            )
+        if not self.token:
             raise self._explain()
-        raise ClientError(f"nobody is logged in at {url}", remedy=f"`./fleet login {url}` does.")
+        return "home", Token(self.token)
 
     def connect(self, timeout: tuple[float, float] = TIMEOUT) -> Remote:
         """Return the control API as this command sees it. Raises ClientError."""
-        url = self.find_url()
-        return replace(self.reach(url, timeout), bearer=self.find_caller(url, timeout)[1])
+        remote = self.reach(self.find_url(), timeout)
+        return replace(remote, bearer=self.find_caller(remote)[1])
 
     def reach(self, url: str, timeout: tuple[float, float] = TIMEOUT) -> Remote:
         """Return a control API to which nothing is shown."""
