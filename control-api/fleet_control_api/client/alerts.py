@@ -113,20 +113,18 @@ def add_alerts(nouns: Any) -> None:
     ending = add(verbs, "unsilence", end_silence, summary, route=route)
     ending.add_argument("silence_id", metavar="SILENCE")
     ending.add_argument("--reason", help="why, for the list of silences")
-    handler = partial(note_alert, "acknowledge", "is taken on by {acknowledged_by}.")
-    summary, route = "take an alert that fires on", "POST /alerts/{alert_id}/acknowledge"
-    taking = add(verbs, "acknowledge", handler, summary, route=route)
-    taking.add_argument(
-        "alert_id", metavar="NUMBER", help="of the alert, as `alerts list` shows it"
-    )
+    said = "is taken on by {acknowledged_by}."
+    taking = _add_note(verbs, "acknowledge", said, "take an alert that fires on")
     taking.add_argument("--reason", help="what you do about it")
-    handler = partial(note_alert, "comment", "has the comment.")
-    summary, route = "write something to an alert", "POST /alerts/{alert_id}/comment"
-    writing = add(verbs, "comment", handler, summary, route=route)
-    writing.add_argument(
-        "alert_id", metavar="NUMBER", help="of the alert, as `alerts list` shows it"
-    )
+    writing = _add_note(verbs, "comment", "has the comment.", "write something to an alert")
     writing.add_argument("comment", metavar="TEXT", help="what others should know")
+
+
+def _add_note(verbs: Any, verb: str, said: str, summary: str) -> argparse.ArgumentParser:
+    route = f"POST /alerts/{{alert_id}}/{verb}"
+    note = add(verbs, verb, partial(note_alert, verb, said), summary, route=route)
+    note.add_argument("alert_id", metavar="NUMBER", help="of the alert, as `alerts list` shows it")
+    return note
 
 
 def _add_silence(silence: argparse.ArgumentParser) -> None:
