@@ -73,7 +73,7 @@ PREFIX = "/api/v1"
 RESOURCES = (
     health, auth, passwords, users, sessions, tokens, jobs, job_changes, nodes, models, joining,
     commands, calendar, endpoints, fleet, stopping, config, audit, alerts, silences, audit_check,
-    events,    exports, sd, metrics, runbooks, documents, buttons,
+    events, exports, sd, metrics, runbooks, documents, buttons,
 )  # fmt: skip
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -26,7 +26,7 @@ class DatabaseWatch:
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._answered_at: float | None = None
+        self._answered_at = -math.inf
         self._answers: bool | None = None
 
     def look(self) -> None:
@@ -45,5 +45,4 @@ class DatabaseWatch:
         """Return 1 if it answers, 0 if it does not; NaN before anybody has asked."""
         if self._answers is None:
             return math.nan
-        is_fresh = self._answered_at is not None and self._clock() - self._answered_at < PATIENCE
-        return float(self._answers and is_fresh)
+        return float(self._answers and self._clock() - self._answered_at < PATIENCE)
