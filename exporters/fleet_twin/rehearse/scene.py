@@ -93,21 +93,22 @@ class Scene:
 
     def metrics(self, query: str) -> list[float]:
         """Return the values that Prometheus has for a query now; none while it is away."""
-        url = f"{self.prometheus}/api/v1/query"
         try:
-            with requests.Session() as session:
-                session.trust_env = False
-                answer = session.get(url, params={"query": query}, timeout=TIMEOUT_SECONDS)
-                result = answer.json()["data"]["result"]
-        except (requests.RequestException, KeyError):
+            found = ask_prometheus(self.prometheus, "/api/v1/query", {"query": query})
+        except RehearsalError:
             return []
-        return [float(series["value"][1]) for series in result]
+        return [float(series["value"][1]) for series in found["result"]]
 
-    def kill(self, program: str) -> int:
-        """Kill a program as the kernel does; return its process id. Raises RehearsalError."""
+    def find_process(self, program: str) -> int:
+        """Return the process of a program of the home. Raises RehearsalError."""
         pid = self.read_processes().get(program)
         if pid is None:
             raise RehearsalError(f"{program} does not run")
+        return pid
+
+    def kill(self, program: str) -> int:
+        """Kill a program as the kernel does; return its process id. Raises RehearsalError."""
+        pid = self.find_process(program)
         os.kill(pid, signal.SIGKILL)
         return pid
 
@@ -118,6 +119,23 @@ class Scene:
             if time.monotonic() > deadline:
                 raise RehearsalError(f"not within {READY_SECONDS:.0f} s: {what}")
             time.sleep(LOOK_SECONDS)
+
+
+def ask_prometheus(
+    prometheus: str,
+    path: str,
+    told: Mapping[str, str] | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> dict[str, Any]:
+    """Return the data of an answer of Prometheus. Raises RehearsalError."""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.get(f"{prometheus}{path}", params=told, timeout=timeout_seconds)
+            data: dict[str, Any] = answer.json()["data"]
+    except (requests.RequestException, KeyError) as exc:
+        raise RehearsalError(f"Prometheus does not answer: {exc!r}") from exc
+    return data
 
 
 class Heard:

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-import requests
 
-from fleet_twin.rehearse.scene import RehearsalError
+from fleet_twin.rehearse.scene import RehearsalError, ask_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,7 +68,7 @@ def give_past(prometheus: str, pid: int, tell: Callable[[str], object]) -> None:
     found = wait_for_series(prometheus, tell)
     command = psutil.Process(pid)
     tool = Path(command.exe()).with_name("promtool")
-    flags = ask(prometheus, "/api/v1/status/flags")
+    flags = ask_prometheus(prometheus, "/api/v1/status/flags")
     folder = Path(flags["storage.tsdb.path"])
     if not tool.exists():
         raise RehearsalError(f"there is no {tool} beside Prometheus; it comes with its release")
@@ -138,17 +137,6 @@ def wait_until_known(prometheus: str, begin: float) -> None:
 def ask_query(prometheus: str, query: str, at: float | None = None) -> list[dict[str, Any]]:
     """Return the series of an instant query. Raises RehearsalError."""
     told = {"query": query, **({} if at is None else {"time": f"{at:.3f}"})}
-    found: list[dict[str, Any]] = ask(prometheus, "/api/v1/query", told)["result"]
+    data = ask_prometheus(prometheus, "/api/v1/query", told, TIMEOUT_SECONDS)
+    found: list[dict[str, Any]] = data["result"]
     return found
-
-
-def ask(prometheus: str, path: str, told: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return the data of an answer of Prometheus. Raises RehearsalError."""
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.get(f"{prometheus}{path}", params=told, timeout=TIMEOUT_SECONDS)
-            data: dict[str, Any] = answer.json()["data"]
-    except (requests.RequestException, KeyError) as exc:
-        raise RehearsalError(f"Prometheus does not answer: {exc!r}") from exc
-    return data

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import requests
+from fleet_twin.rehearse.scene import RehearsalError, ask_prometheus
 
 if TYPE_CHECKING:
     import threading
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from fleet_twin.rehearse.alerts.mails import MailFolder
 
 LOOK_SECONDS = 0.5
-TIMEOUT_SECONDS = 5.0
 
 
 @dataclass
@@ -109,10 +108,7 @@ def read_rules(prometheus: str) -> list[str]:
 
 def _read(prometheus: str, path: str, key: str) -> list[Any] | None:
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.get(f"{prometheus}{path}", timeout=TIMEOUT_SECONDS)
-            found: list[Any] = answer.json()["data"][key]
-    except (requests.RequestException, KeyError):
+        found: list[Any] = ask_prometheus(prometheus, path)[key]
+    except RehearsalError:
         return None
     return found

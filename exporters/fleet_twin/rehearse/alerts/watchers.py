@@ -10,12 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import requests
 import yaml
 
 from fleet_twin import faults
 from fleet_twin.rehearse.alerts.drill import Drill, Expected
-from fleet_twin.rehearse.scene import RehearsalError
+from fleet_twin.rehearse.scene import ask_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,22 +24,12 @@ if TYPE_CHECKING:
 AWAY_SECONDS = 20.0  # longer than any group of rules waits
 DISK_SECONDS = 15.0
 LINGER_SECONDS = 900.0  # five minutes in the range of the rule, five more kept
-TIMEOUT_SECONDS = 5.0
-
-
-def find_configuration(stage: Stage) -> Path:
-    """Return the file that Prometheus runs with, as it tells it itself. Raises RehearsalError."""
-    try:
-        url = f"{stage.scene.prometheus}/api/v1/status/flags"
-        flags = requests.get(url, timeout=TIMEOUT_SECONDS).json()["data"]
-    except (requests.RequestException, KeyError) as exc:
-        raise RehearsalError(f"Prometheus does not tell its flags ({exc!r})") from exc
-    return Path(flags["config.file"])
 
 
 def configure(change: Callable[[str], str], stage: Stage) -> Callable[[], object]:
     """Change the configuration of Prometheus by hand, and have it loaded."""
-    file, pid = find_configuration(stage), stage.find_process("prometheus")
+    flags = ask_prometheus(stage.scene.prometheus, "/api/v1/status/flags")
+    file, pid = Path(flags["config.file"]), stage.find_process("prometheus")
     before = file.read_text(encoding="utf-8")
 
     def load(content: str) -> None:
