@@ -55,7 +55,7 @@ def prepare(stage: Stage, drills: Sequence[Drill]) -> None:
     stage.fault(faults.OWNER_AWAY, *(place.node for place in scene.places))
     stage.order(CONVERSATIONS)
     if any(drill.needs_past for drill in drills):
-        give_past(scene.prometheus, stage.find_process("prometheus"), tell)
+        give_past(scene.prometheus, scene.find_process("prometheus"), tell)
 
 
 def list_others(rules: Iterable[str], drills: Sequence[Drill]) -> list[Row]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -33,7 +31,7 @@ def freeze(program: str, stage: Stage) -> Callable[[], object]:
 
 def replace_master(stage: Stage) -> Callable[[], object]:
     """Kill the master, which cannot give its lead up; the next one takes over when it ends."""
-    os.kill(stage.find_process("master"), signal.SIGKILL)
+    stage.scene.kill("master")
     return lambda: None
 
 

@@ -82,16 +82,9 @@ class Stage:
                 raise RehearsalError(f"not within {seconds:.0f} s: {what}")
             time.sleep(LOOK_SECONDS)
 
-    def find_process(self, program: str) -> int:
-        """Return the process of a program of the home. Raises RehearsalError."""
-        pid = self.scene.read_processes().get(program)
-        if pid is None:
-            raise RehearsalError(f"{program} does not run")
-        return pid
-
     def freeze(self, program: str) -> Callable[[], object]:
         """Stop a program and all that it has started, as a machine out of memory does."""
-        pids = list_family(self.find_process(program))
+        pids = list_family(self.scene.find_process(program))
         send(pids, signal.SIGSTOP)
         return lambda: send(pids, signal.SIGCONT)
 

@@ -29,7 +29,7 @@ LINGER_SECONDS = 900.0  # five minutes in the range of the rule, five more kept
 def configure(change: Callable[[str], str], stage: Stage) -> Callable[[], object]:
     """Change the configuration of Prometheus by hand, and have it loaded."""
     flags = ask_prometheus(stage.scene.prometheus, "/api/v1/status/flags")
-    file, pid = Path(flags["config.file"]), stage.find_process("prometheus")
+    file, pid = Path(flags["config.file"]), stage.scene.find_process("prometheus")
     before = file.read_text(encoding="utf-8")
 
     def load(content: str) -> None:
@@ -62,7 +62,7 @@ def freeze_prometheus(stage: Stage) -> Callable[[], object]:
 
 def fill_disk(stage: Stage) -> Callable[[], object]:
     """Let no write of Prometheus through, as on a full disk; it tells it once it can again."""
-    pid = stage.find_process("prometheus")
+    pid = stage.scene.find_process("prometheus")
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
 
     def end() -> None:
