@@ -50,6 +50,12 @@ class Drill:
     needs_past: bool = False
 
 
+def alone(fault: str, node: str, *alerts: str, after: tuple[str, ...] = ()) -> Drill:
+    """Return the drill of one fault on one machine, whose node its alerts name."""
+    expected = tuple(Expected(alert, node) for alert in alerts)
+    return Drill(fault, expected, lambda stage: stage.fault(fault, node), after)
+
+
 @dataclass(frozen=True)
 class Row:
     """What became of one alert of a drill; None where it was not seen. Times in seconds."""

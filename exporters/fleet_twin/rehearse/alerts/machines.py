@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fleet_twin import faults
-from fleet_twin.rehearse.alerts.drill import Drill, Expected
+from fleet_twin.rehearse.alerts.drill import Drill, Expected, alone
 from fleet_twin.rehearse.alerts.stage import together
 
 if TYPE_CHECKING:
@@ -19,11 +20,6 @@ HEAT_SECONDS = 960.0  # ThrottlingLong asks for ten minutes of it
 LINGER_SECONDS = 660.0  # until less than half of a quarter of an hour was hot
 LEAK_SECONDS = 1200.0  # as DiskFullSoon, after a trend that is worth the name
 WRITING = "SELECT FROM analytics.tasks WHERE node = %s AND state = 'running'"
-
-
-def hurt(fault: str, node: str, stage: Stage) -> Callable[[], object]:
-    """Set one fault on one machine."""
-    return stage.fault(fault, node)
 
 
 def vanish(stage: Stage) -> Callable[[], object]:
@@ -47,12 +43,6 @@ def hold_up(stage: Stage) -> Callable[[], object]:
 def refuse_readings(stage: Stage) -> Callable[[], object]:
     """Have the database refuse the readings of a machine for good: they are lost."""
     return stage.refuse_rows("telemetry.hardware", "node <> 'laptop-1'")
-
-
-def alone(fault: str, node: str, *alerts: str, after: tuple[str, ...] = ()) -> Drill:
-    """Return the drill of one fault on one machine."""
-    expected = tuple(Expected(alert, node) for alert in alerts)
-    return Drill(fault, expected, partial(hurt, fault, node), after)
 
 
 def hot(fault: str, node: str, *alerts: str, name: str) -> Drill:
@@ -82,10 +72,8 @@ DRILLS = (
     alone(faults.SENSORS_BLIND, "desktop-2", "SensorsBlind", after=FIRST),
     alone(faults.CLOCK_SKEW, "desktop-2", "ClockSkewed", after=FIRST),
     alone(faults.GPU_LOST, "gamer-3", "GpuLost", after=(faults.SLOW_MODEL,)),
-    Drill(
-        faults.DISK_LEAKING,
-        (Expected("DiskFullSoon", "laptop-1"),),
-        partial(hurt, faults.DISK_LEAKING, "laptop-1"),
+    replace(
+        alone(faults.DISK_LEAKING, "laptop-1", "DiskFullSoon"),
         fire_seconds=LEAK_SECONDS,
         clear_seconds=LINGER_SECONDS,
         needs_past=True,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet_twin import faults
-from fleet_twin.rehearse.alerts.drill import Drill, Expected
+from fleet_twin.rehearse.alerts.drill import Drill, Expected, alone
 from fleet_twin.rehearse.alerts.stage import together
 
 if TYPE_CHECKING:
@@ -18,11 +18,6 @@ NODE = "gamer-2"
 WEDGED_SECONDS = 420.0
 FALLBACK_SECONDS = 720.0  # a mean of five minutes, for two more
 PATIENCE = "request_seconds_max"  # seconds that a call may take
-
-
-def hurt(fault: str, node: str, stage: Stage) -> Callable[[], object]:
-    """Set one fault of a model server."""
-    return stage.fault(fault, node)
 
 
 def wedge(stage: Stage) -> Callable[[], object]:
@@ -37,15 +32,10 @@ def stop_all(stage: Stage) -> Callable[[], object]:
     return stage.fault(faults.MODEL_DOWN, *(place.node for place in stage.scene.places))
 
 
-def sick(fault: str, alert: str, *after: str) -> Drill:
-    """Return the drill of one sick model server."""
-    return Drill(fault, (Expected(alert, NODE),), partial(hurt, fault, NODE), after)
-
-
 DRILLS = (
-    sick(faults.MODEL_DOWN, "ModelServerDown", faults.WEDGED_MODEL),
-    sick(faults.MODEL_FAILING, "ModelServerFailing", faults.MODEL_DOWN),
-    sick(faults.MODEL_MISSING, "ModelMissing", faults.MODEL_FAILING),
+    alone(faults.MODEL_DOWN, NODE, "ModelServerDown", after=(faults.WEDGED_MODEL,)),
+    alone(faults.MODEL_FAILING, NODE, "ModelServerFailing", after=(faults.MODEL_DOWN,)),
+    alone(faults.MODEL_MISSING, NODE, "ModelMissing", after=(faults.MODEL_FAILING,)),
     Drill(
         faults.WEDGED_MODEL,
         (Expected("ModelServerWedged", NODE),),
@@ -53,16 +43,12 @@ DRILLS = (
         ("prometheus-disk-full",),
         WEDGED_SECONDS,
     ),
-    Drill(
-        faults.CPU_FALLBACK,
-        (Expected("CpuFallback", "desktop-2"),),
-        partial(hurt, faults.CPU_FALLBACK, "desktop-2"),
+    replace(
+        alone(faults.CPU_FALLBACK, "desktop-2", "CpuFallback"),
         fire_seconds=FALLBACK_SECONDS,
     ),
-    Drill(
-        faults.SLOW_MODEL,
-        (Expected("ThroughputCliff", "gamer-3"),),
-        partial(hurt, faults.SLOW_MODEL, "gamer-3"),
+    replace(
+        alone(faults.SLOW_MODEL, "gamer-3", "ThroughputCliff"),
         fire_seconds=FALLBACK_SECONDS,
         needs_past=True,
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 from fleet_twin import faults
@@ -22,11 +21,6 @@ WHERE audit_id > (SELECT max(audit_id) - least(30, count(*) - 1) FROM control.au
 HEAD = "SELECT audit_rows FROM control.read_audit_head()"
 FILL_SECONDS = 120.0
 FREEZE_SECONDS = 3.0  # until the twin has read of it: an agent acknowledges at once
-
-
-def freeze(program: str, stage: Stage) -> Callable[[], object]:
-    """Stop a program where it is: its port takes calls and answers none."""
-    return stage.freeze(program)
 
 
 def replace_master(stage: Stage) -> Callable[[], object]:
@@ -74,7 +68,7 @@ DRILLS = (
     Drill(
         "control-api-frozen",
         (Expected("ServiceDown", "fleet-control-api"), Expected("NotificationsFailing")),
-        partial(freeze, "control-api"),
+        lambda stage: stage.freeze("control-api"),
         # They ask it for something.
         ("node-gone", "readings-stuck", "jobs-failing", "wedged-model"),
         NOTIFY_SECONDS,
@@ -84,7 +78,7 @@ LAST = (
     Drill(
         "database-frozen",
         (Expected("DatabaseDown"),),
-        partial(freeze, "postgres"),
+        lambda stage: stage.freeze("postgres"),
         ("levels-refused", "jobs-failing", "bad-writers", "control-api-frozen"),
     ),
     Drill("audit-cut", (Expected("AuditLogShrunk"),), cut_audit, ("database-frozen",)),
@@ -97,7 +91,7 @@ LAST = (
     Drill(
         "master-frozen",
         (Expected("ServiceDown", "fleet-master"), Expected("NoLeader")),
-        partial(freeze, "master"),
+        lambda stage: stage.freeze("master"),
         ("emergency-stop", "audit-cut"),
     ),
     Drill("master-killed", (Expected("NodeFailover"),), replace_master, ("master-frozen",)),

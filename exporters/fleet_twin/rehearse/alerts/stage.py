@@ -83,7 +83,11 @@ class Stage:
             time.sleep(LOOK_SECONDS)
 
     def freeze(self, program: str) -> Callable[[], object]:
-        """Stop a program and all that it has started, as a machine out of memory does."""
+        """
+        Stop a program and all that it has started, as a machine out of memory does.
+
+        Its port takes calls and answers none.
+        """
         pids = list_family(self.scene.find_process(program))
         send(pids, signal.SIGSTOP)
         return lambda: send(pids, signal.SIGCONT)

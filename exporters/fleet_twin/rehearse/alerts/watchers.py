@@ -74,21 +74,11 @@ def fill_disk(stage: Stage) -> Callable[[], object]:
     return end
 
 
-def freeze_alertmanager(stage: Stage) -> Callable[[], object]:
-    """Stop Alertmanager: nobody gets any mail meanwhile."""
-    return stage.freeze("alertmanager")
-
-
-def overfeed(stage: Stage) -> Callable[[], object]:
-    """Let an exporter's page be far too long."""
-    return stage.fault(faults.PAGE_TOO_LONG, "raspberry-2")
-
-
 DRILLS = (
     Drill(
         "alertmanager-frozen",
         (Expected("ServiceDown", "alertmanager"), Expected("AlertsNotSent")),
-        freeze_alertmanager,
+        lambda stage: stage.freeze("alertmanager"),  # nobody gets any mail meanwhile
         clear_seconds=LINGER_SECONDS,
         holds_mail=True,
     ),
@@ -111,7 +101,7 @@ DRILLS = (
     Drill(
         faults.PAGE_TOO_LONG,
         (Expected("PagesRefused"),),
-        overfeed,
+        lambda stage: stage.fault(faults.PAGE_TOO_LONG, "raspberry-2"),
         ("prometheus-disk-full",),
         clear_seconds=LINGER_SECONDS,
     ),
