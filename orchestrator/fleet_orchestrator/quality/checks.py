@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fleet_orchestrator.quality.call import Conversation, Finding, of_every_turn, quote
+from fleet_orchestrator.quality.call import Conversation, Finding, quote
 from fleet_orchestrator.quality.scrub import mentions
 
 if TYPE_CHECKING:
-    from fleet_orchestrator.quality.call import Check, TurnCheck
+    from fleet_orchestrator.quality.call import TurnCheck
 
 WORDS_MAX = 60  # spoken turns are short; the generator asks for one or two sentences
 REPEATED_WORDS = 4  # shorter sentences may well be said twice
@@ -179,7 +179,6 @@ TURN_CHECKS: tuple[TurnCheck, ...] = (
     check_identity_told,
     check_repetition,
 )
-CHECKS: tuple[Check, ...] = (check_turn_count, *map(of_every_turn, TURN_CHECKS))
 
 
 def _match(
