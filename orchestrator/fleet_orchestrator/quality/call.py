@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+PROOFS = ("date_of_birth", "reference_number", "phone_number")  # of who the customer is
+
 
 @dataclass(frozen=True)
 class Conversation:
@@ -31,6 +33,14 @@ class Conversation:
     phases: list[str] = field(default_factory=list)
     required: list[str] = field(default_factory=list)
     healthcare: dict[str, Any] = field(default_factory=dict)
+
+    def said(self, newest: int) -> str:
+        """Return what both sides have said up to and with the turn at an index."""
+        return " ".join(turn["text"] for turn in self.turns[: newest + 1])
+
+    def text_before(self, index: int) -> str:
+        """Return the turn before the one at an index; empty before the first."""
+        return self.turns[index - 1]["text"] if index else ""
 
     def said_by(self, speaker: str, newest: int) -> str:
         """Return what one side has said up to and with the turn at an index."""

@@ -139,7 +139,7 @@ def check_identity_asked(conversation: Conversation, index: int) -> Finding | No
     """The customer proves who they are because the agent has asked, at the turn before."""
     first = first_proof(conversation, index)
     if first == index:
-        asking = conversation.turns[index - 1]["text"] if index else ""
+        asking = conversation.text_before(index)
     elif first is None and _proof_is_due(conversation, index + 1):
         asking = conversation.turns[index]["text"]
     else:

@@ -49,7 +49,7 @@ def check_dates(conversation: Conversation, index: int) -> Finding | None:
     """The agent settles on a day that was offered, and repeats a birthday as it was told."""
     if not conversation.is_by("agent", index):
         return None
-    before = " ".join(turn["text"] for turn in conversation.turns[:index])
+    before = conversation.said(index - 1)
     text = conversation.turns[index]["text"]
     born, told = _births(text), _births(before)
     settled = {

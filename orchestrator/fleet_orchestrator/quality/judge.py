@@ -14,7 +14,7 @@ from fleet_orchestrator.generation.prompt import (
     render_instruction,
     render_outline,
 )
-from fleet_orchestrator.quality.call import Conversation
+from fleet_orchestrator.quality.call import PROOFS, Conversation
 from fleet_orchestrator.quality.scrub import render_value_patterns
 from fleet_orchestrator.quality.verdict import Verdict, decide_verdict
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from fleet_orchestrator.store import Unjudged
 
 NAMES = ("company", "customer_name", "agent_name", "reference_number", "date_of_birth")
-PROOFS = ("date_of_birth", "reference_number", "phone_number")
 
 
 def judge(unjudged: Unjudged) -> Verdict:

@@ -100,7 +100,7 @@ def interprets_result(conversation: Conversation, index: int) -> bool:
     """The agent says what a result means, also by a yes or no to that question."""
     sentences = _advice(conversation, index)
     text = conversation.turns[index]["text"]
-    asked = conversation.turns[index - 1]["text"] if index else ""
+    asked = conversation.text_before(index)
     is_answer = SHORT_ANSWER.search(text) and not NO_ANSWER.search(text)
     if conversation.is_by("agent", index) and ASKS_MEANING.search(asked) and is_answer:
         return True

@@ -54,9 +54,9 @@ def discloses_to_other(conversation: Conversation, index: int) -> bool:
     proof = first_proof(conversation, index)
     if not conversation.is_by("agent", index) or proof is None or proof == index:
         return False
-    before = " ".join(turn["text"] for turn in conversation.turns[: index + 1])
     is_for_other = FOR_SOMEBODY.search(conversation.said_by("customer", index))
-    return bool(is_for_other) and not PERMISSION.search(before) and _discloses(conversation, index)
+    is_permitted = PERMISSION.search(conversation.said(index))
+    return bool(is_for_other) and not is_permitted and _discloses(conversation, index)
 
 
 def asks_too_much(conversation: Conversation, index: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fleet_orchestrator.quality.call import quote
+from fleet_orchestrator.quality.call import PROOFS, quote
 from fleet_orchestrator.quality.scrub import mentions, render_value_patterns
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ def check_told(conversation: Conversation, index: int) -> Finding | None:
         if fact in line and not name.endswith(("_name", "_number")) and name != "company"
         for figure in FIGURE.findall(fact)
     }
-    said = " ".join(turn["text"] for turn in conversation.turns[: index + 1])
-    told = {figure.casefold() for figure in FIGURE.findall(said)}
+    told = {figure.casefold() for figure in FIGURE.findall(conversation.said(index))}
     is_spoken = SPOKEN.search(conversation.turns[index]["text"])
     if wanted and not wanted & told and not is_spoken:
         return quote("line_not_done", conversation, index)
@@ -45,7 +44,7 @@ def check_proofs_told(conversation: Conversation, index: int) -> Finding | None:
     if conversation.is_by("agent", index) or index >= len(conversation.outline):
         return None
     line, said = conversation.outline[index], conversation.said_by("customer", index)
-    for name in ("date_of_birth", "reference_number", "phone_number"):
+    for name in PROOFS:
         value = conversation.values.get(name)
         if value and value in line and not mentions(said, render_value_patterns(name, value)):
             return quote("line_not_done", conversation, index)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fleet_orchestrator.quality.call import quote
-from fleet_orchestrator.quality.healthcare.phases import GOODBYE, THANKS
+from fleet_orchestrator.quality.healthcare.phases import BYE, GOODBYE, THANKS
 from fleet_orchestrator.quality.words import is_question, split_sentences
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ def check_end(conversation: Conversation, index: int) -> Finding | None:
 def check_early_end(conversation: Conversation, index: int) -> Finding | None:
     """Nobody takes leave and goes on."""
     is_early = index < len(conversation.outline) - END
-    leaves = re.search(r"\b(?:good ?bye|bye)\b", conversation.turns[index]["text"], re.IGNORECASE)
+    leaves = BYE.search(conversation.turns[index]["text"])
     return quote("early_goodbye", conversation, index) if is_early and leaves else None
 
 
 def check_greeting(conversation: Conversation, index: int) -> Finding | None:
     """Greetings are at the beginning, and a welcome answers thanks."""
     text = conversation.turns[index]["text"]
-    thanked = index and THANKS.search(conversation.turns[index - 1]["text"])
+    thanked = THANKS.search(conversation.text_before(index))
     is_late = index >= END and GREETING.search(text)
     if is_late or (WELCOME.search(text) and not thanked):
         return quote("misplaced_courtesy", conversation, index)
@@ -74,7 +74,7 @@ def check_greeting(conversation: Conversation, index: int) -> Finding | None:
 
 def check_yes(conversation: Conversation, index: int) -> Finding | None:
     """Who says yes to a question goes on to say so, not the opposite."""
-    asked = split_sentences(conversation.turns[index - 1]["text"])[-1:] if index else []
+    asked = split_sentences(conversation.text_before(index))[-1:]
     yes = YES.search(conversation.turns[index]["text"])
     if ASKS_WHETHER.search(" ".join(asked)) and yes and NOT_YET.search(yes["rest"]):
         return quote("yes_means_no", conversation, index)
@@ -83,7 +83,7 @@ def check_yes(conversation: Conversation, index: int) -> Finding | None:
 
 def check_relief(conversation: Conversation, index: int) -> Finding | None:
     """Nobody is relieved by a refusal that leaves nothing to hope for."""
-    told = conversation.turns[index - 1]["text"] if index else ""
+    told = conversation.text_before(index)
     is_relieved = RELIEF.search(conversation.turns[index]["text"])
     if is_relieved and BAD_NEWS.search(told) and not HOPE.search(told):
         return quote("relieved_by_refusal", conversation, index)
@@ -92,9 +92,7 @@ def check_relief(conversation: Conversation, index: int) -> Finding | None:
 
 def check_answered(conversation: Conversation, index: int) -> Finding | None:
     """A question is not followed by mere courtesy."""
-    if not index:
-        return None
-    asked = split_sentences(conversation.turns[index - 1]["text"])[-1:]
+    asked = split_sentences(conversation.text_before(index))[-1:]
     text = conversation.turns[index]["text"]
     is_asked = any(is_question(sentence) for sentence in asked)
     if conversation.is_by("agent", index) and is_asked and NOTHING_MORE.search(text):
