@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fleet_stack.home import HomeError, Secrets, homes, stack
-from fleet_stack.paging import COPIED_FILES, decide_sender, has_mail, parse_smtp, session
+from fleet_stack.paging import COPIED_FILES, decide_sender, find_recipients, find_server, session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,12 +103,11 @@ def read_paging(home: Home) -> Mapping[str, str]:
 
 def describe_mail_server(home: Home, given: Mapping[str, str]) -> Fact:
     """Return whether the mail server takes our mails, as it says itself; name, state and text."""
-    if not has_mail(given):
+    server = find_server(given)
+    if server is None:
         text = "none: mails stay on this machine, and nobody is told of alerts; FLEET_SMTP_URL"
         return "mail server", WARNING, f"{text}, FLEET_SMTP_PASSWORD_FILE and FLEET_MAIL_TO name it"
-    server = parse_smtp("FLEET_SMTP_URL", given["FLEET_SMTP_URL"])
-    to = [given["FLEET_MAIL_TO"], given.get("FLEET_MAIL_TO_CRITICAL") or given["FLEET_MAIL_TO"]]
-    receivers = sorted({one.strip() for one in ",".join(to).split(",")})
+    receivers = sorted({one.strip() for one in ",".join(find_recipients(given)).split(",")})
     secrets = Secrets(home.path("secrets"))
     try:
         password = secrets.read(COPIED_FILES["FLEET_SMTP_PASSWORD_FILE"]) if server.user else ""
@@ -118,7 +117,7 @@ def describe_mail_server(home: Home, given: Mapping[str, str]) -> Fact:
     if given.get("FLEET_SMTP_CA_FILE"):
         authority = str(secrets.path(COPIED_FILES["FLEET_SMTP_CA_FILE"]))
     objection = session.read_objection(
-        server, decide_sender(given), receivers, session.Means(password, authority)
+        server, decide_sender(given, server), receivers, session.Means(password, authority)
     )
     if objection:
         return "mail server", WARNING, f"{server.url} {objection}"

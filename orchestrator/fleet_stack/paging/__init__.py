@@ -13,13 +13,13 @@ from fleet_stack.paging.settings import (
     SECRET_URLS,
     check_paging,
     decide_sender,
-    has_mail,
-    has_sms,
+    find_recipients,
+    find_server,
     split_quiet_hours,
 )
-from fleet_stack.paging.smtp import Smtp, parse_smtp
+from fleet_stack.paging.smtp import Smtp
 
 __all__ = (
     "COPIED_FILES", "INPUTS", "PARSERS", "SECRET_URLS", "PagingError", "Smtp", "check_paging",
-    "decide_sender", "has_mail", "has_sms", "parse_smtp", "session", "split_quiet_hours",
+    "decide_sender", "find_recipients", "find_server", "session", "split_quiet_hours",
 )  # fmt: skip

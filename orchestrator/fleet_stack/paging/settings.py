@@ -17,6 +17,8 @@ from fleet_stack.paging.smtp import parse_smtp
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fleet_stack.paging.smtp import Smtp
+
 URL, PASSWORD, AUTHORITY = "FLEET_SMTP_URL", "FLEET_SMTP_PASSWORD_FILE", "FLEET_SMTP_CA_FILE"
 SENDER, TO, TO_CRITICAL = "FLEET_MAIL_FROM", "FLEET_MAIL_TO", "FLEET_MAIL_TO_CRITICAL"
 QUIET, ZONE, HEARTBEAT = "FLEET_QUIET_HOURS", "FLEET_TIME_ZONE", "FLEET_HEARTBEAT_URL"
@@ -122,24 +124,26 @@ PARSERS: Mapping[str, Callable[[str, str], str]] = {
 }
 
 
-def has_mail(settings: Mapping[str, str]) -> bool:
-    """True when mails leave this machine."""
-    return bool(settings.get(URL))
+def find_server(settings: Mapping[str, str]) -> Smtp | None:
+    """Return the mail server that takes our mails; None when they stay on this machine."""
+    return parse_smtp(URL, settings[URL]) if settings.get(URL) else None
 
 
-def decide_sender(settings: Mapping[str, str]) -> str:
+def decide_sender(settings: Mapping[str, str], server: Smtp) -> str:
     """Return the address that mails come from: as set, else the login, where that is one."""
-    return settings.get(SENDER) or parse_smtp(URL, settings[URL]).user
+    return settings.get(SENDER) or server.user
 
 
-def has_sms(settings: Mapping[str, str]) -> bool:
-    """True when text messages are sent."""
-    return bool(settings.get(SMS) or settings.get(TOPIC))
+def find_recipients(settings: Mapping[str, str]) -> tuple[str, str]:
+    """Return who gets mails, and who gets those of critical alerts; empty when nobody is named."""
+    everybody = settings.get(TO, "")
+    return everybody, settings.get(TO_CRITICAL) or everybody
 
 
 def check_paging(settings: Mapping[str, str]) -> None:
     """Raise PagingError when one setting lacks another."""
-    if not has_mail(settings):
+    server = find_server(settings)
+    if server is None:
         lost = [name for name in (PASSWORD, AUTHORITY, SENDER, TO, TO_CRITICAL) if name in settings]
         if lost:
             raise PagingError(
@@ -147,10 +151,9 @@ def check_paging(settings: Mapping[str, str]) -> None:
                 f"set {URL}=smtp://USER@HOST:587 too, or unset {lost[0]}"
             )
         return
-    server = parse_smtp(URL, settings[URL])
     if not settings.get(TO):
         raise PagingError(f"{URL} is set without {TO}; set it to the addresses that get the mails")
-    if not ADDRESS.fullmatch(decide_sender(settings)):
+    if not ADDRESS.fullmatch(decide_sender(settings, server)):
         raise PagingError(f"{URL} is set without {SENDER}; set it to the address mails come from")
     if server.user and not settings.get(PASSWORD):
         raise PagingError(

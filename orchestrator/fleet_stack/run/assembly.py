@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet_stack.home import ABSENT, EXTERNAL, MANAGED, NAMES, Decision, Part, addresses, stack
-from fleet_stack.paging import has_mail, parse_smtp
+from fleet_stack.paging import find_server
 from fleet_stack.parts import tls
 from fleet_stack.run import checksums
 
@@ -61,8 +61,8 @@ def assemble(
         parts["control-api"] = replace(control, url=control.url.replace("http:", "https:", 1))
     if base.twin_nodes:
         parts |= decide_twin(base.ports)
-    if has_mail(base.environ):
-        server = parse_smtp("FLEET_SMTP_URL", base.environ["FLEET_SMTP_URL"])
+    server = find_server(base.environ)
+    if server is not None:
         parts["mail"] = Part(EXTERNAL, server.url, f"to {base.environ['FLEET_MAIL_TO']}")
     if not base.environ.get("FLEET_SMS_FILE"):
         parts[stack.SMS_BRIDGE] = Part(ABSENT)

@@ -15,8 +15,8 @@ from fleet_stack.paging import (
     COPIED_FILES,
     Smtp,
     decide_sender,
-    has_mail,
-    parse_smtp,
+    find_recipients,
+    find_server,
     split_quiet_hours,
 )
 from fleet_stack.parts import tls
@@ -94,21 +94,17 @@ def render_tls(stack: Stack) -> str:
 def collect_mail(stack: Stack) -> dict[str, object]:
     """Return the mail server and who gets mails; without settings our own catcher, and nobody."""
     given = stack.base.environ
-    if not has_mail(given):
-        catcher = Smtp("127.0.0.1", stack.base.ports["mail"])
-        server, sender, receivers = catcher, CATCHER_FROM, CATCHER_TO
-    else:
-        server = parse_smtp("FLEET_SMTP_URL", given["FLEET_SMTP_URL"])
-        sender, receivers = decide_sender(given), given["FLEET_MAIL_TO"]
+    server = find_server(given) or Smtp("127.0.0.1", stack.base.ports["mail"])
+    everybody, critical = find_recipients(given)
     return {
         "smtp_address": server.address,
         "smtp_needs_starttls": server.needs_starttls,
         "smtp_user": server.user,
         "smtp_password_file": _secret(stack, "FLEET_SMTP_PASSWORD_FILE"),
         "smtp_ca_file": _secret(stack, "FLEET_SMTP_CA_FILE"),
-        "mail_from": sender,
-        "mail_to": receivers,
-        "mail_to_critical": given.get("FLEET_MAIL_TO_CRITICAL") or receivers,
+        "mail_from": decide_sender(given, server) or CATCHER_FROM,
+        "mail_to": everybody or CATCHER_TO,
+        "mail_to_critical": critical or CATCHER_TO,
     }
 
 

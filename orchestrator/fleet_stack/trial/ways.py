@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet_stack.home import MANAGED, StackError
+from fleet_stack.paging import find_recipients
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,10 +39,8 @@ def find_ways(decision: Decision, settings: Mapping[str, str], severity: str) ->
     mail = decision.parts["mail"]
     goal = "into the mail folder only: nobody gets it"
     if mail.state != MANAGED:
-        to = settings.get("FLEET_MAIL_TO", "")
-        if severity == "critical":
-            to = settings.get("FLEET_MAIL_TO_CRITICAL") or to
-        goal = f"to {to}, by {mail.url}"
+        everybody, critical = find_recipients(settings)
+        goal = f"to {critical if severity == 'critical' else everybody}, by {mail.url}"
     ways = [Way(f"{severity}-mail", "email", goal)]
     if severity == "critical" and decision.parts["sms-bridge"].state == MANAGED:
         ways.append(Way("critical-sms", "sms", "as a text message, by the SMS bridge"))

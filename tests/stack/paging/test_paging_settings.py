@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fleet_stack.paging import PagingError, check_paging, parse_smtp, split_quiet_hours
+from fleet_stack.paging import PagingError, check_paging, split_quiet_hours
 from fleet_stack.paging.settings import PARSERS
+from fleet_stack.paging.smtp import parse_smtp
 
 FULL = {
     "FLEET_SMTP_URL": "smtp://me@mail.example",
