@@ -245,9 +245,11 @@ def _certificate(stack: Stack) -> dict[str, str]:
     """Return the files of the control API's certificate and key, if it has them."""
     if stack.base.trust is None:
         return {}
-    copies = (tls.CERTIFICATE_COPY, tls.KEY_COPY)
-    names = ("FLEET_CONTROL_TLS_CERTIFICATE", "FLEET_CONTROL_TLS_KEY")
-    return {n: str(stack.base.secrets.path(c)) for n, c in zip(names, copies, strict=True)}
+    secrets = stack.base.secrets
+    return {
+        "FLEET_CONTROL_TLS_CERTIFICATE": str(secrets.path(tls.CERTIFICATE_COPY)),
+        "FLEET_CONTROL_TLS_KEY": str(secrets.path(tls.KEY_COPY)),
+    }
 
 
 def prometheus(stack: Stack) -> Service:
