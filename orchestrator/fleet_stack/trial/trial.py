@@ -105,8 +105,9 @@ def run(
     alert = render_alert(severity, test, is_over=False, now=datetime.now(UTC))
     ask(url, json.dumps([alert]).encode())
     time.sleep(QUIET_SECONDS[severity])
-    before = {way: count_sent(stand.read_page(way), way) for way in ways}
-    held = {way: count_held(stand.read_page(way)) for way in ways}
+    pages = {way: stand.read_page(way) for way in ways}
+    before = {way: count_sent(page, way) for way, page in pages.items()}
+    held = {way: count_held(page) for way, page in pages.items()}
     sent: dict[Way, float] = {}
     while len(sent) < len(ways) and time.monotonic() - began < limit:
         for way in ways:
